@@ -1,0 +1,3 @@
+"""FeatureZoo's core: the catalog, the job life-cycle, the feature store and the backbone contract."""
+
+__version__ = "0.1.0"

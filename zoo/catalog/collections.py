@@ -1,0 +1,129 @@
+"""Collections, their generations and their index snapshots."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import CollectionRecord
+from zoo.catalog.rows import as_record, changed
+from zoo.catalog.tables import Collection, Generation, Item, SpaceRow, now
+
+
+def create_collection(
+    session: Session, name: str, *, model: str, metric: str, space_id: str
+) -> CollectionRecord:
+    """A new, empty collection with its first generation."""
+    row = Collection(name=name, model=model, metric=metric, revision=0, created_at=now())
+    session.add(row)
+    session.flush()
+    session.add(Generation(collection_id=row.id, number=1, space_id=space_id, is_current=True))
+    session.flush()
+    return _one(session.execute(_select().where(Collection.id == row.id)).one())
+
+
+def get_collection(session: Session, name: str) -> CollectionRecord | None:
+    """A collection by name."""
+    row = session.execute(_select().where(Collection.name == name)).one_or_none()
+    return _one(row) if row else None
+
+
+def list_collections(session: Session, *, after: str, limit: int) -> list[CollectionRecord]:
+    """Collections in order of their names, after a name."""
+    statement = _select().where(Collection.name > after).order_by(Collection.name).limit(limit)
+    return [_one(row) for row in session.execute(statement)]
+
+
+def collection_names(session: Session) -> list[str]:
+    """The names of all collections."""
+    return list(session.scalars(select(Collection.name)))
+
+
+def delete_collection(session: Session, name: str) -> bool:
+    """Delete a collection with its items and generations; embeddings stay in the feature store."""
+    row = session.scalar(select(Collection).where(Collection.name == name))
+    if row is None:
+        return False
+    session.execute(delete(Item).where(Item.collection_id == row.id))
+    session.execute(delete(Generation).where(Generation.collection_id == row.id))
+    session.execute(delete(Collection).where(Collection.id == row.id))
+    return True
+
+
+def next_revision(session: Session, collection_id: int) -> int | None:
+    """Move a collection to its next revision and return it; None if it was deleted."""
+    met = changed(
+        session,
+        update(Collection)
+        .where(Collection.id == collection_id)
+        .values(revision=Collection.revision + 1),
+    )
+    if not met:
+        return None
+    return session.scalar(select(Collection.revision).where(Collection.id == collection_id))
+
+
+def count_items(session: Session, collection_id: int) -> int:
+    """How many items a collection has."""
+    statement = select(func.count()).where(
+        Item.collection_id == collection_id, Item.is_deleted.is_(False)
+    )
+    return session.scalar(statement) or 0
+
+
+def set_snapshot(
+    session: Session, generation_id: int, *, key: str, sha256: str, revision: int, rows: int
+) -> None:
+    """Note the snapshot of a generation's index, unless a later one is noted already."""
+    session.execute(
+        update(Generation)
+        .where(
+            Generation.id == generation_id,
+            func.coalesce(Generation.index_revision, -1) < revision,
+        )
+        .values(index_key=key, index_sha256=sha256, index_revision=revision, index_rows=rows)
+    )
+
+
+def forget_snapshot(session: Session, generation_id: int, *, key: str) -> None:
+    """Drop a snapshot that turned out to be damaged."""
+    session.execute(
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.index_key == key)
+        .values(index_key=None, index_sha256=None, index_revision=None, index_rows=None)
+    )
+
+
+def list_snapshots(session: Session) -> list[tuple[str, str]]:
+    """Key and sha256 of every index snapshot."""
+    rows = session.execute(
+        select(Generation.index_key, Generation.index_sha256).where(
+            Generation.index_key.is_not(None)
+        )
+    )
+    return [(str(key), str(sha256)) for key, sha256 in rows]
+
+
+def _select() -> Select[Collection, Generation, int]:
+    return (
+        select(Collection, Generation, SpaceRow.dim)
+        .join(Generation, Generation.collection_id == Collection.id)
+        .join(SpaceRow, SpaceRow.space_id == Generation.space_id)
+        .where(Generation.is_current.is_(True))
+    )
+
+
+def _one(row: Row[Collection, Generation, int]) -> CollectionRecord:
+    collection, generation, dim = row
+    return as_record(
+        CollectionRecord,
+        collection,
+        generation_id=generation.id,
+        generation=generation.number,
+        space_id=generation.space_id,
+        dim=dim,
+        index_key=generation.index_key,
+        index_sha256=generation.index_sha256,
+        index_revision=generation.index_revision,
+        index_rows=generation.index_rows,
+    )

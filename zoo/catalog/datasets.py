@@ -1,0 +1,129 @@
+"""Datasets, their labelled items and their immutable versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, Example, InputRecord
+from zoo.catalog.rows import as_record, upsert
+from zoo.catalog.tables import Dataset, DatasetItem, DatasetVersion, now
+
+
+def create_dataset(session: Session, name: str) -> DatasetRecord:
+    """A new dataset without versions."""
+    row = Dataset(name=name, created_at=now())
+    session.add(row)
+    session.flush()
+    return as_record(DatasetRecord, row, version=0)
+
+
+def get_dataset(session: Session, name: str) -> DatasetRecord | None:
+    """A dataset by name."""
+    row = session.execute(_select().where(Dataset.name == name)).one_or_none()
+    return as_record(DatasetRecord, row[0], version=row[1]) if row else None
+
+
+def list_datasets(session: Session, *, after: str, limit: int) -> list[DatasetRecord]:
+    """Datasets in order of their names, after a name."""
+    statement = _select().where(Dataset.name > after).order_by(Dataset.name).limit(limit)
+    return [as_record(DatasetRecord, row[0], version=row[1]) for row in session.execute(statement)]
+
+
+def dataset_names(session: Session) -> list[str]:
+    """The names of all datasets."""
+    return list(session.scalars(select(Dataset.name)))
+
+
+def delete_dataset(session: Session, name: str) -> bool:
+    """Delete a dataset with its items and versions."""
+    row = session.scalar(select(Dataset).where(Dataset.name == name))
+    if row is None:
+        return False
+    session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == row.id))
+    session.execute(delete(DatasetVersion).where(DatasetVersion.dataset_id == row.id))
+    session.execute(delete(Dataset).where(Dataset.id == row.id))
+    return True
+
+
+def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord]) -> None:
+    """Add labelled contents that the next version will hold."""
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "item_id": given.item_id,
+            "name": given.name,
+            "label": given.label,
+            "split": given.split,
+            "sha256": given.sha256,
+        }
+        for given in inputs
+    ]
+    upsert(session, DatasetItem, rows, key=["dataset_id", "item_id"], update=["name"])
+
+
+def seal_version(
+    session: Session, dataset_id: int, *, job_id: str, digest: str, labels: Mapping[str, int]
+) -> int:
+    """Make the next version of everything that the dataset holds now; returns its number."""
+    newest = select(func.max(DatasetVersion.version)).where(
+        DatasetVersion.dataset_id == dataset_id
+    )
+    version = (session.scalar(newest) or 0) + 1
+    session.execute(
+        update(DatasetItem)
+        .where(DatasetItem.dataset_id == dataset_id, DatasetItem.added_in.is_(None))
+        .values(added_in=version)
+    )
+    session.add(
+        DatasetVersion(
+            dataset_id=dataset_id,
+            version=version,
+            digest=digest,
+            n_items=sum(labels.values()),
+            labels=dict(labels),
+            job_id=job_id,
+        )
+    )
+    return version
+
+
+def get_version(session: Session, name: str, version: int) -> DatasetVersionRecord | None:
+    """A dataset version."""
+    row = session.scalar(
+        select(DatasetVersion)
+        .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
+        .where(Dataset.name == name, DatasetVersion.version == version)
+    )
+    return as_record(DatasetVersionRecord, row, dataset=name) if row else None
+
+
+def list_examples(session: Session, dataset_id: int, *, version: int | None) -> list[Example]:
+    """The labelled contents of a version, or with None of the version to come, by content."""
+    statement = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id)
+    if version is not None:
+        statement = statement.where(DatasetItem.added_in <= version)
+    ordered = statement.order_by(DatasetItem.sha256, DatasetItem.item_id)
+    return [as_record(Example, row) for row in session.scalars(ordered)]
+
+
+def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str, int]:
+    """How many examples of each label a version holds."""
+    rows = session.execute(
+        select(DatasetItem.label, func.count())
+        .where(DatasetItem.dataset_id == dataset_id, DatasetItem.added_in <= version)
+        .group_by(DatasetItem.label)
+        .order_by(DatasetItem.label)
+    )
+    return dict(row.tuple() for row in rows)
+
+
+def _select() -> Select[Dataset, int]:
+    newest = (
+        select(func.coalesce(func.max(DatasetVersion.version), 0))
+        .where(DatasetVersion.dataset_id == Dataset.id)
+        .scalar_subquery()
+    )
+    return select(Dataset, newest)

@@ -1,0 +1,111 @@
+"""The feature store's rows: which embedding stands where, and who is making which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import FeatureRecord, Json, SegmentRecord
+from zoo.catalog.rows import as_record, chunks, insert_new
+from zoo.catalog.tables import Feature, Segment, SpaceRow
+from zoo.catalog.work_tables import Forward
+
+
+def add_space(session: Session, space_id: str, *, model: str, dim: int, description: Json) -> None:
+    """Register a space; a known one stays as it is."""
+    row = {"space_id": space_id, "model": model, "dim": dim, "description": description}
+    insert_new(session, SpaceRow, [row], key=["space_id"])
+
+
+def add_segment(
+    session: Session,
+    *,
+    space_id: str,
+    key: str,
+    sha256: str,
+    n_rows: int,
+    dim: int,
+) -> int:
+    """Register a durable segment; returns its id."""
+    row = Segment(space_id=space_id, key=key, sha256=sha256, n_rows=n_rows, dim=dim)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def add_features(
+    session: Session, *, space_id: str, segment_id: int, contents: Sequence[str]
+) -> None:
+    """Register row i of a segment as the embedding of `contents[i]`; a known one stays."""
+    rows = [
+        {"space_id": space_id, "sha256": sha256, "segment_id": segment_id, "row": row}
+        for row, sha256 in enumerate(contents)
+    ]
+    insert_new(session, Feature, rows, key=["space_id", "sha256"])
+
+
+def locate(session: Session, *, space_id: str, sha256s: Iterable[str]) -> dict[str, FeatureRecord]:
+    """Where the embeddings of these contents stand, by sha256; absent ones are left out."""
+    found = {}
+    for chunk in chunks(sorted(set(sha256s))):
+        rows = session.scalars(
+            select(Feature).where(Feature.space_id == space_id, Feature.sha256.in_(chunk))
+        )
+        found.update({row.sha256: as_record(FeatureRecord, row) for row in rows})
+    return found
+
+
+def get_segments(session: Session, ids: Iterable[int]) -> dict[int, SegmentRecord]:
+    """Segments by id."""
+    found = {}
+    for chunk in chunks(sorted(set(ids))):
+        rows = session.scalars(select(Segment).where(Segment.id.in_(chunk)))
+        found.update({row.id: as_record(SegmentRecord, row) for row in rows})
+    return found
+
+
+def list_segments(session: Session) -> list[SegmentRecord]:
+    """Every segment."""
+    return [as_record(SegmentRecord, row) for row in session.scalars(select(Segment))]
+
+
+def reserve_forwards(
+    session: Session, *, space_id: str, shard_id: int, sha256s: Iterable[str]
+) -> frozenset[str]:
+    """Reserve contents for one shard; returns those it got, the rest is being forwarded."""
+    wanted = sorted(set(sha256s))
+    rows = [{"space_id": space_id, "sha256": sha, "shard_id": shard_id} for sha in wanted]
+    insert_new(session, Forward, rows, key=["space_id", "sha256"])
+    mine: set[str] = set()
+    for chunk in chunks(wanted):
+        mine.update(
+            session.scalars(
+                select(Forward.sha256).where(
+                    Forward.space_id == space_id,
+                    Forward.shard_id == shard_id,
+                    Forward.sha256.in_(chunk),
+                )
+            )
+        )
+    return frozenset(mine)
+
+
+def release_forwards(session: Session, shard_ids: Iterable[int]) -> None:
+    """Give up what these shards reserved."""
+    for chunk in chunks(shard_ids):
+        session.execute(delete(Forward).where(Forward.shard_id.in_(chunk)))
+
+
+def orphans(session: Session) -> Mapping[str, int]:
+    """How many feature rows point beyond their segment, by the segment's key."""
+    rows = session.execute(
+        select(Segment.key, Feature.sha256)
+        .join(Segment, Segment.id == Feature.segment_id)
+        .where(Feature.row >= Segment.n_rows)
+    )
+    counts: dict[str, int] = {}
+    for key, _ in rows:
+        counts[key] = counts.get(key, 0) + 1
+    return counts

@@ -1,0 +1,129 @@
+"""The files that jobs were given, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import InputRecord
+from zoo.catalog.rows import as_record, chunks
+from zoo.catalog.work_tables import Job, JobInput
+
+
+def add_inputs(
+    session: Session, job_id: str, inputs: Sequence[InputRecord], *, shard_id: int | None
+) -> None:
+    """Add inputs to a job and give the queued ones to a shard; their `pk` is not looked at."""
+    session.add_all(
+        JobInput(
+            job_id=job_id,
+            shard_id=shard_id if given.state == "queued" else None,
+            position=given.position,
+            name=given.name,
+            item_id=given.item_id,
+            label=given.label,
+            split=given.split,
+            meta=dict(given.metadata),
+            sha256=given.sha256,
+            state=given.state,
+            error_code=given.error_code,
+            error_detail=given.error_detail,
+        )
+        for given in inputs
+    )
+    session.flush()
+
+
+def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:
+    """What a shard still has to do, in order."""
+    rows = session.scalars(
+        select(JobInput)
+        .where(JobInput.shard_id == shard_id, JobInput.state == "queued")
+        .order_by(JobInput.position)
+    )
+    return [_one(row) for row in rows]
+
+
+def set_state(session: Session, pks: Iterable[int], state: str) -> None:
+    """Note what became of inputs that worked."""
+    for chunk in chunks(pks):
+        session.execute(update(JobInput).where(JobInput.pk.in_(chunk)).values(state=state))
+
+
+def set_failed(session: Session, pks: Iterable[int], *, code: str, detail: str) -> None:
+    """Note why inputs failed."""
+    for chunk in chunks(pks):
+        session.execute(
+            update(JobInput)
+            .where(JobInput.pk.in_(chunk))
+            .values(state="failed", error_code=code, error_detail=detail)
+        )
+
+
+def move_inputs(session: Session, pks: Iterable[int], *, shard_id: int) -> None:
+    """Give inputs to another shard."""
+    for chunk in chunks(pks):
+        session.execute(update(JobInput).where(JobInput.pk.in_(chunk)).values(shard_id=shard_id))
+
+
+def count_states(session: Session, job_id: str) -> dict[str, int]:
+    """How many of a job's inputs are in each state."""
+    rows = session.execute(
+        select(JobInput.state, func.count())
+        .where(JobInput.job_id == job_id)
+        .group_by(JobInput.state)
+    )
+    return dict(row.tuple() for row in rows)
+
+
+def next_position(session: Session, job_id: str) -> int:
+    """The position after a job's last input."""
+    statement = select(func.max(JobInput.position)).where(JobInput.job_id == job_id)
+    newest = session.scalar(statement)
+    return 0 if newest is None else newest + 1
+
+
+def list_inputs(
+    session: Session, job_id: str, *, after: int, limit: int, state: str | None
+) -> list[InputRecord]:
+    """A job's inputs in order, after a position."""
+    statement = (
+        select(JobInput)
+        .where(JobInput.job_id == job_id, JobInput.position > after)
+        .order_by(JobInput.position)
+        .limit(limit)
+    )
+    if state:
+        statement = statement.where(JobInput.state == state)
+    return [_one(row) for row in session.scalars(statement)]
+
+
+def undone_inputs(session: Session, job_id: str) -> list[InputRecord]:
+    """A job's stored inputs that failed or were never reached, in order."""
+    rows = session.scalars(
+        select(JobInput)
+        .where(
+            JobInput.job_id == job_id,
+            JobInput.state.in_(("queued", "failed")),
+            JobInput.sha256.is_not(None),
+        )
+        .order_by(JobInput.position)
+    )
+    return [_one(row) for row in rows]
+
+
+def queued_backlog(session: Session) -> int:
+    """How many inputs of live jobs wait to be done."""
+    statement = (
+        select(func.count())
+        .select_from(JobInput)
+        .join(Job, Job.id == JobInput.job_id)
+        .where(JobInput.state == "queued", Job.state.in_(("queued", "running")))
+    )
+    return session.scalar(statement) or 0
+
+
+def _one(row: JobInput) -> InputRecord:
+    return as_record(InputRecord, row, metadata=row.meta)

@@ -1,0 +1,144 @@
+"""Jobs: what was asked and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import EventRecord, JobRecord
+from zoo.catalog.rows import as_record, changed
+from zoo.catalog.tables import now
+from zoo.catalog.work_tables import Event, IdempotencyKey, Job
+
+LIVE = ("queued", "running", "cancelling")
+
+
+def add_job(session: Session, job_id: str, *, values: Mapping[str, Any]) -> JobRecord:
+    """A new queued job."""
+    row = Job(id=job_id, state="queued", attempt=0, created_at=now(), **values)
+    row.steps, row.warnings = [], []
+    session.add(row)
+    session.flush()
+    add_event(session, job_id, "state", {"state": "queued"})
+    return as_record(JobRecord, row)
+
+
+def get_job(session: Session, job_id: str) -> JobRecord | None:
+    """A job by id."""
+    row = session.get(Job, job_id)
+    return as_record(JobRecord, row) if row else None
+
+
+def lock_job(session: Session, job_id: str) -> JobRecord | None:
+    """A job by id, held against other writers until the transaction ends."""
+    row = session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    return as_record(JobRecord, row) if row else None
+
+
+def list_jobs(
+    session: Session, *, before: str, limit: int, job_type: str | None, state: str | None
+) -> list[JobRecord]:
+    """Jobs, newest first, those before an id; the zoo's own only if their type is asked for."""
+    statement = select(Job).order_by(Job.id.desc()).limit(limit)
+    if before:
+        statement = statement.where(Job.id < before)
+    if state:
+        statement = statement.where(Job.state == state)
+    is_wanted = Job.type == job_type if job_type else Job.is_internal.is_(False)
+    return [as_record(JobRecord, row) for row in session.scalars(statement.where(is_wanted))]
+
+
+def live_jobs(session: Session, job_type: str) -> list[JobRecord]:
+    """Jobs of a type that have not ended."""
+    rows = session.scalars(select(Job).where(Job.type == job_type, Job.state.in_(LIVE)))
+    return [as_record(JobRecord, row) for row in rows]
+
+
+def start_job(session: Session, job_id: str) -> None:
+    """Note that the first of a job's shards is being done."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.state == "queued")
+        .values(state="running", started_at=now())
+    )
+    if changed(session, statement):
+        add_event(session, job_id, "state", {"state": "running"})
+
+
+def end_job(
+    session: Session, job_id: str, *, state: str, values: Mapping[str, Any] | None = None
+) -> bool:
+    """Give a live job its end; False if it had one already."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(LIVE))
+        .values(state=state, finished_at=now(), **(values or {}))
+    )
+    if not changed(session, statement):
+        return False
+    payload = {"state": state, **({"error": values} if values and "error_code" in values else {})}
+    add_event(session, job_id, "state", payload)
+    return True
+
+
+def cancel_job(session: Session, job_id: str) -> bool:
+    """Ask a live job to stop; False if it has ended or is stopping already."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(("queued", "running")))
+        .values(state="cancelling")
+    )
+    if not changed(session, statement):
+        return False
+    add_event(session, job_id, "state", {"state": "cancelling"})
+    return True
+
+
+def set_phase(session: Session, job_id: str, phase: str, *, steps: Sequence[object]) -> None:
+    """Move a job to its next phase."""
+    session.execute(update(Job).where(Job.id == job_id).values(phase=phase, steps=list(steps)))
+    add_event(session, job_id, "phase", {"phase": phase})
+
+
+def set_warnings(session: Session, job_id: str, warnings: Sequence[str]) -> None:
+    """Replace a job's warnings."""
+    session.execute(update(Job).where(Job.id == job_id).values(warnings=list(warnings)))
+
+
+def note_attempt(session: Session, job_id: str, attempt: int) -> None:
+    """Keep the highest attempt that any shard of a job has reached."""
+    session.execute(
+        update(Job).where(Job.id == job_id, Job.attempt < attempt).values(attempt=attempt)
+    )
+
+
+def add_event(session: Session, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    """Append to a job's events."""
+    session.add(Event(job_id=job_id, type=kind, payload=dict(payload), created_at=now()))
+    session.flush()
+
+
+def list_events(session: Session, job_id: str, *, after: int, limit: int) -> list[EventRecord]:
+    """A job's events in order, after an event's id."""
+    rows = session.scalars(
+        select(Event)
+        .where(Event.job_id == job_id, Event.id > after)
+        .order_by(Event.id)
+        .limit(limit)
+    )
+    return [as_record(EventRecord, row) for row in rows]
+
+
+def recall_key(session: Session, key: str) -> tuple[str, str] | None:
+    """Fingerprint and job of a request that came with this idempotency key."""
+    row = session.get(IdempotencyKey, key)
+    return (row.fingerprint, row.job_id) if row else None
+
+
+def remember_key(session: Session, key: str, *, fingerprint: str, job_id: str) -> None:
+    """Keep which job answered a request with this idempotency key."""
+    session.add(IdempotencyKey(key=key, fingerprint=fingerprint, job_id=job_id, created_at=now()))
+    session.flush()

@@ -1,0 +1,147 @@
+"""Names in the registry, versions, aliases and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import AliasMoveRecord, AliasRecord, Json, ModelRecord, VersionRecord
+from zoo.catalog.rows import as_record
+from zoo.catalog.tables import Alias, AliasMove, Model, ModelVersion, now
+
+
+def list_models(session: Session, *, kind: str | None = None) -> list[ModelRecord]:
+    """Every model, by name."""
+    statement = select(Model).order_by(Model.name)
+    if kind is not None:
+        statement = statement.where(Model.kind == kind)
+    return [as_record(ModelRecord, row) for row in session.scalars(statement)]
+
+
+def model_names(session: Session) -> list[str]:
+    """The names of all models."""
+    return list(session.scalars(select(Model.name).order_by(Model.name)))
+
+
+def get_model(session: Session, name: str) -> ModelRecord | None:
+    """A model by its full name."""
+    row = session.scalar(select(Model).where(Model.name == name))
+    return as_record(ModelRecord, row) if row else None
+
+
+def get_default_backbone(session: Session, plugin: str, architecture: str) -> ModelRecord | None:
+    """The backbone that an architecture's name without a weights tag means."""
+    row = session.scalar(
+        select(Model).where(
+            Model.plugin == plugin,
+            Model.architecture == architecture,
+            Model.is_default.is_(True),
+        )
+    )
+    return as_record(ModelRecord, row) if row else None
+
+
+def set_detail(session: Session, name: str, detail: Json) -> None:
+    """Keep a backbone's detail tier."""
+    session.execute(update(Model).where(Model.name == name).values(detail=dict(detail)))
+
+
+def add_version(
+    session: Session, name: str, *, card: Json, values: Mapping[str, Any]
+) -> VersionRecord:
+    """Register the next version of a user's model, creating the model with its first.
+
+    A job registers one version only: asked again, the one that is there is returned.
+    """
+    known = session.scalar(select(ModelVersion).where(ModelVersion.job_id == values["job_id"]))
+    if known is not None:
+        return as_record(VersionRecord, known, model=name)
+    model = session.scalar(select(Model).where(Model.name == name).with_for_update())
+    if model is None:
+        model = Model(name=name, kind="tuned", is_default=False, card=dict(card))
+        session.add(model)
+        session.flush()
+    newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
+    number = (session.scalar(newest) or 0) + 1
+    row = ModelVersion(model_id=model.id, version=number, created_at=now(), **values)
+    session.add(row)
+    session.flush()
+    return as_record(VersionRecord, row, model=name)
+
+
+def list_versions(session: Session, name: str, *, before: int, limit: int) -> list[VersionRecord]:
+    """A model's versions, newest first, those before a number."""
+    statement = (
+        _versions(name)
+        .where(ModelVersion.version < before)
+        .order_by(ModelVersion.version.desc())
+        .limit(limit)
+    )
+    return [as_record(VersionRecord, row, model=name) for row in session.scalars(statement)]
+
+
+def get_version(session: Session, name: str, version: int | None) -> VersionRecord | None:
+    """One version of a model, or with None its newest."""
+    statement = _versions(name).order_by(ModelVersion.version.desc()).limit(1)
+    if version is not None:
+        statement = statement.where(ModelVersion.version == version)
+    row = session.scalar(statement)
+    return as_record(VersionRecord, row, model=name) if row else None
+
+
+def all_version_blobs(session: Session) -> list[tuple[str, str]]:
+    """Key and sha256 of every version's file."""
+    rows = session.execute(select(ModelVersion.blob_key, ModelVersion.sha256))
+    return [(key, sha256) for key, sha256 in rows]
+
+
+def list_aliases(session: Session, model_id: int) -> list[AliasRecord]:
+    """A model's aliases, by name."""
+    rows = session.execute(
+        select(Alias, Model.name)
+        .join(Model, Model.id == Alias.model_id)
+        .where(Alias.model_id == model_id)
+        .order_by(Alias.alias)
+    )
+    return [as_record(AliasRecord, row, model=name) for row, name in rows]
+
+
+def get_alias(session: Session, model_id: int, alias: str) -> int | None:
+    """The version that an alias names."""
+    row = session.get(Alias, (model_id, alias))
+    return row.version if row else None
+
+
+def move_alias(session: Session, model_id: int, alias: str, *, version: int | None) -> None:
+    """Point an alias at a version, or with None delete it; the move goes into its history."""
+    row = session.get(Alias, (model_id, alias), with_for_update=True)
+    before = row.version if row else None
+    if before == version:
+        return
+    session.execute(delete(Alias).where(Alias.model_id == model_id, Alias.alias == alias))
+    session.expunge_all()
+    if version is not None:
+        session.add(Alias(model_id=model_id, alias=alias, version=version, updated_at=now()))
+    session.add(AliasMove(model_id=model_id, alias=alias, from_version=before, to_version=version))
+    session.flush()
+
+
+def alias_history(session: Session, model_id: int, alias: str) -> Sequence[AliasMoveRecord]:
+    """Every move of an alias, newest first."""
+    statement = (
+        select(AliasMove)
+        .where(AliasMove.model_id == model_id, AliasMove.alias == alias)
+        .order_by(AliasMove.id.desc())
+    )
+    return [as_record(AliasMoveRecord, row) for row in session.scalars(statement)]
+
+
+def _versions(name: str) -> Select[ModelVersion]:
+    return (
+        select(ModelVersion)
+        .join(Model, Model.id == ModelVersion.model_id)
+        .where(Model.name == name)
+    )

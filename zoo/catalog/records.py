@@ -1,0 +1,267 @@
+"""What the catalog hands out: frozen data, never rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+"""A JSON object as stored; each user of one knows its shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginRecord:
+    """A plugin as last described."""
+
+    name: str
+    distribution: str
+    version: str
+    state: str
+    reason: str
+    described_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """A name in the registry."""
+
+    id: int
+    name: str
+    kind: str
+    plugin: str | None
+    architecture: str | None
+    weights_tag: str | None
+    is_default: bool
+    card: Json
+    detail: Json | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionRecord:
+    """A model version; `number` is its place in the model's history."""
+
+    model: str
+    version: int
+    backbone: str
+    space_id: str
+    blob_key: str
+    sha256: str
+    size_bytes: int
+    labels: Sequence[str]
+    lineage: Json
+    metrics: Json
+    job_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AliasRecord:
+    """An alias and the version it names."""
+
+    model: str
+    alias: str
+    version: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AliasMoveRecord:
+    """One step of an alias."""
+
+    alias: str
+    from_version: int | None
+    to_version: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentRecord:
+    """Original bytes and where they stand."""
+
+    sha256: str
+    pack_key: str
+    offset: int
+    size_bytes: int
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentRecord:
+    """A file of vectors."""
+
+    id: int
+    space_id: str
+    key: str
+    sha256: str
+    n_rows: int
+    dim: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureRecord:
+    """Where one embedding stands."""
+
+    sha256: str
+    segment_id: int
+    row: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionRecord:
+    """A collection with its current generation."""
+
+    id: int
+    name: str
+    model: str
+    metric: str
+    revision: int
+    created_at: datetime
+    generation_id: int
+    generation: int
+    space_id: str
+    dim: int
+    index_key: str | None
+    index_sha256: str | None
+    index_revision: int | None
+    index_rows: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemRecord:
+    """An item of a collection."""
+
+    pk: int
+    item_id: str
+    name: str
+    label: str | None
+    metadata: Json
+    sha256: str
+    width: int | None
+    height: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexRow:
+    """What an index needs of an item."""
+
+    pk: int
+    sha256: str
+    is_deleted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRecord:
+    """A dataset; `version` is its newest sealed version, 0 before the first."""
+
+    id: int
+    name: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetVersionRecord:
+    """An immutable dataset version."""
+
+    dataset: str
+    version: int
+    digest: str
+    n_items: int
+    labels: Mapping[str, int]
+    job_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One labelled content of a dataset version."""
+
+    item_id: str
+    name: str
+    label: str
+    split: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A job as it stands."""
+
+    id: str
+    type: str
+    state: str
+    spec: Json
+    work: Json
+    final_kind: str
+    is_internal: bool
+    phase: str
+    steps: Sequence[Json]
+    warnings: Sequence[str]
+    result: Json | None
+    error_code: str | None
+    error_detail: str | None
+    attempt: int
+    parent_job_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardRecord:
+    """A shard as it stands."""
+
+    id: int
+    job_id: str
+    kind: str
+    queue: str
+    state: str
+    arguments: Json
+    token: int
+    attempt: int
+    worker_id: str | None
+    pid: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputRecord:
+    """One file that a job was given."""
+
+    pk: int
+    position: int
+    name: str
+    item_id: str
+    label: str | None
+    split: str | None
+    metadata: Json
+    sha256: str | None
+    state: str
+    error_code: str | None
+    error_detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRecord:
+    """Something that happened to a job."""
+
+    id: int
+    type: str
+    payload: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRecord:
+    """A worker process."""
+
+    id: str
+    node: str
+    pid: int
+    pid_started: str
+    queue: str
+    beat: int

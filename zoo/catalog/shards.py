@@ -1,0 +1,196 @@
+"""Shards, their claims, and the wake-ups that the keeper publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from zoo.catalog.records import ShardRecord
+from zoo.catalog.rows import as_record, changed, chunks
+from zoo.catalog.tables import now
+from zoo.catalog.work_tables import Outbox, Shard
+
+OPEN = ("queued", "running")
+
+
+def add_shard(
+    session: Session,
+    job_id: str,
+    kind: str,
+    *,
+    arguments: Mapping[str, Any],
+    queue: str = "cpu",
+    delay_s: float = 0.0,
+) -> int:
+    """A new queued shard with the wake-up for it, due after a delay; returns its id."""
+    row = Shard(
+        job_id=job_id,
+        kind=kind,
+        queue=queue,
+        state="queued",
+        arguments=dict(arguments),
+        token=0,
+        attempt=0,
+    )
+    session.add(row)
+    session.flush()
+    due = now() + timedelta(seconds=delay_s)
+    session.add(Outbox(shard_id=row.id, queue=queue, due_at=due))
+    return row.id
+
+
+def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
+    """A shard by id."""
+    row = session.get(Shard, shard_id)
+    return as_record(ShardRecord, row) if row else None
+
+
+def claim_shard(
+    session: Session, shard_id: int, *, worker_id: str, pid: int
+) -> ShardRecord | None:
+    """Take a queued shard: compare-and-set with the next fencing token; None if it is gone."""
+    statement = (
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.state == "queued")
+        .values(
+            state="running",
+            token=Shard.token + 1,
+            worker_id=worker_id,
+            pid=pid,
+            claimed_at=now(),
+        )
+    )
+    return get_shard(session, shard_id) if changed(session, statement) else None
+
+
+def close_shard(session: Session, shard_id: int, *, token: int, state: str) -> bool:
+    """End a claimed shard; False if the claim was lost: then nothing may be written."""
+    statement = (
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.token == token, Shard.state == "running")
+        .values(state=state, worker_id=None, pid=None)
+    )
+    return changed(session, statement) > 0
+
+
+def holds(session: Session, shard_id: int, *, token: int) -> bool:
+    """Whether a claim still stands; locks the row, so that it does until the commit."""
+    statement = (
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.token == token, Shard.state == "running")
+        .values(token=token)
+    )
+    return changed(session, statement) > 0
+
+
+def requeue_shard(
+    session: Session, shard: ShardRecord, *, attempt: int, last_error: str | None
+) -> bool:
+    """Put a claimed shard back, with a new wake-up; False if the claim was lost."""
+    statement = (
+        update(Shard)
+        .where(Shard.id == shard.id, Shard.token == shard.token, Shard.state == "running")
+        .values(state="queued", worker_id=None, pid=None, attempt=attempt, last_error=last_error)
+    )
+    if not changed(session, statement):
+        return False
+    session.add(Outbox(shard_id=shard.id, queue=shard.queue, due_at=now()))
+    return True
+
+
+def drop_queued(session: Session, job_id: str, *, state: str) -> None:
+    """End a job's queued shards."""
+    session.execute(
+        update(Shard).where(Shard.job_id == job_id, Shard.state == "queued").values(state=state)
+    )
+
+
+def count_open(session: Session, job_id: str) -> dict[str, int]:
+    """How many of a job's shards are queued and running."""
+    rows = session.execute(
+        select(Shard.state, func.count())
+        .where(Shard.job_id == job_id, Shard.state.in_(OPEN))
+        .group_by(Shard.state)
+    )
+    return dict(row.tuple() for row in rows)
+
+
+def has_kind(session: Session, job_id: str, kind: str) -> bool:
+    """Whether a job has a shard of this kind, in any state."""
+    statement = select(Shard.id).where(Shard.job_id == job_id, Shard.kind == kind).limit(1)
+    return session.scalar(statement) is not None
+
+
+def unfinished(
+    session: Session, job_id: str, *, kinds: Sequence[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and arguments of a job's shards of these kinds that are not done."""
+    rows = session.execute(
+        select(Shard.kind, Shard.arguments)
+        .where(Shard.job_id == job_id, Shard.kind.in_(kinds), Shard.state != "done")
+        .order_by(Shard.id)
+    )
+    return [row.tuple() for row in rows]
+
+
+def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
+    """Replace a claimed shard's arguments: how far it has come."""
+    session.execute(update(Shard).where(Shard.id == shard_id).values(arguments=dict(arguments)))
+
+
+def claims_of(session: Session, worker_ids: Iterable[str]) -> list[ShardRecord]:
+    """Shards that these workers hold."""
+    found: list[ShardRecord] = []
+    for chunk in chunks(worker_ids):
+        rows = session.scalars(
+            select(Shard).where(Shard.worker_id.in_(chunk), Shard.state == "running")
+        )
+        found.extend(as_record(ShardRecord, row) for row in rows)
+    return found
+
+
+def unowned_claims(session: Session, worker_ids: Sequence[str]) -> list[ShardRecord]:
+    """Running shards whose worker is none of the known ones."""
+    rows = session.scalars(
+        select(Shard).where(Shard.state == "running", Shard.worker_id.not_in(worker_ids))
+    )
+    return [as_record(ShardRecord, row) for row in rows]
+
+
+def take_outbox(session: Session, limit: int) -> list[tuple[int, int, str]]:
+    """The oldest wake-ups that are due: outbox id, shard id, queue."""
+    rows = session.execute(
+        select(Outbox.id, Outbox.shard_id, Outbox.queue)
+        .where(Outbox.due_at <= now())
+        .order_by(Outbox.id)
+        .limit(limit)
+    )
+    return [(row.id, row.shard_id, row.queue) for row in rows]
+
+
+def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Forget wake-ups that were published, and note when their shards were announced."""
+    for chunk in chunks(rows):
+        session.execute(delete(Outbox).where(Outbox.id.in_([row[0] for row in chunk])))
+        session.execute(
+            update(Shard).where(Shard.id.in_([row[1] for row in chunk])).values(announced_at=now())
+        )
+
+
+def announce_again(session: Session, *, before: datetime, limit: int) -> int:
+    """Ring once more for queued shards whose message may have been lost; returns how many."""
+    rows = session.execute(
+        select(Shard.id, Shard.queue)
+        .where(Shard.state == "queued", Shard.announced_at < before)
+        .order_by(Shard.id)
+        .limit(limit)
+    ).all()
+    for shard_id, queue in rows:
+        session.add(Outbox(shard_id=shard_id, queue=queue, due_at=now()))
+    for chunk in chunks(shard_id for shard_id, _ in rows):
+        session.execute(update(Shard).where(Shard.id.in_(chunk)).values(announced_at=None))
+    return len(rows)

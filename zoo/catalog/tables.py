@@ -1,0 +1,268 @@
+"""The tables of the registry and of what is searched and trained on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import BigInteger, Integer, TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key that SQLite still recognises as its row id."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, stored without offset in UTC and read back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """To the database."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """From the database."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def now() -> datetime:
+    """The present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+class Plugin(Table):
+    """An entry point that gives backbones, as last described."""
+
+    __tablename__ = "plugins"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    distribution: Mapped[str]
+    version: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))  # pending | ready | unavailable | broken
+    reason: Mapped[str] = mapped_column(default="")
+    described_at: Mapped[datetime | None]
+
+
+class Model(Table):
+    """A name in the registry: a plugin's backbone with one weights tag, or a user's own."""
+
+    __tablename__ = "models"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))  # backbone | tuned
+    plugin: Mapped[str | None] = mapped_column(String(100), index=True)
+    architecture: Mapped[str | None]
+    weights_tag: Mapped[str | None]
+    is_default: Mapped[bool] = mapped_column(default=False)  # what the name without a tag means
+    card: Mapped[dict[str, Any]]
+    detail: Mapped[dict[str, Any] | None]  # what needs the built network; filled on first request
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ModelVersion(Table):
+    """An immutable version of a user's model."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("model_id", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    version: Mapped[int]
+    backbone: Mapped[str]
+    space_id: Mapped[str] = mapped_column(String(64))
+    blob_key: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    labels: Mapped[list[Any]]
+    lineage: Mapped[dict[str, Any]]
+    metrics: Mapped[dict[str, Any]]
+    job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Alias(Table):
+    """A movable name for one version of a model."""
+
+    __tablename__ = "aliases"
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(100), primary_key=True)
+    version: Mapped[int]
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class AliasMove(Table):
+    """One step in an alias's history; `to_version` is null when it was deleted."""
+
+    __tablename__ = "alias_moves"
+    __table_args__ = (Index(None, "model_id", "alias"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    alias: Mapped[str] = mapped_column(String(100))
+    from_version: Mapped[int | None]
+    to_version: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SpaceRow(Table):
+    """A space that something was embedded in, and the backbone that embeds into it."""
+
+    __tablename__ = "spaces"
+    space_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str]
+    dim: Mapped[int]
+    description: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Pack(Table):
+    """A durable file that holds many originals one after the other."""
+
+    __tablename__ = "packs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Content(Table):
+    """Original bytes, known by their sha256, and where in which pack they stand."""
+
+    __tablename__ = "contents"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    pack_id: Mapped[int] = mapped_column(ForeignKey("packs.id"), index=True)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int]
+    width: Mapped[int | None]  # pixels, after EXIF orientation; null until decoded
+    height: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Segment(Table):
+    """A durable file of float32 vectors, one shard's work."""
+
+    __tablename__ = "segments"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    space_id: Mapped[str] = mapped_column(ForeignKey("spaces.space_id"), index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    n_rows: Mapped[int]
+    dim: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Feature(Table):
+    """Where the one embedding of a content in a space stands."""
+
+    __tablename__ = "features"
+    space_id: Mapped[str] = mapped_column(ForeignKey("spaces.space_id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), primary_key=True)
+    segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"), index=True)
+    row: Mapped[int]
+
+
+class Collection(Table):
+    """A named set of items to search; `revision` grows with every change of its items."""
+
+    __tablename__ = "collections"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    model: Mapped[str]
+    metric: Mapped[str] = mapped_column(String(8))
+    revision: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Generation(Table):
+    """A collection in one space, with the snapshot of its index if one was written."""
+
+    __tablename__ = "generations"
+    __table_args__ = (UniqueConstraint("collection_id", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    space_id: Mapped[str] = mapped_column(ForeignKey("spaces.space_id"))
+    is_current: Mapped[bool]
+    index_key: Mapped[str | None]
+    index_sha256: Mapped[str | None] = mapped_column(String(64))
+    index_revision: Mapped[int | None]  # the collection's revision that the snapshot holds
+    index_rows: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Item(Table):
+    """A content in a collection; a deleted item stays as a tombstone with its revision."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("collection_id", "item_id"),
+        Index(None, "collection_id", "revision"),
+    )
+    pk: Mapped[int] = mapped_column(BigId, primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    item_id: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str]
+    label: Mapped[str | None]
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata")
+    sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), index=True)
+    revision: Mapped[int]
+    is_deleted: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Dataset(Table):
+    """A named set of labelled items for training."""
+
+    __tablename__ = "datasets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DatasetItem(Table):
+    """A labelled content; part of every dataset version from `added_in` on."""
+
+    __tablename__ = "dataset_items"
+    __table_args__ = (UniqueConstraint("dataset_id", "item_id"),)
+    pk: Mapped[int] = mapped_column(BigId, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    item_id: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str]
+    label: Mapped[str]
+    split: Mapped[str | None] = mapped_column(String(16))
+    sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), index=True)
+    added_in: Mapped[int | None]  # null until the version that holds it is sealed
+
+
+class DatasetVersion(Table):
+    """An immutable state of a dataset."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (UniqueConstraint("dataset_id", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    n_items: Mapped[int]
+    labels: Mapped[dict[str, Any]]  # label -> number of items
+    job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,112 @@
+"""Every setting of every process, read once from the environment (`ZOO_*`) and passed on."""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from zoo.errors import StartError
+
+DEFAULT_PORT = 8700
+
+
+def default_home() -> Path:
+    """The folder used when nobody names one."""
+    return user_data_path("featurezoo", appauthor=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings; each field is read from `ZOO_<FIELD IN CAPITALS>`. Times are in seconds."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    database_url: str = ""  # default: SQLite in the home
+    broker_url: str = ""  # default: the embedded Valkey's socket in the home
+    predictor_url: str = ""  # default: a unix socket in the home
+    worker_processes: int = 0  # batch children of one worker; 0: one a core
+    api_threads: int = 16
+    shard_items: int = 48  # contents a shard embeds: about 1-2 s of one core for a small net
+    forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
+    beat_every_s: float = 3.0
+    beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims
+    relay_every_s: float = 0.1
+    reconcile_every_s: float = 2.0
+    wake_again_s: float = 10.0  # a queued shard whose message may be lost is announced again
+    attempts: int = 3
+    decode_timeout_s: float = 10.0
+    describe_timeout_s: float = 120.0
+    predict_timeout_s: float = 60.0
+    plugin_wait_s: float = 30.0
+    queue_limit_s: float = 3600.0
+    seconds_per_item: float = 0.03  # what an item is reckoned to cost until one has been measured
+    worker_memory_mb: int = 4096  # a batch child is recycled above this
+    max_image_bytes: int = 25_000_000
+    max_image_pixels: int = 64_000_000
+    max_request_bytes: int = 2_000_000_000
+    max_json_bytes: int = 32_000_000
+    max_parts: int = 10_000
+    pack_bytes: int = 256_000_000
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database in use."""
+        return self.database_url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+
+    @property
+    def runtime_dir(self) -> Path:
+        """Where this home's sockets and locks live."""
+        return self.home / "run"
+
+    @property
+    def resolved_broker_url(self) -> str:
+        """The broker in use."""
+        return self.broker_url or f"redis+socket://{self.runtime_dir / 'broker.sock'}"
+
+    @property
+    def resolved_predictor_url(self) -> str:
+        """The predictor in use: `unix:///path` or `http://host:port`."""
+        return self.predictor_url or f"unix://{self.runtime_dir / 'predictor.sock'}"
+
+    @property
+    def cores(self) -> int:
+        """How many batch children a worker starts."""
+        return self.worker_processes or len(os.sched_getaffinity(0))
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process."""
+        return {f"ZOO_{f.name.upper()}": str(getattr(self, f.name)) for f in fields(self)}
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Settings from the environment, with the given ones (where not None) on top.
+
+    Raises `StartError` for a value that does not parse, naming the variable.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("ZOO_HOME") or default_home())
+    types = typing.get_type_hints(Settings)
+    read = {
+        f.name: _parse(f"ZOO_{f.name.upper()}", env[f"ZOO_{f.name.upper()}"], types[f.name])
+        for f in fields(Settings)
+        if f.name != "home" and f"ZOO_{f.name.upper()}" in env
+    }
+    read["home"] = home
+    given = {name: value for name, value in overrides.items() if value is not None}
+    settings = Settings(**{**read, **given})  # type: ignore[arg-type]  # checked field by field
+    return replace(settings, home=Path(settings.home).expanduser().absolute())
+
+
+def _parse(name: str, text: str, kind: type) -> object:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise StartError(
+            f"{name} is {text!r}; it should be a{'n' if kind is int else ''} {kind.__name__}"
+        ) from error

@@ -1,0 +1,37 @@
+"""What makes two embeddings comparable: the space and its identifier."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from zoo.backbone import Preprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerSpace:
+    """One tower's share in a space."""
+
+    tower: str
+    layer: str  # "" is the backbone's own output
+    pooling: str  # "native": as the network pools before its head
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Everything that a vector depends on besides the content itself."""
+
+    weights_hash: str
+    architecture: str
+    towers: tuple[TowerSpace, ...]
+    normalisation: str = "none"
+    precision: str = "float32"
+    quantisation: str = "none"
+
+    @property
+    def space_id(self) -> str:
+        """sha256 (hex) of the canonical JSON of all fields."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
