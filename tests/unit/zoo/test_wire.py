@@ -1,0 +1,78 @@
+import pytest
+
+from zoo import wire
+from zoo.backbone import Preprocessing
+from zoo.errors import (
+    ConflictError,
+    ImageError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    UnavailableError,
+    WeightsUnavailableError,
+    ZooError,
+)
+
+
+def test_a_frame_comes_back_as_it_was():
+    header, blobs = wire.decode(wire.encode({"a": [1, None, "é"]}, b"xyz", b"", b"\x00\xff"))
+
+    assert header == {"a": [1, None, "é"]}
+    assert [bytes(blob) for blob in blobs] == [b"xyz", b"", b"\x00\xff"]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x05", b"\xff\xff\xff\xff{}", b"\x02\x00\x00\x00[]"])
+def test_a_damaged_frame_is_refused(body):
+    with pytest.raises(InvalidError) as caught:
+        wire.decode(body)
+
+    assert caught.value.code == "invalid_frame"
+    assert str(caught.value) == (
+        f"a frame of {len(body)} bytes is damaged; it should begin with its JSON part"
+    )
+
+
+def test_a_frame_that_lost_its_end_is_refused():
+    with pytest.raises(InvalidError) as caught:
+        wire.decode(wire.encode({}, b"12345")[:-2])
+
+    assert str(caught.value) == "a frame carries 3 bytes of blobs; its header promises 5"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZooError("a"),
+        NotFoundError("b", code="unknown_model", nearest=["x", "y"]),
+        InvalidError("c", field="top_k"),
+        ImageError("d", code="truncated_image"),
+        ConflictError("e"),
+        UnavailableError("f", code="predictor_busy", retry_after_s=7),
+        PluginError("g", plugin="lite"),
+        WeightsUnavailableError("h", plugin="lite"),
+    ],
+)
+def test_an_error_comes_back_as_it_was(error):
+    again = wire.error_from_json(wire.decode(wire.encode(wire.error_to_json(error)))[0])
+
+    assert type(again) is type(error)
+    assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("name", ["Sequence", "SystemExit", "annotations"])
+def test_a_class_that_is_not_of_our_tree_becomes_a_plain_error(name):
+    again = wire.error_from_json({"class": name, "code": "c", "detail": "d"})
+
+    assert type(again) is ZooError
+
+
+def test_preprocessing_comes_back_as_it_was():
+    preprocessing = Preprocessing(
+        input_size=(224, 192),
+        resize=256,
+        interpolation="bicubic",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+
+    assert wire.preprocessing_from_json(wire.preprocessing_to_json(preprocessing)) == preprocessing

@@ -1,0 +1,206 @@
+"""The client of the predictor: forwards pictures in the process that owns the loaded models.
+
+It needs no torch; whoever holds it may be the API, a worker or a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from zoo import wire
+from zoo.backbone import Preprocessing
+from zoo.errors import ImageError, InvalidError, UnavailableError
+from zoo.space import Space, TowerSpace
+
+FloatArray = npt.NDArray[np.float32]
+
+_UNIX = "unix://"
+_IDLE_S = 1.0  # shorter than the server keeps a connection, so that none is closed under us
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneRef:
+    """A backbone with one of its weights tags."""
+
+    plugin: str
+    architecture: str
+    weights: str
+
+    @property
+    def name(self) -> str:
+        """As the registry names it."""
+        return f"{self.plugin}.{self.architecture}.{self.weights}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRef:
+    """A classifier of record: where it lies and the checksum that it must have."""
+
+    blob_key: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneDetail:
+    """What can be known of a backbone only by building it."""
+
+    weights_hash: str
+    dim: int
+    parameters: int
+    blocks: tuple[str, ...]
+    layers: tuple[str, ...]
+    labels: tuple[str, ...] | None  # of the native head, where there is one
+    space: Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """One class with its probability."""
+
+    label: str
+    probability: float
+
+
+class Predictor:
+    """A connection to the predictor at `unix:///path` or `http://host:port`; thread-safe.
+
+    Every call raises `UnavailableError` when the predictor does not answer, and the errors that
+    the predictor itself raised (`PluginError`, `WeightsUnavailableError`, ...) as they were.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        self._url = url
+        self._socket = Path(url.removeprefix(_UNIX)) if url.startswith(_UNIX) else None
+        limits = httpx.Limits(keepalive_expiry=_IDLE_S)
+        self._client = httpx.Client(
+            base_url="http://predictor" if self._socket else url,
+            transport=httpx.HTTPTransport(
+                uds=str(self._socket) if self._socket else None, limits=limits, retries=1
+            ),
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 2.0)),
+        )
+
+    def detail(self, backbone: BackboneRef) -> BackboneDetail:
+        """Build the backbone, if it is not yet, and describe it."""
+        header, _ = self._ask("/detail", wire.encode({"backbone": asdict(backbone)}))
+        return detail_from_json(header["detail"])
+
+    def embed(
+        self, backbone: BackboneRef, images: Sequence[bytes]
+    ) -> list[FloatArray | ImageError]:
+        """One float32 vector `(dim,)` for each picture, or why it could not be read."""
+        header, blobs = self._ask("/embed", wire.encode({"backbone": asdict(backbone)}, *images))
+        vectors = iter(np.frombuffer(blobs[0], np.float32).reshape(-1, header["dim"]))
+        return [
+            next(vectors) if error is None else wire.image_error_from_json(error)
+            for error in header["errors"]
+        ]
+
+    def classify(
+        self,
+        backbone: BackboneRef,
+        images: Sequence[bytes],
+        *,
+        head: HeadRef | None,
+        top_k: int,
+    ) -> list[list[Label] | ImageError]:
+        """The `top_k` most probable labels of each picture, best first.
+
+        Without a head the backbone's native one is asked; `InvalidError` if it has none.
+        """
+        request = {
+            "backbone": asdict(backbone),
+            "head": None if head is None else asdict(head),
+            "top_k": top_k,
+        }
+        header, _ = self._ask("/classify", wire.encode(request, *images))
+        return [
+            wire.image_error_from_json(answer["error"])
+            if "error" in answer
+            else [Label(label=label, probability=p) for label, p in answer["labels"]]
+            for answer in header["answers"]
+        ]
+
+    def thumbnail(self, content: bytes, *, size: int) -> bytes:
+        """A JPEG whose longer side is at most `size` pixels; raises `ImageError`."""
+        _, blobs = self._ask("/thumbnail", wire.encode({"size": size}, content))
+        return bytes(blobs[0])
+
+    def is_alive(self) -> bool:
+        """Whether the predictor answers at all."""
+        if self._socket and not self._socket.exists():
+            return False
+        try:
+            return self._client.get("/livez").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _ask(self, path: str, body: bytes) -> tuple[wire.Header, list[memoryview]]:
+        header, blobs = self._decode(self._post(path, body))
+        if "error" in header:
+            raise wire.error_from_json(header["error"])
+        return header, blobs
+
+    def _post(self, path: str, body: bytes) -> bytes:
+        if self._socket and not self._socket.exists():
+            raise self._unavailable(FileNotFoundError("there is no such socket"))
+        try:
+            try:
+                return self._client.post(path, content=body).content
+            except httpx.RemoteProtocolError:
+                # A kept connection was closed as we wrote; every call here can be repeated.
+                return self._client.post(path, content=body).content
+        except httpx.HTTPError as error:
+            raise self._unavailable(error) from error
+
+    def _decode(self, body: bytes) -> tuple[wire.Header, list[memoryview]]:
+        try:
+            return wire.decode(body)
+        except InvalidError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        reason = str(error) or type(error).__name__
+        return UnavailableError(
+            f"the predictor at {self._url} does not answer: {reason}",
+            code="predictor_unavailable",
+        )
+
+
+def detail_to_json(detail: BackboneDetail) -> dict[str, object]:
+    """All fields as JSON."""
+    return asdict(detail)
+
+
+def detail_from_json(fields: wire.Header) -> BackboneDetail:
+    """The same detail again."""
+    labels = fields["labels"]
+    return BackboneDetail(
+        weights_hash=fields["weights_hash"],
+        dim=fields["dim"],
+        parameters=fields["parameters"],
+        blocks=tuple(fields["blocks"]),
+        layers=tuple(fields["layers"]),
+        labels=None if labels is None else tuple(labels),
+        space=_space_from_json(fields["space"]),
+    )
+
+
+def _space_from_json(fields: wire.Header) -> Space:
+    towers = tuple(_tower_from_json(tower) for tower in fields["towers"])
+    return Space(**{**fields, "towers": towers})
+
+
+def _tower_from_json(fields: wire.Header) -> TowerSpace:
+    preprocessing: Preprocessing = wire.preprocessing_from_json(fields["preprocessing"])
+    return TowerSpace(**{**fields, "preprocessing": preprocessing})

@@ -1,0 +1,116 @@
+"""What crosses the boundary between two of our own processes: frames, errors, preprocessing.
+
+A frame is a JSON header followed by raw blobs, so that pixels and vectors are never encoded.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from zoo import errors
+from zoo.backbone import Preprocessing
+from zoo.errors import (
+    ImageError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    UnavailableError,
+    ZooError,
+)
+
+_LENGTH = struct.Struct("<I")
+_EXTRAS = ("nearest", "field", "plugin", "retry_after_s")
+
+Header = dict[str, Any]
+"""Decoded JSON: its shape is the reader's to check, field by field."""
+
+
+def encode(header: Mapping[str, object], *blobs: bytes | memoryview) -> bytes:
+    """One frame: the length of the JSON part (4 bytes), the JSON, the blobs end to end."""
+    text = json.dumps({"header": header, "sizes": [len(blob) for blob in blobs]}).encode()
+    return b"".join([_LENGTH.pack(len(text)), text, *blobs])
+
+
+def decode(body: bytes) -> tuple[Header, list[memoryview]]:
+    """The header and the blobs of a frame, without copying; raises `InvalidError` if damaged."""
+    view = memoryview(body)
+    try:
+        (length,) = _LENGTH.unpack(view[: _LENGTH.size])
+        start = _LENGTH.size + length
+        frame = json.loads(bytes(view[_LENGTH.size : start]))
+        header, sizes = dict(frame["header"]), [int(size) for size in frame["sizes"]]
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise InvalidError(
+            f"a frame of {len(body)} bytes is damaged; it should begin with its JSON part",
+            code="invalid_frame",
+        ) from error
+    return header, _split(view[start:], sizes)
+
+
+def _split(view: memoryview, sizes: list[int]) -> list[memoryview]:
+    if any(size < 0 for size in sizes) or sum(sizes) != len(view):
+        raise InvalidError(
+            f"a frame carries {len(view)} bytes of blobs; its header promises {sum(sizes)}",
+            code="invalid_frame",
+        )
+    blobs = []
+    for size in sizes:
+        blobs.append(view[:size])
+        view = view[size:]
+    return blobs
+
+
+def error_to_json(error: ZooError) -> dict[str, object]:
+    """An error with its class, code, sentence and what its class carries besides."""
+    extras = {name: getattr(error, name) for name in _EXTRAS if hasattr(error, name)}
+    return {"class": type(error).__name__, "code": error.code, "detail": error.detail, **extras}
+
+
+def error_from_json(fields: Header) -> ZooError:
+    """The same error again; a class that is not of our tree becomes a plain `ZooError`."""
+    kind = getattr(errors, str(fields["class"]), ZooError)
+    detail, code = str(fields["detail"]), str(fields["code"])
+    if not (isinstance(kind, type) and issubclass(kind, ZooError)):
+        return ZooError(detail, code=code)
+    if issubclass(kind, PluginError):
+        return kind(detail, plugin=str(fields["plugin"]), code=code)
+    if issubclass(kind, NotFoundError):
+        return kind(detail, code=code, nearest=tuple(fields["nearest"]))
+    if issubclass(kind, InvalidError):
+        return kind(detail, code=code, field=fields["field"])
+    if issubclass(kind, UnavailableError):
+        return kind(detail, code=code, retry_after_s=int(fields["retry_after_s"]))
+    return kind(detail, code=code)
+
+
+def image_error_from_json(fields: Header) -> ImageError:
+    """The `ImageError` that stands for one input of many."""
+    return ImageError(str(fields["detail"]), code=str(fields["code"]))
+
+
+def preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, object]:
+    """All fields, tuples as lists."""
+    return {
+        "input_size": list(preprocessing.input_size),
+        "resize": preprocessing.resize,
+        "interpolation": preprocessing.interpolation,
+        "mean": list(preprocessing.mean),
+        "std": list(preprocessing.std),
+    }
+
+
+def preprocessing_from_json(fields: Header) -> Preprocessing:
+    """The same preprocessing again; raises `KeyError`, `TypeError`, `ValueError` if malformed."""
+    height, width = fields["input_size"]
+    red, green, blue = fields["mean"]
+    red_std, green_std, blue_std = fields["std"]
+    return Preprocessing(
+        input_size=(int(height), int(width)),
+        resize=int(fields["resize"]),
+        interpolation=fields["interpolation"],
+        mean=(float(red), float(green), float(blue)),
+        std=(float(red_std), float(green_std), float(blue_std)),
+    )
