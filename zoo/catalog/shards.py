@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from zoo.catalog.jobs import LIVE
 from zoo.catalog.records import ShardRecord
 from zoo.catalog.rows import as_record, changed, chunks
 from zoo.catalog.tables import now
-from zoo.catalog.work_tables import Outbox, Shard
+from zoo.catalog.work_tables import Job, Outbox, Shard
 
 OPEN = ("queued", "running")
 
@@ -179,6 +180,20 @@ def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None
         session.execute(
             update(Shard).where(Shard.id.in_([row[1] for row in chunk])).values(announced_at=now())
         )
+
+
+def is_announcement_due(session: Session, *, before: datetime) -> bool:
+    """Whether a queued shard was announced before an instant and never taken."""
+    statement = (
+        select(Shard.id).where(Shard.state == "queued", Shard.announced_at < before).limit(1)
+    )
+    return session.scalar(statement) is not None
+
+
+def idle_jobs(session: Session) -> list[str]:
+    """Live jobs of which no shard is queued or running."""
+    is_open = select(Shard.id).where(Shard.job_id == Job.id, Shard.state.in_(OPEN)).exists()
+    return list(session.scalars(select(Job.id).where(Job.state.in_(LIVE), ~is_open)))
 
 
 def announce_again(session: Session, *, before: datetime, limit: int) -> int:

@@ -1,0 +1,1 @@
+"""The one job life-cycle: the database is the queue, Celery is the doorbell."""

@@ -1,0 +1,161 @@
+"""Making jobs: one transaction writes the job, its inputs and shards, and the wake-ups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zoo.catalog import Session, contents, inputs, jobs, shards
+from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, Json
+from zoo.catalog.rows import chunks
+from zoo.errors import ConflictError
+from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
+from zoo.jobs.specs import DescribeSpec, FineTuneSpec, IngestSpec, spec_to_json
+from zoo.names import new_id
+from zoo.settings import Settings
+
+SMALLEST_SHARD = 8
+"""Inputs below which splitting a job over cores costs more than it gains."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One file as it came: stored, or refused with a code and a sentence."""
+
+    name: str
+    content: ContentRecord | None = None
+    error: tuple[str, str] | None = None
+    item_id: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Everything that one request or one archive brought; its packs are durable already."""
+
+    arrivals: Sequence[Arrival]
+    packs: Mapping[str, int]  # key -> size in bytes
+    archives: Sequence[str] = ()  # blob keys of archives that a worker will expand
+
+
+def submit_ingest(
+    session: Session, spec: IngestSpec, delivery: Delivery, *, work: Json, settings: Settings
+) -> JobRecord:
+    """A job that takes a delivery into a collection or dataset.
+
+    `work` says what was resolved: the collection's id, model and space, or the dataset's id.
+    """
+    target = "collection" if spec.collection else "dataset"
+    job = create_job(session, "ingest", spec_to_json(spec), work=work, target=target)
+    for key in delivery.archives:
+        shards.add_shard(session, job.id, "expand", arguments={"archive": key, "skip": 0})
+    add_delivery(session, job, delivery, settings=settings)
+    settle(session, job.id)
+    return job
+
+
+def submit_fine_tune(session: Session, spec: FineTuneSpec, *, work: Json) -> JobRecord:
+    """A job that trains a model version; `spec` has been checked against the catalog."""
+    job = create_job(session, "fine_tune", spec_to_json(spec), work=work)
+    shards.add_shard(session, job.id, "plan", arguments={})
+    return job
+
+
+def submit_describe(session: Session, plugin: str) -> JobRecord:
+    """The zoo's own job that asks a plugin what it has."""
+    spec = spec_to_json(DescribeSpec(plugin=plugin))
+    job = create_job(session, "describe", spec, work={}, is_internal=True)
+    shards.add_shard(session, job.id, "describe", arguments={})
+    return job
+
+
+def add_delivery(
+    session: Session, job: JobRecord, delivery: Delivery, *, settings: Settings
+) -> None:
+    """Register packs and contents, and give the inputs to new shards."""
+    pack_ids = contents.add_packs(session, delivery.packs)
+    stored = [arrival.content for arrival in delivery.arrivals if arrival.content]
+    contents.add_contents(session, stored, pack_ids=pack_ids)
+    first = inputs.next_position(session, job.id)
+    given = [
+        _to_input(arrival, position)
+        for position, arrival in enumerate(delivery.arrivals, start=first)
+    ]
+    add_inputs(session, job, given, settings=settings)
+
+
+def add_inputs(
+    session: Session, job: JobRecord, given: Sequence[InputRecord], *, settings: Settings
+) -> None:
+    """Add inputs to a job in shards of about equal size, enough for every core."""
+    refused = [one for one in given if one.state == "failed"]
+    inputs.add_inputs(session, job.id, refused, shard_id=None)
+    todo = [one for one in given if one.state == "queued"]
+    kind = "check" if job.final_kind == "seal" else "embed"
+    for chunk in chunks(todo, shard_size(len(todo), settings)):
+        shard_id = shards.add_shard(session, job.id, kind, arguments={})
+        inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
+
+
+def shard_size(n: int, settings: Settings) -> int:
+    """Inputs a shard: at most the setting, fewer when that lets all cores work."""
+    a_core = math.ceil(n / (2 * settings.cores))
+    return max(1, min(settings.shard_items, max(SMALLEST_SHARD, a_core)))
+
+
+def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
+    """A new job for what an ended one left undone: failed or unreached inputs, or all of it."""
+    old = require(session, job_id)
+    if old.state in jobs.LIVE:
+        raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
+    left = _left_undone(session, old)
+    if old.state == "succeeded" and not left:
+        raise ConflictError(
+            f"job {job_id} succeeded and has no failed input to try again",
+            code="nothing_to_retry",
+        )
+    job = jobs.add_job(session, new_id("job"), values=_repeated(old))
+    for kind, arguments in shards.unfinished(session, old.id, kinds=("expand", "plan")):
+        shards.add_shard(session, job.id, kind, arguments=arguments)
+    add_inputs(session, job, left, settings=settings)
+    settle(session, job.id)
+    return job
+
+
+def _repeated(old: JobRecord) -> dict[str, Any]:
+    return {
+        "type": old.type,
+        "spec": dict(old.spec),
+        "work": dict(old.work),
+        "final_kind": old.final_kind,
+        "is_internal": old.is_internal,
+        "phase": FIRST_PHASE[old.type],
+        "parent_job_id": old.id,
+    }
+
+
+def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:
+    return [
+        replace(one, position=position, state="queued", error_code=None, error_detail=None)
+        for position, one in enumerate(inputs.undone_inputs(session, old.id))
+    ]
+
+
+def _to_input(arrival: Arrival, position: int) -> InputRecord:
+    code, detail = arrival.error or (None, None)
+    return InputRecord(
+        pk=0,
+        position=position,
+        name=arrival.name,
+        item_id=arrival.item_id or new_id("item"),
+        label=arrival.label,
+        split=arrival.split,
+        metadata={},
+        sha256=arrival.content.sha256 if arrival.content else None,
+        state="failed" if arrival.error else "queued",
+        error_code=code,
+        error_detail=detail,
+    )

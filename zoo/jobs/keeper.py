@@ -1,0 +1,115 @@
+"""The keeper: publishes wake-ups, gives lost claims back, and asks new plugins what they have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from zoo.catalog import Catalog, shards, workers
+from zoo.catalog.records import ShardRecord
+from zoo.errors import UnavailableError
+from zoo.jobs.ledger import give_back, settle
+from zoo.names import new_id
+from zoo.settings import Settings
+
+LEASE = "keeper"
+BATCH = 500
+"""Wake-ups published, or shards announced again, in one go."""
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """One keeper leads at a time; every step is safe to repeat."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        *,
+        ring: Callable[[int, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._ring = ring
+        self._clock = clock
+        self._id = new_id("keeper")
+        self._beats: dict[str, tuple[int, float]] = {}  # worker -> counter, when it last moved
+        self._lease: tuple[tuple[str, int] | None, float] = (None, clock())
+
+    def lead(self) -> bool:
+        """Take or renew the lease; False while another keeper's counter moves."""
+        with self._catalog.read() as session:
+            found = workers.read_lease(session, LEASE)
+        seen, since = self._lease
+        if found != seen:
+            self._lease = (found, self._clock())
+        is_mine = found is not None and found[0] == self._id
+        is_free = found is None or self._clock() - since >= self._settings.beat_lost_s
+        if not is_mine and (found != seen or not is_free) and found is not None:
+            return False
+        with self._catalog.write() as session:
+            return workers.take_lease(session, LEASE, holder=self._id, seen=found)
+
+    def relay(self) -> int:
+        """Publish what waits in the outbox; returns how many wake-ups were rung."""
+        with self._catalog.read() as session:
+            waiting = shards.take_outbox(session, BATCH)
+        rung = []
+        try:
+            for row in waiting:
+                self._ring(row[1], row[2])
+                rung.append(row)
+        except UnavailableError as error:
+            log.warning("broker_unavailable", detail=error.detail, waiting=len(waiting))
+        if rung:
+            with self._catalog.write() as session:
+                shards.clear_outbox(session, rung)
+        return len(rung)
+
+    def reconcile(self) -> None:
+        """Give back the claims of lost workers, ring again for what may be lost, end the rest."""
+        lost = self._lost_workers()
+        with self._catalog.read() as session:
+            known = [worker.id for worker in workers.list_workers(session)]
+            claims = shards.claims_of(session, lost)
+            claims += shards.unowned_claims(session, known)
+            idle = shards.idle_jobs(session)
+        if lost or claims or idle:
+            self._give_back(lost, claims, idle)
+        self._announce_again()
+
+    def _give_back(self, lost: list[str], claims: list[ShardRecord], idle: list[str]) -> None:
+        with self._catalog.write() as session:
+            freed = give_back(session, claims)
+            for worker_id in lost:
+                workers.remove_worker(session, worker_id)
+            for job_id in idle:
+                settle(session, job_id)
+        log.warning("claims_given_back", workers=lost, shards=freed, idle_jobs=idle)
+
+    def _announce_again(self) -> None:
+        before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)
+        with self._catalog.read() as session:
+            is_due = shards.is_announcement_due(session, before=before)
+        if not is_due:
+            return
+        with self._catalog.write() as session:
+            shards.announce_again(session, before=before, limit=BATCH)
+
+    def _lost_workers(self) -> list[str]:
+        """Workers whose counter stood still for too long, by this process's own clock."""
+        with self._catalog.read() as session:
+            rows = workers.list_workers(session)
+        instant = self._clock()
+        for row in rows:
+            counter, _ = self._beats.get(row.id, (None, 0.0))
+            if counter != row.beat:
+                self._beats[row.id] = (row.beat, instant)
+        self._beats = {row.id: self._beats[row.id] for row in rows}
+        limit = self._settings.beat_lost_s
+        return [name for name, (_, moved) in self._beats.items() if instant - moved >= limit]

@@ -1,0 +1,208 @@
+"""Moving jobs and shards through their states; every step is one fenced transaction.
+
+A shard is claimed by compare-and-set with a fencing token, which stands in the WHERE of every
+later write of that attempt: a zombie that wakes after its claim was given away changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from zoo.catalog import Catalog, Session, features, inputs, jobs, shards
+from zoo.catalog.records import JobRecord, Json, ShardRecord
+from zoo.errors import ClaimLostError, ConflictError, ZooError
+from zoo.names import new_id, unknown
+
+FIRST_PHASE = {
+    "ingest": "receive",
+    "fine_tune": "plan",
+    "describe": "describe",
+}
+FINAL_KIND = {
+    ("ingest", "collection"): "index",
+    ("ingest", "dataset"): "seal",
+    ("fine_tune", ""): "train",
+    ("describe", ""): "describe",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right of one process to do one shard, until it is lost."""
+
+    shard: ShardRecord
+    job: JobRecord
+
+    @property
+    def arguments(self) -> Json:
+        """What the shard was made with."""
+        return self.shard.arguments
+
+
+def create_job(
+    session: Session,
+    job_type: str,
+    spec: Json,
+    *,
+    work: Json,
+    target: str = "",
+    is_internal: bool = False,
+    parent_job_id: str | None = None,
+) -> JobRecord:
+    """A new queued job without shards; `target` is what an ingest fills."""
+    return jobs.add_job(
+        session,
+        new_id("job"),
+        values={
+            "type": job_type,
+            "spec": dict(spec),
+            "work": dict(work),
+            "final_kind": FINAL_KIND[job_type, target],
+            "is_internal": is_internal,
+            "phase": FIRST_PHASE[job_type],
+            "parent_job_id": parent_job_id,
+        },
+    )
+
+
+def claim(catalog: Catalog, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
+    """Take a shard; None if it is done, taken, or its job has ended or is being cancelled."""
+    with catalog.write() as session:
+        shard = shards.claim_shard(session, shard_id, worker_id=worker_id, pid=pid)
+        if shard is None:
+            return None
+        job = jobs.lock_job(session, shard.job_id)
+        if job is None or job.state not in ("queued", "running"):
+            shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
+            settle(session, shard.job_id)
+            return None
+        jobs.start_job(session, job.id)
+        jobs.note_attempt(session, job.id, shard.attempt + 1)
+        enter_phase(session, job, shard.kind)
+        return Claim(shard=shard, job=job)
+
+
+def fence(session: Session, claimed: Claim) -> None:
+    """First step of every write of an attempt: raises `ClaimLostError` if it is not ours."""
+    if not shards.holds(session, claimed.shard.id, token=claimed.shard.token):
+        raise ClaimLostError(f"shard {claimed.shard.id} was given to somebody else or cancelled")
+
+
+def finish(session: Session, claimed: Claim) -> None:
+    """End a fenced shard well and let its job go on."""
+    _close(session, claimed, state="done")
+    settle(session, claimed.job.id)
+
+
+def succeed(session: Session, claimed: Claim, result: Mapping[str, Any]) -> None:
+    """End a job's final shard, and the job with its result."""
+    _close(session, claimed, state="done")
+    _end(session, claimed.job.id, state="succeeded", values={"result": dict(result)})
+
+
+def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Json | None) -> None:
+    """End a shard and its job for a reason that another attempt would not change."""
+    _close(session, claimed, state="failed")
+    values = {"error_code": code, "error_detail": detail, "result": result}
+    _end(session, claimed.job.id, state="failed", values=values)
+
+
+def fail_attempt(
+    catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, attempts: int
+) -> None:
+    """Count a failed attempt: the shard is queued again, or after `attempts` its job fails."""
+    with catalog.write() as session:
+        features.release_forwards(session, [shard.id])
+        tried = shard.attempt + 1
+        if tried < attempts:
+            shards.requeue_shard(session, shard, attempt=tried, last_error=detail)
+            settle(session, shard.job_id)
+            return
+        if not shards.close_shard(session, shard.id, token=shard.token, state="failed"):
+            return
+        values = {"error_code": code, "error_detail": f"{detail} (after {tried} attempts)"}
+        _end(session, shard.job_id, state="failed", values=values)
+
+
+def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
+    """Queue shards again whose node was lost; that is nobody's fault and counts no attempt."""
+    features.release_forwards(session, [shard.id for shard in claims])
+    freed = 0
+    for shard in claims:
+        freed += shards.requeue_shard(session, shard, attempt=shard.attempt, last_error=None)
+        settle(session, shard.job_id)
+    return freed
+
+
+def settle(session: Session, job_id: str) -> None:
+    """Let a job whose shards are all closed take its next step: the final shard, or its end."""
+    job = jobs.lock_job(session, job_id)
+    if job is None or job.state not in jobs.LIVE:
+        return
+    if job.state == "cancelling":
+        shards.drop_queued(session, job_id, state="cancelled")
+    if shards.count_open(session, job_id):
+        return
+    if job.state == "cancelling":
+        jobs.end_job(session, job_id, state="cancelled")
+    elif not shards.has_kind(session, job_id, job.final_kind):
+        shards.add_shard(session, job_id, job.final_kind, arguments={})
+
+
+def cancel(session: Session, job_id: str) -> JobRecord:
+    """Ask a job to stop: at once if nothing runs, else when its running shards end."""
+    job = require(session, job_id)
+    if job.state not in jobs.LIVE:
+        raise ConflictError(
+            f"job {job_id} has ended ({job.state}); only a queued or running job can be cancelled",
+            code="job_ended",
+        )
+    jobs.cancel_job(session, job_id)
+    settle(session, job_id)
+    return require(session, job_id)
+
+
+def require(session: Session, job_id: str) -> JobRecord:
+    """A job by id, or `NotFoundError`."""
+    job = jobs.get_job(session, job_id)
+    if job is None:
+        raise unknown("job", job_id, [])
+    return job
+
+
+def enter_phase(session: Session, job: JobRecord, phase: str) -> None:
+    """Note that a job has reached a phase, the first time one of its shards does."""
+    if phase == job.phase or any(step["phase"] == phase for step in job.steps):
+        return
+    step = {"phase": phase, "started_at": datetime.now(UTC).isoformat()}
+    jobs.set_phase(session, job.id, phase, steps=[*job.steps, step])
+
+
+def reason_of(error: Exception) -> tuple[str, str]:
+    """Code and sentence for an exception that ended an attempt."""
+    if isinstance(error, ZooError):
+        return error.code, error.detail
+    return "internal_error", f"{type(error).__name__}: {error}"
+
+
+def _close(session: Session, claimed: Claim, *, state: str) -> None:
+    features.release_forwards(session, [claimed.shard.id])
+    if not shards.close_shard(session, claimed.shard.id, token=claimed.shard.token, state=state):
+        raise ClaimLostError(f"shard {claimed.shard.id} was given to somebody else or cancelled")
+
+
+def _end(session: Session, job_id: str, *, state: str, values: Mapping[str, Any]) -> None:
+    job = jobs.lock_job(session, job_id)
+    if job is not None and job.state == "cancelling" and state == "failed":
+        state = "cancelled"
+    jobs.end_job(session, job_id, state=state, values=values)
+    shards.drop_queued(session, job_id, state="cancelled")
+
+
+def count_inputs(session: Session, job_id: str) -> dict[str, int]:
+    """How many inputs were embedded, reused and failed: an ingest's result."""
+    counts = inputs.count_states(session, job_id)
+    return {state: counts.get(state, 0) for state in ("embedded", "reused", "failed")}

@@ -1,0 +1,60 @@
+"""The keeper's process: `python -m zoo.jobs.serve`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import structlog
+
+from zoo.catalog import open_catalog
+from zoo.errors import UnavailableError
+from zoo.jobs.doorbell import Doorbell, make_celery
+from zoo.jobs.expectation import expect_plugins
+from zoo.jobs.keeper import Keeper
+from zoo.leash import hold
+from zoo.logs import start
+from zoo.settings import Settings, load_settings
+
+PAUSE_AFTER_FAILURE_S = 1.0
+
+log = structlog.get_logger()
+
+
+def keep(settings: Settings, stop: threading.Event) -> None:
+    """Relay and reconcile until told to stop; what fails is tried again."""
+    catalog = open_catalog(settings.resolved_database_url)
+    keeper = Keeper(catalog, settings, ring=Doorbell(make_celery(settings)).ring)
+    is_expecting = True
+    due = 0.0
+    while not stop.is_set():
+        try:
+            if time.monotonic() >= due:
+                due = time.monotonic() + settings.reconcile_every_s
+                if not keeper.lead():
+                    stop.wait(settings.reconcile_every_s)
+                    continue
+                if is_expecting:
+                    log.info("plugins_expected", new=expect_plugins(catalog))
+                    is_expecting = False
+                keeper.reconcile()
+            keeper.relay()
+            stop.wait(settings.relay_every_s)
+        except UnavailableError as error:
+            log.warning("keeper_waits", code=error.code, detail=error.detail)
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    hold()
+    start("keeper")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    keep(load_settings(), stop)
+
+
+if __name__ == "__main__":
+    main()

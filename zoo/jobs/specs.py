@@ -1,0 +1,70 @@
+"""What each type of job is asked with; the API validates it, the workers read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from zoo.catalog.records import Json
+
+Positive = Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSpec:
+    """Take files into a collection (and embed them) or into a dataset (and check them)."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    collection: str | None = None
+    dataset: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSpec:
+    """Train a classifier on a dataset version, on top of a backbone."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    dataset: str
+    model: str  # the backbone
+    name: str  # the user's model that gets the version
+    dataset_version: Annotated[int, Ge(1)] | None = None  # default: the newest
+    strategy: Literal["head_only"] = "head_only"
+    l2: Positive | None = None  # default: chosen on the validation split
+    seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeSpec:
+    """Ask a plugin what it has; the zoo's own job."""
+
+    plugin: str
+
+
+SUBMITTABLE: Mapping[str, type[FineTuneSpec]] = {"fine_tune": FineTuneSpec}
+"""Types that `POST /v1/jobs` takes; ingest jobs are made by sending items."""
+
+DESCRIBED: Mapping[str, type[FineTuneSpec | IngestSpec]] = {
+    "fine_tune": FineTuneSpec,
+    "ingest": IngestSpec,
+}
+"""Types that a user can make, one way or the other."""
+
+
+def spec_to_json(spec: IngestSpec | FineTuneSpec | DescribeSpec) -> dict[str, Any]:
+    """A spec as it is stored."""
+    return asdict(spec)
+
+
+def read_ingest(spec: Json) -> IngestSpec:
+    """The stored spec of an ingest job."""
+    return IngestSpec(**spec)
+
+
+def read_fine_tune(spec: Json) -> FineTuneSpec:
+    """The stored spec of a fine-tune job."""
+    return FineTuneSpec(**spec)

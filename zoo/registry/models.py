@@ -1,0 +1,80 @@
+"""From the names that callers use to models, versions and what loads them."""
+
+from __future__ import annotations
+
+import re
+
+from zoo.catalog import Session, models, plugins
+from zoo.catalog.records import ModelRecord, VersionRecord
+from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.names import unknown
+
+VERSION_NAME = re.compile(r"(?P<name>[a-z0-9_-]+)(?::(?P<version>\d{1,9})|@(?P<alias>[\w-]+))?")
+
+
+def resolve_backbone(session: Session, name: str) -> ModelRecord:
+    """The backbone of a full name, or of one without weights tag: then the plugin's default.
+
+    Raises `NotFoundError` with the nearest names, `UnavailableError` while the plugin is being
+    described, `PluginError` if it is broken.
+    """
+    found = models.get_model(session, name)
+    if found is None and name.count(".") == 1:
+        found = models.get_default_backbone(session, *name.split("."))
+    if found is not None and found.kind == "backbone":
+        return found
+    if found is not None:
+        raise InvalidError(
+            f"{name!r} is a fine-tuned model; a backbone is needed here", code="not_a_backbone"
+        )
+    _check_plugin(session, name.partition(".")[0])
+    raise unknown("model", name, models.model_names(session))
+
+
+def resolve_version(session: Session, name: str) -> VersionRecord:
+    """The version that `pets` (the newest), `pets:3` or `pets@champion` names."""
+    match = VERSION_NAME.fullmatch(name)
+    model = models.get_model(session, match["name"]) if match else None
+    if match is None or model is None:
+        raise unknown("model", name, models.model_names(session))
+    number = int(match["version"]) if match["version"] else None
+    if match["alias"]:
+        number = require_alias(session, model, match["alias"])
+    return require_version(session, model.name, number)
+
+
+def require_model(session: Session, name: str) -> ModelRecord:
+    """A model by its name, of either kind."""
+    found = models.get_model(session, name)
+    return found or resolve_backbone(session, name)
+
+
+def require_version(session: Session, name: str, number: int | None) -> VersionRecord:
+    """A version by number, or with None the newest."""
+    version = models.get_version(session, name, number)
+    if version is None:
+        newest = models.get_version(session, name, None)
+        known = f"its newest version is {newest.version}" if newest else "it has no versions"
+        raise NotFoundError(f"no version {number} of model {name!r}; {known}",
+                            code="unknown_version")  # fmt: skip
+    return version
+
+
+def require_alias(session: Session, model: ModelRecord, alias: str) -> int:
+    """The version number that an alias names."""
+    number = models.get_alias(session, model.id, alias)
+    if number is None:
+        known = [record.alias for record in models.list_aliases(session, model.id)]
+        raise unknown("alias", f"{model.name}@{alias}", [f"{model.name}@{a}" for a in known])
+    return number
+
+
+def _check_plugin(session: Session, name: str) -> None:
+    plugin = plugins.get_plugin(session, name)
+    if plugin is None or plugin.state == "ready":
+        return
+    if plugin.state == "pending":
+        raise UnavailableError(
+            f"plugin {name!r} is being described; try again in a moment", code="plugin_pending"
+        )
+    raise PluginError(f"plugin {name!r} is {plugin.state}: {plugin.reason}", plugin=name)
