@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,6 +15,8 @@ from platformdirs import user_data_path
 from zoo.errors import StartError
 
 DEFAULT_PORT = 8700
+MAX_SOCKET_PATH = 103  # bytes: macOS's limit; Linux takes 107
+LONGEST_SOCKET_NAME = 24
 
 
 def default_home() -> Path:
@@ -61,8 +65,12 @@ class Settings:
 
     @property
     def runtime_dir(self) -> Path:
-        """Where this home's sockets and locks live."""
-        return self.home / "run"
+        """Where this home's sockets live: in it, unless its path is too long for a socket's."""
+        inside = self.home / "run"
+        if len(os.fsencode(inside)) + LONGEST_SOCKET_NAME <= MAX_SOCKET_PATH:
+            return inside
+        key = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"zoo-{os.getuid()}-{key}"
 
     @property
     def resolved_broker_url(self) -> str:

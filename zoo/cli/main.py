@@ -1,0 +1,60 @@
+"""Puts the `zoo` command together from the modules that hold its commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import zoo
+from zoo.cli import offline, processes
+from zoo.errors import StartError
+
+COMMANDS = (processes, offline)
+"""Modules that each have `register(app)`; the order is the one of `zoo --help`."""
+
+CANNOT_START = 2
+
+
+def app() -> None:
+    """The entry point: what cannot start says so in one sentence, exit code 2."""
+    try:
+        build_app()()
+    except StartError as error:
+        typer.echo(f"zoo: {error.detail}", err=True)
+        sys.exit(CANNOT_START)
+
+
+def build_app() -> typer.Typer:
+    """All commands."""
+    built = typer.Typer(
+        name="zoo",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Model zoo and feature-extraction service: embed, search and fine-tune.",
+    )
+    built.callback()(_options)
+    built.command()(version)
+    for module in COMMANDS:
+        module.register(built)
+    return built
+
+
+def version() -> None:
+    """Say which version this is."""
+    typer.echo(f"featurezoo {zoo.__version__}")
+
+
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is and end.")
+    ] = False,
+) -> None:
+    if show_version:
+        version()
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    app()
