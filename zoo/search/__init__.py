@@ -1,0 +1,1 @@
+"""Search: exact indexes of embeddings and the collections that they serve."""

@@ -1,0 +1,125 @@
+"""A flat FAISS index with its item keys: the immutable pieces that an exact index is made of."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.errors import DamagedError, InvalidError
+
+Metric = Literal["cosine", "ip", "l2"]
+FloatArray = NDArray[np.float32]
+PkArray = NDArray[np.int64]
+
+
+def load_faiss() -> ModuleType:
+    """FAISS, with one thread in the calling thread.
+
+    Loaded on the first search and not before: a process forked from one that used OpenMP hangs
+    in its first search. OpenMP counts its threads per calling thread, hence the call every time.
+    """
+    faiss = importlib.import_module("faiss")
+    faiss.omp_set_num_threads(1)
+    return faiss
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FlatPart:
+    """Vectors with their pks, some of them dead; never changed once made.
+
+    FAISS segfaults when an index grows under a search and aborts when a mapped one grows, so
+    nothing here ever calls `add` on an index that can be seen from outside.
+    """
+
+    flat: Any  # faiss.IndexFlat; FAISS's own types are too loose to name
+    owner: Any  # the faiss.IndexIDMap that `flat` lives in and dies with
+    pks: PkArray  # (n,) the pk of each row of `flat`
+    live: NDArray[np.bool_]  # (n,) False for rows that were replaced or deleted
+    n_live: int
+
+    def __len__(self) -> int:
+        return self.n_live
+
+    def without(self, pks: Iterable[int]) -> FlatPart:
+        """The same vectors with those `pks` dead."""
+        dead = np.fromiter(pks, dtype=np.int64)
+        live = self.live & ~np.isin(self.pks, dead)
+        return replace(self, live=live, n_live=int(live.sum()))
+
+    def nearest(self, query: FloatArray, k: int) -> tuple[FloatArray, PkArray]:
+        """FAISS's own scores `(k,)`, best first, and the rows `(k,)` they belong to; k <= len."""
+        faiss = load_faiss()
+        if self.n_live == len(self.live):
+            scores, rows = self.flat.search(query[None], k)
+            return scores[0], rows[0]
+        bits = np.packbits(self.live, bitorder="little")
+        selector = faiss.IDSelectorBitmap(len(self.live), faiss.swig_ptr(bits))
+        parameters = faiss.SearchParameters(sel=selector)
+        scores, rows = self.flat.search(query[None], k, params=parameters)
+        return scores[0], rows[0]
+
+    def vectors(self, rows: PkArray) -> FloatArray:
+        """The stored vectors of some rows, `(len(rows), dim)`."""
+        if not len(rows):
+            return np.empty((0, self.flat.d), np.float32)
+        found: FloatArray = self.flat.reconstruct_batch(rows)
+        return found
+
+    def survivors(self) -> tuple[FloatArray, PkArray]:
+        """The live vectors as stored, with their pks."""
+        rows = np.flatnonzero(self.live)
+        return self.vectors(rows), self.pks[rows]
+
+
+def build_part(vectors: FloatArray, pks: PkArray, *, metric: Metric) -> FlatPart:
+    """A part that holds `vectors` (n, dim) as they are; InvalidError if a pk comes twice."""
+    found, counts = np.unique(pks, return_counts=True)
+    if len(found) < len(pks):
+        raise InvalidError(f"pks must be distinct, {found[counts > 1][0]} is given twice")
+    faiss = load_faiss()
+    kind = faiss.IndexFlatL2 if metric == "l2" else faiss.IndexFlatIP
+    owner = faiss.IndexIDMap(kind(vectors.shape[1]))
+    owner.add_with_ids(np.ascontiguousarray(vectors), pks)
+    return _part(faiss, owner)
+
+
+def open_part(path: Path, *, metric: Metric) -> FlatPart:
+    """A part written by `write_part`, its vectors mapped so that processes share the pages.
+
+    FAISS files carry no checksum: the caller verifies the file's own before opening it.
+    """
+    faiss = load_faiss()
+    try:
+        owner = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise DamagedError(f"'{path.name}' is not a search index that can be read") from error
+    if not isinstance(owner, faiss.IndexIDMap):
+        raise DamagedError(f"'{path.name}' holds a {type(owner).__name__}, not vectors with pks")
+    expected = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
+    if owner.metric_type != expected:
+        raise DamagedError(f"'{path.name}' was not built for the metric {metric}")
+    return _part(faiss, owner)
+
+
+def write_part(part: FlatPart, path: Path) -> None:
+    """Write the part, dead rows included, to one file that `open_part` reads.
+
+    FAISS overwrites in place, which would pull the pages from under whoever has mapped `path`.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    load_faiss().write_index(part.owner, str(partial))
+    partial.replace(path)
+
+
+def _part(faiss: ModuleType, owner: Any) -> FlatPart:
+    pks: PkArray = faiss.vector_to_array(owner.id_map)
+    live = np.ones(len(pks), np.bool_)
+    flat = faiss.downcast_index(owner.index)
+    return FlatPart(flat=flat, owner=owner, pks=pks, live=live, n_live=len(pks))
