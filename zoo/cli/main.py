@@ -13,6 +13,7 @@ COMMANDS = (processes, offline)
 """Modules that each have `register(app)`; the order is the one of `zoo --help`."""
 
 CANNOT_START = 2
+HELP = "Model zoo and feature-extraction service: embed, search and fine-tune."
 
 
 def app() -> None:
@@ -31,9 +32,8 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        help="Model zoo and feature-extraction service: embed, search and fine-tune.",
     )
-    built.callback()(_options)
+    built.callback(help=HELP)(_options)
     built.command()(version)
     for module in COMMANDS:
         module.register(built)
@@ -47,13 +47,22 @@ def version() -> None:
 
 def _options(
     *,
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is and end.")
+    _show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda asked: _show_version() if asked else None,
+            is_eager=True,
+            help="Say which version this is and end.",
+        ),
     ] = False,
 ) -> None:
-    if show_version:
-        version()
-        raise typer.Exit
+    """Options of `zoo` itself."""
+
+
+def _show_version() -> None:
+    version()
+    raise typer.Exit
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Which processes this configuration needs, and with which command lines."""
 
-import os
 import sys
 from collections.abc import Mapping
 
@@ -51,8 +50,3 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     # Two spinning OpenMP teams on a shared machine are slower than none.
     return {**inherited, **settings.environment(), "OMP_NUM_THREADS": "1"}
-
-
-def current_environment(settings: Settings) -> dict[str, str]:
-    """The same from this process's own environment."""
-    return child_environment(settings, os.environ)

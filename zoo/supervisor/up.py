@@ -1,5 +1,6 @@
 """Runs the whole service in one terminal until somebody stops it."""
 
+import os
 import sys
 import time
 import urllib.error
@@ -43,7 +44,7 @@ class Service:
         self._settings = settings
         self._console = console
         self._log = structlog.get_logger()
-        self._processes = Processes(plan.current_environment(settings))
+        self._processes = Processes(plan.child_environment(settings, os.environ))
         self._is_ready = False
 
     def run(self) -> None:
