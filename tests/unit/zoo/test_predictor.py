@@ -86,7 +86,11 @@ def test_labels_come_back_best_first():
 
 def test_the_detail_comes_back_as_it_was():
     preprocessing = Preprocessing(
-        input_size=(8, 8), resize=9, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1)
+        input_size=(8, 8),
+        resize=9,
+        interpolation="bilinear",
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
     )
     tower = TowerSpace(tower="image", layer="", pooling="native", preprocessing=preprocessing)
     detail = BackboneDetail(
