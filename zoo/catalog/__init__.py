@@ -2,6 +2,6 @@
 
 from sqlalchemy.orm import Session
 
-from zoo.catalog.database import Catalog, open_catalog
+from zoo.catalog.database import Catalog, open_catalog, open_unpooled
 
-__all__ = ["Catalog", "Session", "open_catalog"]
+__all__ = ["Catalog", "Session", "open_catalog", "open_unpooled"]

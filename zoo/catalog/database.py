@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from zoo.errors import UnavailableError
 
@@ -53,7 +53,15 @@ class Catalog:
 
 def open_catalog(url: str) -> Catalog:
     """The catalog at a SQLAlchemy URL; connects on first use, so opening before a fork is fine."""
-    engine = create_engine(url, connect_args=_connect_args(url))
+    return _open(create_engine(url, connect_args=_connect_args(url)))
+
+
+def open_unpooled(url: str) -> Catalog:
+    """A catalog that closes its connection after each session, for a process that forks."""
+    return _open(create_engine(url, connect_args=_connect_args(url), poolclass=NullPool))
+
+
+def _open(engine: Engine) -> Catalog:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

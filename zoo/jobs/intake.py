@@ -33,12 +33,20 @@ class Arrival:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArrivedArchive:
+    """An archive as it came, stored under a blob key; a worker will expand it."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Everything that one request or one archive brought; its packs are durable already."""
 
     arrivals: Sequence[Arrival]
     packs: Mapping[str, int]  # key -> size in bytes
-    archives: Sequence[str] = ()  # blob keys of archives that a worker will expand
+    archives: Sequence[ArrivedArchive] = ()
 
 
 def submit_ingest(
@@ -50,8 +58,9 @@ def submit_ingest(
     """
     target = "collection" if spec.collection else "dataset"
     job = create_job(session, "ingest", spec_to_json(spec), work=work, target=target)
-    for key in delivery.archives:
-        shards.add_shard(session, job.id, "expand", arguments={"archive": key, "skip": 0})
+    for archive in delivery.archives:
+        arguments = {"archive": archive.key, "name": archive.name, "skip": 0}
+        shards.add_shard(session, job.id, "expand", arguments=arguments)
     add_delivery(session, job, delivery, settings=settings)
     settle(session, job.id)
     return job

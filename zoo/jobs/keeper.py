@@ -12,7 +12,7 @@ from zoo.catalog import Catalog, shards, workers
 from zoo.catalog.records import ShardRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import give_back, settle
-from zoo.names import new_id
+from zoo.jobs.presence import is_gone, parse_presence, this_process
 from zoo.settings import Settings
 
 LEASE = "keeper"
@@ -37,23 +37,29 @@ class Keeper:
         self._settings = settings
         self._ring = ring
         self._clock = clock
-        self._id = new_id("keeper")
+        self._id = str(this_process())
         self._beats: dict[str, tuple[int, float]] = {}  # worker -> counter, when it last moved
         self._lease: tuple[tuple[str, int] | None, float] = (None, clock())
 
     def lead(self) -> bool:
-        """Take or renew the lease; False while another keeper's counter moves."""
+        """Take or renew the lease; False while another keeper lives and its counter moves."""
         with self._catalog.read() as session:
             found = workers.read_lease(session, LEASE)
-        seen, since = self._lease
-        if found != seen:
-            self._lease = (found, self._clock())
-        is_mine = found is not None and found[0] == self._id
-        is_free = found is None or self._clock() - since >= self._settings.beat_lost_s
-        if not is_mine and (found != seen or not is_free) and found is not None:
+        if not self._may_take(found):
             return False
         with self._catalog.write() as session:
             return workers.take_lease(session, LEASE, holder=self._id, seen=found)
+
+    def _may_take(self, found: tuple[str, int] | None) -> bool:
+        seen, since = self._lease
+        if found != seen:
+            self._lease = (found, self._clock())
+            since = self._clock()
+        if found is None or found[0] == self._id:
+            return True
+        holder = parse_presence(found[0])
+        is_dead = holder is not None and is_gone(holder)
+        return is_dead or self._clock() - since >= self._settings.beat_lost_s
 
     def relay(self) -> int:
         """Publish what waits in the outbox; returns how many wake-ups were rung."""

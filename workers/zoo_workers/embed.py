@@ -1,0 +1,180 @@
+"""Embedding a shard's contents: what the feature store lacks is forwarded, once, ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from zoo.images.sandbox import Sandbox
+from zoo.inference.models import LoadedModel
+from zoo.inference.pipeline import Embedded, embed_contents
+from zoo.storage.packs import read_content
+from zoo.storage.segments import WrittenSegment, write_segment
+
+from zoo.catalog import Session, collections, contents, features, inputs, items, shards
+from zoo.catalog.records import ContentRecord, InputRecord
+from zoo.errors import DamagedError, ImageError, PluginError
+from zoo.jobs.ledger import Claim, fence, finish
+from zoo_workers.context import Context
+from zoo_workers.models import load_model
+
+BUSY_ELSEWHERE_S = 1.0
+"""When to look again for contents that another shard is forwarding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Todo:
+    """A shard's inputs, and which of their contents it has to forward itself."""
+
+    inputs: Sequence[InputRecord]
+    contents: Sequence[ContentRecord]
+    known: frozenset[str]  # already in the feature store
+    busy: frozenset[str]  # being forwarded by another shard
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What forwarding gave, by sha256."""
+
+    embedded: dict[str, Embedded] = field(default_factory=dict)
+    failed: dict[str, ImageError] = field(default_factory=dict)
+
+
+def run(context: Context, claim: Claim) -> None:
+    """Embed the contents of a shard's inputs and make items of them."""
+    todo = _plan(context, claim)
+    outcome = _forward(context, claim, todo) if todo.contents else Outcome()
+    segment = _store(context, outcome)
+    with context.catalog.write() as session:
+        fence(session, claim)
+        _record_features(session, claim, outcome, segment)
+        left = _record_inputs(session, todo, outcome)
+        if left:
+            later = shards.add_shard(
+                session, claim.job.id, "embed", arguments={}, delay_s=BUSY_ELSEWHERE_S
+            )
+            inputs.move_inputs(session, (one.pk for one in left), shard_id=later)
+        _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
+        finish(session, claim)
+
+
+def _plan(context: Context, claim: Claim) -> Todo:
+    space_id = claim.job.work["space_id"]
+    with context.catalog.write() as session:
+        fence(session, claim)
+        given = inputs.queued_inputs(session, claim.shard.id)
+        wanted = {str(one.sha256) for one in given}
+        known = features.locate(session, space_id=space_id, sha256s=wanted).keys()
+        mine = features.reserve_forwards(
+            session, space_id=space_id, shard_id=claim.shard.id, sha256s=wanted - known
+        )
+        found = contents.get_contents(session, mine)
+    return Todo(
+        inputs=given,
+        contents=[found[sha256] for sha256 in sorted(mine)],
+        known=frozenset(known),
+        busy=frozenset(wanted - known - mine),
+    )
+
+
+def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
+    model = load_model(context, claim.job.work)
+    outcome = Outcome()
+    batch = context.settings.forward_batch
+    for sha256, result in _embed(context, todo.contents, model, context.sandbox, batch):
+        if isinstance(result, ImageError):
+            outcome.failed[sha256] = result
+        else:
+            outcome.embedded[sha256] = result
+    return outcome
+
+
+def _embed(
+    context: Context,
+    wanted: Sequence[ContentRecord],
+    model: LoadedModel,
+    sandbox: Sandbox,
+    batch: int,
+) -> Iterable[tuple[str, Embedded | ImageError]]:
+    sources: list[tuple[str, Callable[[], bytes]]] = [
+        (content.sha256, partial(_read, context, content)) for content in wanted
+    ]
+    return embed_contents(sources, model=model, sandbox=sandbox, batch=batch)
+
+
+def _read(context: Context, content: ContentRecord) -> bytes:
+    try:
+        return read_content(context.blobs, content)
+    except DamagedError as error:
+        raise ImageError(error.detail, code="damaged_file") from error
+
+
+def _store(context: Context, outcome: Outcome) -> WrittenSegment | None:
+    if not outcome.embedded:
+        return None
+    vectors = np.stack([one.vector for one in outcome.embedded.values()])
+    return write_segment(context.blobs, vectors)
+
+
+def _record_features(
+    session: Session, claim: Claim, outcome: Outcome, segment: WrittenSegment | None
+) -> None:
+    if segment is None:
+        return
+    space_id = claim.job.work["space_id"]
+    if segment.dim != claim.job.work["dim"]:
+        raise PluginError(
+            f"{claim.job.work['model']} gave vectors of {segment.dim} numbers, "
+            f"its space has {claim.job.work['dim']}",
+            plugin=str(claim.job.work["model"]).partition(".")[0],
+        )
+    segment_id = features.add_segment(
+        session,
+        space_id=space_id,
+        key=segment.key,
+        sha256=segment.sha256,
+        n_rows=segment.n_rows,
+        dim=segment.dim,
+    )
+    features.add_features(
+        session, space_id=space_id, segment_id=segment_id, contents=list(outcome.embedded)
+    )
+    sizes = {sha256: (one.width, one.height) for sha256, one in outcome.embedded.items()}
+    contents.set_sizes(session, sizes)
+
+
+def _record_inputs(session: Session, todo: Todo, outcome: Outcome) -> list[InputRecord]:
+    """Write what became of each input; returns those that wait for another shard."""
+    first_use: set[str] = set()
+    embedded, reused, left = [], [], []
+    for one in todo.inputs:
+        sha256 = str(one.sha256)
+        if sha256 in outcome.failed:
+            error = outcome.failed[sha256]
+            inputs.set_failed(session, [one.pk], code=error.code, detail=error.detail)
+        elif sha256 in todo.busy:
+            left.append(one)
+        elif sha256 in todo.known or sha256 in first_use:
+            reused.append(one.pk)
+        else:
+            first_use.add(sha256)
+            embedded.append(one.pk)
+    inputs.set_state(session, embedded, "embedded")
+    inputs.set_state(session, reused, "reused")
+    return left
+
+
+def _record_items(
+    session: Session, claim: Claim, todo: Todo, outcome: Outcome, *, skip: set[int]
+) -> None:
+    collection_id = claim.job.work.get("collection_id")
+    made = [
+        one for one in todo.inputs if one.pk not in skip and str(one.sha256) not in outcome.failed
+    ]
+    if collection_id is None or not made:
+        return
+    revision = collections.next_revision(session, collection_id)
+    if revision is not None:  # else the collection was deleted: the index shard says so
+        items.put_items(session, collection_id, made, revision=revision)

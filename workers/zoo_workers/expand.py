@@ -1,0 +1,89 @@
+"""Taking an archive apart: its members go into packs, and new shards do the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from zoo.images.archives import FailedMember, Member, read_archive
+from zoo.storage.packs import PackedContent, PackWriter
+
+from zoo.catalog import shards
+from zoo.catalog.records import ContentRecord
+from zoo.catalog.rows import chunks
+from zoo.errors import InvalidError
+from zoo.jobs.intake import Arrival, Delivery, add_delivery
+from zoo.jobs.ledger import Claim, fence, finish
+from zoo_workers.context import Context
+
+MEMBERS_A_WRITE = 1000
+"""Members that one transaction takes over; a new attempt goes on after the last of them."""
+
+
+def run(context: Context, claim: Claim) -> None:
+    """Expand an archive into the inputs of its job; a broken one is a failed input itself."""
+    taken = int(claim.arguments["skip"])
+    try:
+        for members in chunks(_members(context, claim, skip=taken), MEMBERS_A_WRITE):
+            taken += len(members)
+            _take(context, claim, members, taken=taken)
+    except InvalidError as error:
+        broken = FailedMember(
+            name=str(claim.arguments["name"]), code=error.code, detail=error.detail
+        )
+        _take(context, claim, [broken], taken=taken + 1)
+    with context.catalog.write() as session:
+        fence(session, claim)
+        finish(session, claim)
+
+
+def _members(context: Context, claim: Claim, *, skip: int) -> Iterator[Member | FailedMember]:
+    path = context.blobs.local_path(str(claim.arguments["archive"]))
+    found = read_archive(path, max_bytes=context.settings.max_image_bytes)
+    for position, member in enumerate(found):
+        if position >= skip:
+            yield member
+
+
+def _take(
+    context: Context, claim: Claim, members: Sequence[Member | FailedMember], *, taken: int
+) -> None:
+    settings = context.settings
+    spool = settings.home / "tmp"
+    spool.mkdir(exist_ok=True)
+    is_labelled = claim.job.spec["dataset"] is not None
+    with PackWriter(context.blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
+        arrivals = [_arrive(writer, member, is_labelled=is_labelled) for member in members]
+        packs: Mapping[str, int] = {pack.key: pack.size_bytes for pack in writer.commit()}
+    delivery = Delivery(arrivals=arrivals, packs=packs)
+    with context.catalog.write() as session:
+        fence(session, claim)
+        add_delivery(session, claim.job, delivery, settings=settings)
+        shards.set_arguments(session, claim.shard.id, {**claim.arguments, "skip": taken})
+
+
+def _arrive(writer: PackWriter, member: Member | FailedMember, *, is_labelled: bool) -> Arrival:
+    if isinstance(member, FailedMember):
+        return Arrival(name=member.name, error=(member.code, member.detail))
+    if not member.content:
+        return Arrival(name=member.name, error=("empty_file", "the file is empty"))
+    label = _label(member.name) if is_labelled else None
+    if is_labelled and label is None:
+        detail = "the file is not in a folder; in a dataset's archive the top folder is the label"
+        return Arrival(name=member.name, error=("no_label", detail))
+    return Arrival(name=member.name, content=_content(writer.add(member.content)), label=label)
+
+
+def _label(name: str) -> str | None:
+    folder, slash, _ = name.removeprefix("./").partition("/")
+    return folder if slash else None
+
+
+def _content(packed: PackedContent) -> ContentRecord:
+    return ContentRecord(
+        sha256=packed.sha256,
+        pack_key=packed.pack_key,
+        offset=packed.offset,
+        size_bytes=packed.size_bytes,
+        width=None,
+        height=None,
+    )

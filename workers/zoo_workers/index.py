@@ -1,0 +1,63 @@
+"""The last shard of an ingest into a collection: the index's snapshot, and the job's result."""
+
+from __future__ import annotations
+
+from zoo.catalog import collections, items
+from zoo.catalog.records import CollectionRecord
+from zoo.jobs.ledger import Claim, count_inputs, fail, fence, succeed
+from zoo.search.collection import Searches
+from zoo_workers.context import Context
+
+
+def run(context: Context, claim: Claim) -> None:
+    """Write a snapshot if enough has changed, and end the job with its counts."""
+    name = str(claim.job.spec["collection"])
+    with context.catalog.read() as session:
+        collection = collections.get_collection(session, name)
+    if collection is None or collection.id != claim.job.work["collection_id"]:
+        return _end_deleted(context, claim, name)
+    _write_snapshot(context, collection)
+    with context.catalog.write() as session:
+        fence(session, claim)
+        counts = count_inputs(session, claim.job.id)
+        if counts["embedded"] or counts["reused"]:
+            return succeed(session, claim, counts)
+        return fail(
+            session,
+            claim,
+            code="no_item_succeeded",
+            detail=f"none of the {counts['failed']} files given could be used; "
+            f"GET /v1/jobs/{claim.job.id}/items?state=failed says why for each",
+            result=counts,
+        )
+
+
+def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
+    searches = Searches(context.catalog, context.blobs)
+    since = -1 if collection.index_revision is None else collection.index_revision
+    with context.catalog.read() as session:
+        changes = items.count_changes(session, collection.id, revision=since)
+    if not searches.is_snapshot_due(collection, changes):
+        return
+    written = searches.write_snapshot(collection)
+    with context.catalog.write() as session:
+        collections.set_snapshot(
+            session,
+            collection.generation_id,
+            key=written.key,
+            sha256=written.sha256,
+            revision=written.revision,
+            rows=written.rows,
+        )
+
+
+def _end_deleted(context: Context, claim: Claim, name: str) -> None:
+    with context.catalog.write() as session:
+        fence(session, claim)
+        fail(
+            session,
+            claim,
+            code="collection_deleted",
+            detail=f"collection {name!r} was deleted while files were being added to it",
+            result=count_inputs(session, claim.job.id),
+        )

@@ -1,0 +1,79 @@
+"""A worker's row in the catalog: its beat, and the claims of children that died."""
+
+from __future__ import annotations
+
+import structlog
+
+from zoo.catalog import Catalog, shards, workers
+from zoo.catalog.records import WorkerRecord
+from zoo.errors import UnavailableError
+from zoo.jobs.ledger import fail_attempt, give_back
+from zoo.jobs.presence import Presence, is_gone, is_running, this_process
+
+log = structlog.get_logger()
+
+
+class WorkerPresence:
+    """The parent process of a worker, as the catalog and the keeper see it."""
+
+    def __init__(self, catalog: Catalog, *, worker_id: str, queue: str, attempts: int) -> None:
+        self._catalog = catalog
+        self._id = worker_id
+        self._queue = queue
+        self._attempts = attempts
+
+    def arrive(self) -> None:
+        """Register, and give back at once what earlier workers of this node still hold."""
+        with self._catalog.write() as session:
+            gone = [row.id for row in workers.list_workers(session) if is_gone(_presence(row))]
+            freed = give_back(session, shards.claims_of(session, gone))
+            for worker_id in gone:
+                workers.remove_worker(session, worker_id)
+            workers.add_worker(session, self._record())
+        log.info("worker_arrived", worker=self._id, queue=self._queue, freed=freed)
+
+    def beat(self) -> None:
+        """Move the counter; come back if the keeper gave this worker up meanwhile."""
+        try:
+            with self._catalog.write() as session:
+                if not workers.beat(session, self._id):
+                    workers.add_worker(session, self._record())
+        except UnavailableError as error:
+            log.warning("beat_missed", detail=error.detail)
+
+    def bury(self, shard_id: int, *, cause: str) -> None:
+        """Count an attempt of a shard whose process, a child of this worker, has died."""
+        with self._catalog.read() as session:
+            shard = shards.get_shard(session, shard_id)
+        is_ours = shard is not None and shard.worker_id == self._id
+        if shard is None or not is_ours or shard.pid is None or is_running(shard.pid):
+            return
+        log.warning("child_died", shard=shard_id, job_id=shard.job_id, cause=cause)
+        fail_attempt(
+            self._catalog,
+            shard,
+            code="worker_died",
+            detail=f"the worker process died: {cause}",
+            attempts=self._attempts,
+        )
+
+    def leave(self) -> None:
+        """Give back what is still claimed and take the row away."""
+        with self._catalog.write() as session:
+            give_back(session, shards.claims_of(session, [self._id]))
+            workers.remove_worker(session, self._id)
+
+    def _record(self) -> WorkerRecord:
+        here = this_process()
+        return WorkerRecord(
+            id=self._id,
+            node=here.node,
+            pid=here.pid,
+            pid_started=here.started,
+            queue=self._queue,
+            beat=0,
+        )
+
+
+def _presence(row: WorkerRecord) -> Presence:
+    return Presence(node=row.node, pid=row.pid, started=row.pid_started)

@@ -1,0 +1,52 @@
+"""The last shard of an ingest into a dataset: an immutable version with its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+from zoo.catalog import Session, datasets
+from zoo.catalog.records import Example
+from zoo.jobs.ledger import Claim, count_inputs, fail, fence, succeed
+from zoo_workers.context import Context
+
+
+def run(context: Context, claim: Claim) -> None:
+    """Seal everything that the dataset holds now as its next version, and end the job."""
+    with context.catalog.write() as session:
+        fence(session, claim)
+        counts = count_inputs(session, claim.job.id)
+        if datasets.get_dataset(session, str(claim.job.spec["dataset"])) is None:
+            code, detail = "dataset_deleted", "the dataset was deleted while files were added"
+            fail(session, claim, code=code, detail=detail, result=counts)
+        elif not counts["reused"]:
+            code = "no_item_succeeded"
+            detail = (
+                f"none of the {counts['failed']} files given could be used; "
+                f"GET /v1/jobs/{claim.job.id}/items?state=failed says why for each"
+            )
+            fail(session, claim, code=code, detail=detail, result=counts)
+        else:
+            version = _seal(session, claim)
+            succeed(session, claim, {**counts, "dataset_version": version})
+
+
+def _seal(session: Session, claim: Claim) -> int:
+    dataset_id = int(claim.job.work["dataset_id"])
+    examples = datasets.list_examples(session, dataset_id, version=None)
+    return datasets.seal_version(
+        session,
+        dataset_id,
+        job_id=claim.job.id,
+        digest=digest(examples),
+        labels=dict(sorted(Counter(one.label for one in examples).items())),
+    )
+
+
+def digest(examples: Iterable[Example]) -> str:
+    """sha256 over content, label and split of every example, in the order of the contents."""
+    sha256 = hashlib.sha256()
+    for line in sorted(f"{one.sha256} {one.split or ''} {one.label}\n" for one in examples):
+        sha256.update(line.encode())
+    return sha256.hexdigest()

@@ -1,0 +1,65 @@
+"""Running one shard: claim it, do what its kind says, and answer for what goes wrong."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+
+import structlog
+
+from zoo.errors import ClaimLostError, InvalidError, NotFoundError, PluginError, ZooError
+from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
+from zoo_workers.context import Context
+
+KINDS = {
+    "expand": "zoo_workers.expand",
+    "embed": "zoo_workers.embed",
+    "index": "zoo_workers.index",
+    "check": "zoo_workers.check",
+    "seal": "zoo_workers.seal",
+    "plan": "zoo_workers.plan",
+    "train": "zoo_workers.train",
+    "describe": "zoo_workers.describe",
+}
+"""Kinds load by name in the process that runs them, so that no parent imports torch."""
+
+HOPELESS = (PluginError, InvalidError, NotFoundError)
+"""What another attempt would not change: the model, the input or a name is at fault."""
+
+log = structlog.get_logger()
+
+
+def run(context: Context, shard_id: int) -> None:
+    """Do a shard if it can be claimed; never raises for what the shard itself does wrong."""
+    claimed = claim(context.catalog, shard_id, worker_id=context.worker_id, pid=os.getpid())
+    if claimed is None:
+        return
+    with structlog.contextvars.bound_contextvars(job_id=claimed.job.id, shard=shard_id):
+        try:
+            _work(claimed.shard.kind)(context, claimed)
+        except ClaimLostError as error:
+            log.info("claim_lost", detail=error.detail)
+        except HOPELESS as error:
+            _end(context, claimed, error)
+        except Exception as error:
+            log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
+            _count(context, claimed, error)
+
+
+def _work(kind: str) -> Callable[[Context, Claim], None]:
+    work: Callable[[Context, Claim], None] = importlib.import_module(KINDS[kind]).run
+    return work
+
+
+def _end(context: Context, claimed: Claim, error: ZooError) -> None:
+    log.warning("job_failed", code=error.code, detail=error.detail)
+    with context.catalog.write() as session:
+        fence(session, claimed)
+        fail(session, claimed, code=error.code, detail=error.detail, result=None)
+
+
+def _count(context: Context, claimed: Claim, error: Exception) -> None:
+    code, detail = reason_of(error)
+    attempts = context.settings.attempts
+    fail_attempt(context.catalog, claimed.shard, code=code, detail=detail, attempts=attempts)
