@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -96,16 +96,3 @@ def release_forwards(session: Session, shard_ids: Iterable[int]) -> None:
     """Give up what these shards reserved."""
     for chunk in chunks(shard_ids):
         session.execute(delete(Forward).where(Forward.shard_id.in_(chunk)))
-
-
-def orphans(session: Session) -> Mapping[str, int]:
-    """How many feature rows point beyond their segment, by the segment's key."""
-    rows = session.execute(
-        select(Segment.key, Feature.sha256)
-        .join(Segment, Segment.id == Feature.segment_id)
-        .where(Feature.row >= Segment.n_rows)
-    )
-    counts: dict[str, int] = {}
-    for key, _ in rows:
-        counts[key] = counts.get(key, 0) + 1
-    return counts

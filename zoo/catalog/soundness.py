@@ -1,0 +1,42 @@
+"""Questions that only a check of the whole catalog asks."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
+
+
+def integrity_problems(session: Session) -> list[str]:
+    """What the database itself finds wrong with its file; PostgreSQL looks after its own."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    rows = session.execute(text("PRAGMA integrity_check")).scalars()
+    return [str(row) for row in rows if row != "ok"]
+
+
+def items_without_vector(session: Session) -> list[tuple[str, str]]:
+    """Collection and id of items whose content has no embedding in the collection's space."""
+    has_vector = (
+        select(Feature.sha256)
+        .where(Feature.sha256 == Item.sha256, Feature.space_id == Generation.space_id)
+        .exists()
+    )
+    rows = session.execute(
+        select(Collection.name, Item.item_id)
+        .join(Item, Item.collection_id == Collection.id)
+        .join(Generation, Generation.collection_id == Collection.id)
+        .where(Generation.is_current.is_(True), Item.is_deleted.is_(False), ~has_vector)
+    )
+    return [row.tuple() for row in rows]
+
+
+def features_beyond_segment(session: Session) -> list[tuple[str, str]]:
+    """Segment and content of feature rows that point past the end of their segment."""
+    rows = session.execute(
+        select(Segment.key, Feature.sha256)
+        .join(Segment, Segment.id == Feature.segment_id)
+        .where(Feature.row >= Segment.n_rows)
+    )
+    return [row.tuple() for row in rows]

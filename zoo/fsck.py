@@ -1,0 +1,75 @@
+"""Checking a home without a service: every row's file is there, whole, and what it should be."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import closing
+
+from zoo.catalog import Catalog, collections, contents, features, models, open_unpooled, soundness
+from zoo.catalog.database import sqlite_path
+from zoo.errors import DamagedError, StartError
+from zoo.settings import Settings
+from zoo.storage.blobs import BlobStore, file_sha256, open_blobs
+from zoo.storage.packs import read_content
+
+PAGE = 1000
+
+
+def check_home(settings: Settings) -> list[str]:
+    """Everything that is wrong with a home, a sentence each; nothing is changed."""
+    path = sqlite_path(settings.resolved_database_url)
+    if path is not None and not path.exists():
+        return [f"there is no catalog at {path}; `zoo up` makes a home"]
+    try:
+        importlib.import_module("zoo_migrations").check(settings.resolved_database_url)
+    except StartError as error:
+        return [error.detail]
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog:
+        return list(_problems(catalog, open_blobs(settings)))
+
+
+def _problems(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
+    yield from _rows(catalog)
+    yield from _files(catalog, blobs)
+    yield from _contents(catalog, blobs)
+
+
+def _rows(catalog: Catalog) -> Iterator[str]:
+    with catalog.read() as session:
+        for problem in soundness.integrity_problems(session):
+            yield f"the database is damaged: {problem}"
+        for key, sha256 in soundness.features_beyond_segment(session):
+            yield f"the embedding of content {sha256} lies past the end of {key}"
+        for name, item_id in soundness.items_without_vector(session):
+            yield f"item {item_id} of collection {name!r} has no embedding"
+
+
+def _files(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
+    with catalog.read() as session:
+        files = [(segment.key, segment.sha256) for segment in features.list_segments(session)]
+        files += models.all_version_blobs(session)
+        files += collections.list_snapshots(session)
+    for key, sha256 in files:
+        try:
+            is_whole = file_sha256(blobs.local_path(key)) == sha256
+        except (DamagedError, OSError):
+            yield f"{key} is missing"
+            continue
+        if not is_whole:
+            yield f"{key} is damaged: its sha256 is not {sha256}"
+
+
+def _contents(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
+    after = ""
+    while True:
+        with catalog.read() as session:
+            page = contents.iter_contents(session, after=after, limit=PAGE)
+        for content in page:
+            try:
+                read_content(blobs, content)
+            except DamagedError as error:
+                yield error.detail
+        if len(page) < PAGE:
+            return
+        after = page[-1].sha256
