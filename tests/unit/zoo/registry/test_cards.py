@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+
+from zoo.backbone import Card, Preprocessing, Weights
+from zoo.errors import PluginError
+from zoo.registry.cards import check_cards
+
+PREPROCESSING = Preprocessing(
+    input_size=(8, 8),
+    resize=9,
+    interpolation="bilinear",
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+)
+WEIGHTS = Weights(tag="w", preprocessing=PREPROCESSING, licence="MIT", source_data="none")
+CARD = Card(architecture="tiny", weights=(WEIGHTS,))
+
+
+def with_preprocessing(**changes: object) -> Card:
+    changed = replace(WEIGHTS, preprocessing=replace(PREPROCESSING, **changes))
+    return replace(CARD, weights=(changed,))
+
+
+def fault(plugin: str, *cards: object) -> str:
+    with pytest.raises(PluginError) as caught:
+        check_cards(plugin, cards)
+    return str(caught.value)
+
+
+def test_sound_cards_pass_in_their_order():
+    other = replace(CARD, architecture="small")
+
+    assert check_cards("good", [CARD, other]) == (CARD, other)
+
+
+def test_an_architecture_described_twice_is_refused():
+    assert fault("p", CARD, CARD) == "plugin 'p' describes architecture 'tiny' twice"
+
+
+def test_a_plugin_name_that_no_model_name_can_hold_is_refused():
+    assert fault("My.Plugin", CARD) == (
+        "plugin name 'My.Plugin' is not allowed; use a-z, 0-9, '_' and '-'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (replace(CARD, architecture="a.b"), "the name should be of letters, digits, '_' and '-'"),
+        (replace(CARD, weights=()), "weights should be a tuple of at least one"),
+        (replace(CARD, weights=(WEIGHTS, WEIGHTS)), "tags should differ; they are ['w', 'w']"),
+        (replace(CARD, weights=("w",)), "weights hold a str; each should be"),
+        (replace(CARD, towers="image"), "towers should be a tuple of names"),
+        (replace(CARD, weights=(replace(WEIGHTS, tag="a b"),)), "weights tag 'a b' should be"),
+        (replace(CARD, weights=(replace(WEIGHTS, licence=None),)), "licence should be a text"),
+        (
+            replace(CARD, weights=(replace(WEIGHTS, published_metrics={"top1": "75 %"}),)),
+            "published metric 'top1' is '75 %', no number",
+        ),
+        (with_preprocessing(resize=7), "cannot be applied to a picture"),
+        (with_preprocessing(std=(1.0, 0.0, 1.0)), "cannot be applied to a picture"),
+        (with_preprocessing(mean=(0.0, float("nan"), 0.0)), "cannot be applied to a picture"),
+        (with_preprocessing(interpolation="area"), "cannot be applied to a picture"),
+    ],
+)
+def test_a_malformed_card_is_refused_with_its_fault(card, reason):
+    assert reason in fault("p", card)

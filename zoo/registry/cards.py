@@ -1,0 +1,109 @@
+"""Checks the cards that a plugin gives, so that no stranger's slip reaches the catalog."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from zoo.backbone import Card, Preprocessing, Weights
+from zoo.errors import PluginError
+
+_PLUGIN_NAME = re.compile(r"[a-z0-9_-]{1,100}")
+_ARCHITECTURE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+def check_cards(plugin: str, cards: Iterable[object]) -> tuple[Card, ...]:
+    """The cards, if all are well-formed and no two are of one architecture; else `PluginError`."""
+    if not _PLUGIN_NAME.fullmatch(plugin):
+        raise PluginError(
+            f"plugin name {plugin!r} is not allowed; use a-z, 0-9, '_' and '-'", plugin=plugin
+        )
+    checked: dict[str, Card] = {}
+    for card in cards:
+        sound = _check_card(plugin, card)
+        if sound.architecture in checked:
+            raise PluginError(
+                f"plugin {plugin!r} describes architecture {sound.architecture!r} twice",
+                plugin=plugin,
+            )
+        checked[sound.architecture] = sound
+    return tuple(checked.values())
+
+
+def _check_card(plugin: str, card: object) -> Card:
+    if not isinstance(card, Card):
+        raise PluginError(
+            f"plugin {plugin!r} describes itself with a {type(card).__name__}; "
+            "each should be a zoo.backbone.Card",
+            plugin=plugin,
+        )
+    fault = _fault_of_card(card)
+    if fault:
+        raise PluginError(
+            f"plugin {plugin!r}, architecture {card.architecture!r}: {fault}", plugin=plugin
+        )
+    return card
+
+
+def _fault_of_card(card: Card) -> str:
+    if not (isinstance(card.architecture, str) and _ARCHITECTURE.fullmatch(card.architecture)):
+        return "the name should be of letters, digits, '_' and '-'"
+    if not (isinstance(card.weights, tuple) and card.weights):
+        return "weights should be a tuple of at least one zoo.backbone.Weights"
+    if not (isinstance(card.towers, tuple) and all(isinstance(t, str) for t in card.towers)):
+        return "towers should be a tuple of names"
+    faults = [_fault_of_weights(weights) for weights in card.weights]
+    tags = [getattr(weights, "tag", None) for weights in card.weights]
+    if len(set(tags)) < len(tags):
+        faults.append(f"weights tags should differ; they are {tags}")
+    return next(filter(None, faults), "")
+
+
+def _fault_of_weights(weights: object) -> str:
+    if not isinstance(weights, Weights):
+        return f"weights hold a {type(weights).__name__}; each should be a zoo.backbone.Weights"
+    if not (isinstance(weights.tag, str) and _TAG.fullmatch(weights.tag)):
+        return f"weights tag {weights.tag!r} should be of letters, digits, '_', '.' and '-'"
+    texts = ("licence", "source_data", "domain", "known_biases", "source")
+    for name in texts:
+        if not isinstance(getattr(weights, name), str):
+            return f"weights {weights.tag!r}: {name} should be a text"
+    return _fault_of_metrics(weights) or _fault_of_preprocessing(weights)
+
+
+def _fault_of_metrics(weights: Weights) -> str:
+    for name, value in dict(weights.published_metrics).items():
+        if not (isinstance(name, str) and _is_number(value)):
+            return f"weights {weights.tag!r}: published metric {name!r} is {value!r}, no number"
+    return ""
+
+
+def _fault_of_preprocessing(weights: Weights) -> str:
+    preprocessing = weights.preprocessing
+    if not isinstance(preprocessing, Preprocessing):
+        return f"weights {weights.tag!r}: preprocessing should be a zoo.backbone.Preprocessing"
+    if not is_sound(preprocessing):
+        return f"weights {weights.tag!r}: {preprocessing} cannot be applied to a picture"
+    return ""
+
+
+def is_sound(preprocessing: Preprocessing) -> bool:
+    """Whether its numbers can be applied to a picture."""
+    sizes = (*preprocessing.input_size, preprocessing.resize)
+    return (
+        len(sizes) == 3
+        and all(isinstance(size, int) and 0 < size <= 4096 for size in sizes)
+        and preprocessing.resize >= max(preprocessing.input_size)
+        and preprocessing.interpolation in _INTERPOLATIONS
+        and len(preprocessing.mean) == 3
+        and len(preprocessing.std) == 3
+        and all(_is_number(value) for value in preprocessing.mean)
+        and all(_is_number(value) and value > 0 for value in preprocessing.std)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

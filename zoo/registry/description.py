@@ -1,0 +1,154 @@
+"""What a plugin offers, asked of it in a process of its own that may fail in any way it likes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from zoo import leash
+from zoo.backbone import Card, Weights
+from zoo.wire import Header, preprocessing_from_json, preprocessing_to_json
+
+State = Literal["ready", "unavailable", "broken"]
+
+MAX_OUTPUT_BYTES = 32_000_000
+"""timm's 1,371 architectures are 1.8 MB."""
+_LAST_WORDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A plugin's cards if it is `ready`, else the reason why it is not."""
+
+    state: State
+    cards: tuple[Card, ...] = ()
+    reason: str = ""
+
+
+def describe_in_process(name: str, *, timeout_s: float) -> Description:
+    """Run the plugin's `describe()` in a new process; never raises because of the plugin."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = _start(name, output=output, errors=errors)
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return _broken(f"plugin {name!r} took more than {timeout_s:g} s to describe itself")
+        finally:
+            _kill_group(process)
+        return _conclude(name, status, output=_head(output), last_words=_tail(errors))
+
+
+def _start(name: str, *, output: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    if leash.PARENT in environment:
+        environment[leash.PARENT] = str(os.getpid())
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "zoo.registry.describing", name, str(MAX_OUTPUT_BYTES)],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        env=environment,
+        process_group=0,
+    )
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    # The group, so that what the plugin itself started ends too.
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a zombie's group
+        process.poll()
+    process.wait()
+
+
+def _head(output: IO[bytes]) -> bytes:
+    output.seek(0)
+    return output.read(MAX_OUTPUT_BYTES + 1)
+
+
+def _tail(errors: IO[bytes]) -> str:
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(0, size - 4 * _LAST_WORDS))
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][-_LAST_WORDS:] if lines else ""
+
+
+def _conclude(name: str, status: int, *, output: bytes, last_words: str) -> Description:
+    if len(output) > MAX_OUTPUT_BYTES:
+        return _broken(f"plugin {name!r} describes itself in more than {MAX_OUTPUT_BYTES} bytes")
+    try:
+        return description_from_json(json.loads(output))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        said = f"; its last words were: {last_words}" if last_words else ""
+        return _broken(
+            f"plugin {name!r} ended its process ({_ending(status)}) before it had described "
+            f"itself{said}"
+        )
+
+
+def _ending(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def _broken(reason: str) -> Description:
+    return Description(state="broken", reason=reason)
+
+
+def description_to_json(description: Description) -> dict[str, object]:
+    """All fields as JSON."""
+    return {
+        "state": description.state,
+        "cards": [card_to_json(card) for card in description.cards],
+        "reason": description.reason,
+    }
+
+
+def description_from_json(fields: Header) -> Description:
+    """The same description again; raises `KeyError`, `TypeError`, `ValueError` if malformed."""
+    return Description(
+        state=fields["state"],
+        cards=tuple(card_from_json(card) for card in fields["cards"]),
+        reason=fields["reason"],
+    )
+
+
+def card_to_json(card: Card) -> dict[str, object]:
+    """A card as the catalog keeps it."""
+    return {
+        "architecture": card.architecture,
+        "weights": [_weights_to_json(weights) for weights in card.weights],
+        "towers": list(card.towers),
+    }
+
+
+def card_from_json(fields: Header) -> Card:
+    """The same card again."""
+    return Card(
+        architecture=fields["architecture"],
+        weights=tuple(_weights_from_json(weights) for weights in fields["weights"]),
+        towers=tuple(fields["towers"]),
+    )
+
+
+def _weights_to_json(weights: Weights) -> dict[str, object]:
+    return {
+        "tag": weights.tag,
+        "preprocessing": preprocessing_to_json(weights.preprocessing),
+        "licence": weights.licence,
+        "source_data": weights.source_data,
+        "domain": weights.domain,
+        "known_biases": weights.known_biases,
+        "published_metrics": dict(weights.published_metrics),
+        "source": weights.source,
+    }
+
+
+def _weights_from_json(fields: Header) -> Weights:
+    preprocessing = preprocessing_from_json(fields["preprocessing"])
+    return Weights(**{**fields, "preprocessing": preprocessing})
