@@ -1,0 +1,1 @@
+"""Training: splits, heads on frozen features and their evaluation, in numpy and without torch."""
