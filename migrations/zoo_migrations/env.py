@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from zoo.catalog.work_tables import Table
+from zoo.catalog import work_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Table.metadata,
+    target_metadata=work_tables.Job.metadata,
     render_as_batch=True,
 )
 with context.begin_transaction():

@@ -117,7 +117,7 @@ def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str
         .group_by(DatasetItem.label)
         .order_by(DatasetItem.label)
     )
-    return dict(row.tuple() for row in rows)
+    return dict(row._tuple() for row in rows)
 
 
 def _select() -> Select[Dataset, int]:

@@ -1,0 +1,44 @@
+"""Jobs of a few inputs in a real catalog."""
+
+from collections.abc import Callable
+
+import pytest
+
+from zoo.catalog import Catalog, collections, features
+from zoo.catalog.records import ContentRecord, JobRecord
+from zoo.jobs.intake import Arrival, Delivery, submit_ingest
+from zoo.jobs.specs import IngestSpec
+from zoo.settings import Settings
+
+Submit = Callable[[int], JobRecord]
+
+
+def content(number: int) -> ContentRecord:
+    return ContentRecord(
+        sha256=f"{number:064x}",
+        pack_key="packs/one",
+        offset=number,
+        size_bytes=1,
+        width=None,
+        height=None,
+    )
+
+
+@pytest.fixture
+def submit(catalog: Catalog, settings: Settings) -> Submit:
+    with catalog.write() as session:
+        features.add_space(session, "space", model="lite.a", dim=2, description={})
+        made = collections.create_collection(
+            session, "c", model="lite.a", metric="cosine", space_id="space"
+        )
+    work = {"collection_id": made.id, "model": "lite.a", "space_id": "space", "dim": 2}
+
+    def ingest(n: int) -> JobRecord:
+        arrivals = [Arrival(name=f"{i}.jpg", content=content(i)) for i in range(n)]
+        delivery = Delivery(arrivals=arrivals, packs={"packs/one": n})
+        with catalog.write() as session:
+            return submit_ingest(
+                session, IngestSpec(collection="c"), delivery, work=work, settings=settings
+            )
+
+    return ingest

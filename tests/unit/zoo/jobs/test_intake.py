@@ -1,0 +1,99 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from zoo.catalog import Catalog, inputs, shards
+from zoo.catalog.records import InputRecord, JobRecord
+from zoo.errors import ConflictError
+from zoo.jobs.intake import Arrival, Delivery, retry, shard_size, submit_ingest
+from zoo.jobs.ledger import cancel, claim, fail, fence
+from zoo.jobs.specs import IngestSpec
+from zoo.settings import Settings
+
+Submit = Callable[[int], JobRecord]
+WORK = {"collection_id": 1, "model": "lite.a", "space_id": "space", "dim": 2}
+
+
+def test_inputs_are_split_so_that_every_core_has_work(settings: Settings) -> None:
+    settings = replace(settings, worker_processes=2, shard_items=48)
+    assert [shard_size(n, settings) for n in (0, 1, 40, 100, 192, 10_000)] == [
+        8,
+        8,
+        10,
+        25,
+        48,
+        48,
+    ]
+
+
+def test_every_input_belongs_to_exactly_one_shard(catalog: Catalog, submit: Submit) -> None:
+    submit(30)
+    with catalog.read() as session:
+        waiting = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        found = [one.name for shard in waiting for one in inputs.queued_inputs(session, shard)]
+    assert sorted(found) == sorted(f"{i}.jpg" for i in range(30))
+
+
+def test_a_delivery_of_refused_files_alone_still_ends(
+    catalog: Catalog, settings: Settings
+) -> None:
+    delivery = Delivery(
+        arrivals=[Arrival(name="a", error=("empty_file", "the file is empty"))], packs={}
+    )
+    with catalog.write() as session:
+        job = submit_ingest(
+            session, IngestSpec(collection="c"), delivery, work=WORK, settings=settings
+        )
+        assert shards.has_kind(session, job.id, "index")
+        [given] = inputs.list_inputs(session, job.id, after=-1, limit=9, state="failed")
+    assert (given.error_code, given.error_detail) == ("empty_file", "the file is empty")
+
+
+def test_retrying_takes_what_failed_and_nothing_else(
+    catalog: Catalog, submit: Submit, settings: Settings
+) -> None:
+    job = submit(3)
+    with catalog.read() as session:
+        [(_, shard_id, _)] = shards.take_outbox(session, 9)
+    claimed = claim(catalog, shard_id, worker_id="w", pid=1)
+    assert claimed is not None
+    with catalog.write() as session:
+        fence(session, claimed)
+        first, second, _ = inputs.queued_inputs(session, shard_id)
+        inputs.set_state(session, [first.pk], "embedded")
+        inputs.set_failed(session, [second.pk], code="truncated_image", detail="cut off")
+        fail(session, claimed, code="internal_error", detail="odd", result=None)
+
+    with catalog.write() as session:
+        again = retry(session, job.id, settings)
+        found = inputs.list_inputs(session, again.id, after=-1, limit=9, state=None)
+
+    assert again.parent_job_id == job.id
+    assert [(one.name, one.state) for one in found] == [("1.jpg", "queued"), ("2.jpg", "queued")]
+    assert {one.item_id for one in found} < {one.item_id for one in _inputs(catalog, job.id)}
+
+
+def test_a_live_job_cannot_be_retried(
+    catalog: Catalog, submit: Submit, settings: Settings
+) -> None:
+    job = submit(1)
+    with pytest.raises(ConflictError) as raised, catalog.write() as session:
+        retry(session, job.id, settings)
+    assert raised.value.code == "job_not_ended"
+
+
+def test_a_cancelled_job_can_be_retried_whole(
+    catalog: Catalog, submit: Submit, settings: Settings
+) -> None:
+    job = submit(5)
+    with catalog.write() as session:
+        cancel(session, job.id)
+    with catalog.write() as session:
+        again = retry(session, job.id, settings)
+        assert inputs.count_states(session, again.id) == {"queued": 5}
+
+
+def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
+    with catalog.read() as session:
+        return inputs.list_inputs(session, job_id, after=-1, limit=99, state=None)
