@@ -1,0 +1,166 @@
+"""Builds a plugin's backbone, checks that it keeps the contract, and describes what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from zoo import wire
+from zoo.backbone import Backbone, LoadRequest, NativeHead, Tower
+from zoo.errors import PluginError, ZooError
+from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
+from zoo.predictor import BackboneDetail, BackboneRef
+from zoo.registry.plugins import load_plugin
+from zoo.space import Space, TowerSpace
+
+IMAGE = "image"
+"""The tower that pictures go through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedBackbone:
+    """A backbone that keeps the contract, in evaluation mode, without gradients."""
+
+    ref: BackboneRef
+    backbone: Backbone
+    detail: BackboneDetail
+
+    @property
+    def image_tower(self) -> Tower:
+        """The tower that pictures go through."""
+        return self.backbone.towers[IMAGE]
+
+
+def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
+    """Build, check and describe; raises `PluginError`, `WeightsUnavailableError`."""
+    backbone = _build(ref, weights_cache)
+    fault = _fault(backbone)
+    if fault:
+        raise _failed(ref, f"breaks the backbone contract: {fault}")
+    backbone = replace(backbone, towers={n: _settled(t) for n, t in backbone.towers.items()})
+    for name, tower in backbone.towers.items():
+        _probe(ref, name, tower=tower, dim=backbone.dim)
+    return LoadedBackbone(ref=ref, backbone=backbone, detail=_detail(ref, backbone))
+
+
+def _build(ref: BackboneRef, weights_cache: Path) -> Backbone:
+    plugin = load_plugin(ref.plugin)
+    reader = CheckpointReader(plugin=ref.plugin, cache=weights_cache)
+    request = LoadRequest(
+        architecture=ref.architecture, weights=ref.weights, read_checkpoint=reader
+    )
+    try:
+        return plugin.load(request)
+    except ZooError:
+        raise
+    except (Exception, SystemExit) as error:  # a stranger's code: anything may come of it
+        raise _failed(ref, f"could not be built: {type(error).__name__}: {error}") from error
+
+
+def _failed(ref: BackboneRef, what: str) -> PluginError:
+    return PluginError(f"model {ref.name!r} {what}", plugin=ref.plugin)
+
+
+def _fault(backbone: object) -> str:
+    """What of the contract does not hold, as far as it can be seen without a forward."""
+    if not isinstance(backbone, Backbone):
+        return f"load() gave a {type(backbone).__name__}, not a zoo.backbone.Backbone"
+    if IMAGE not in backbone.towers:
+        return f"it has towers {sorted(backbone.towers)}; {IMAGE!r} should be one"
+    faults = [_fault_of_tower(name, tower) for name, tower in backbone.towers.items()]
+    if backbone.native_head is not None:
+        faults.append(_fault_of_head(backbone.native_head, backbone.dim))
+    return next(filter(None, faults), "")
+
+
+def _fault_of_tower(name: str, tower: Tower) -> str:
+    if not isinstance(tower.module, nn.Module):
+        return f"tower {name!r} is a {type(tower.module).__name__}, not a torch.nn.Module"
+    known = {path for path, _ in tower.module.named_modules()}
+    unknown = [path for path in (*tower.blocks, *tower.layers) if path not in known]
+    return f"tower {name!r} has no submodule {unknown[0]!r}" if unknown else ""
+
+
+def _fault_of_head(head: NativeHead, dim: int) -> str:
+    classes = len(head.labels)
+    if head.matrix.shape != (classes, dim) or head.bias.shape != (classes,):
+        return (
+            f"the native head has a matrix {tuple(head.matrix.shape)} and a bias "
+            f"{tuple(head.bias.shape)}; {classes} labels and dim {dim} need "
+            f"({classes}, {dim}) and ({classes},)"
+        )
+    return ""
+
+
+def _settled(tower: Tower) -> Tower:
+    # Numbers in the types that they have after a journey through JSON, where 1 and 1.0 differ:
+    # the space's identifier depends on them.
+    plain = wire.preprocessing_to_json(tower.preprocessing)
+    tower.module.eval().requires_grad_(False)
+    return replace(tower, preprocessing=wire.preprocessing_from_json(plain))
+
+
+def _probe(ref: BackboneRef, name: str, *, tower: Tower, dim: int) -> None:
+    """Forward one black picture: the shape must be right and every number finite."""
+    zeros = torch.zeros(1, 3, *tower.preprocessing.input_size)
+    try:
+        with torch.inference_mode():
+            output = tower.module(zeros)
+    except Exception as error:  # a stranger's network: anything may come of it
+        raise _failed(ref, f"cannot forward: {type(error).__name__}: {error}") from error
+    if not isinstance(output, Tensor) or output.shape != (1, dim):
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise _failed(ref, f"gives {shape} from tower {name!r} for one picture, not (1, {dim})")
+    if not math.isfinite(float(output.abs().sum())):
+        raise _failed(ref, f"gives numbers that are not finite from tower {name!r}")
+
+
+def _detail(ref: BackboneRef, backbone: Backbone) -> BackboneDetail:
+    weights_hash = _weights_hash(backbone)
+    image = backbone.towers[IMAGE]
+    head = backbone.native_head
+    parameters = {id(p): p for t in backbone.towers.values() for p in t.module.parameters()}
+    return BackboneDetail(
+        weights_hash=weights_hash,
+        dim=backbone.dim,
+        parameters=sum(parameter.numel() for parameter in parameters.values()),
+        blocks=tuple(image.blocks),
+        layers=tuple(image.layers),
+        labels=None if head is None else tuple(head.labels),
+        space=_space(ref, backbone, weights_hash=weights_hash),
+    )
+
+
+def _space(ref: BackboneRef, backbone: Backbone, *, weights_hash: str) -> Space:
+    towers = tuple(
+        TowerSpace(
+            tower=name,
+            layer="",
+            pooling="native",
+            preprocessing=backbone.towers[name].preprocessing,
+        )
+        for name in sorted(backbone.towers)
+    )
+    return Space(weights_hash=weights_hash, architecture=ref.architecture, towers=towers)
+
+
+def _weights_hash(backbone: Backbone) -> str:
+    labels = list(backbone.native_head.labels) if backbone.native_head else None
+    tensors = tensors_sha256(_all_tensors(backbone))
+    return hashlib.sha256(json.dumps([tensors, labels]).encode()).hexdigest()
+
+
+def _all_tensors(backbone: Backbone) -> Iterator[tuple[str, Tensor]]:
+    for name, tower in backbone.towers.items():
+        for path, tensor in tower.module.state_dict().items():
+            yield f"{name}/{path}", tensor
+    if backbone.native_head is not None:
+        yield "native_head/matrix", backbone.native_head.matrix
+        yield "native_head/bias", backbone.native_head.bias
