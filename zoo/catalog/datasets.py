@@ -117,7 +117,7 @@ def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str
         .group_by(DatasetItem.label)
         .order_by(DatasetItem.label)
     )
-    return dict(row._tuple() for row in rows)
+    return dict(rows.all())
 
 
 def _select() -> Select[Dataset, int]:

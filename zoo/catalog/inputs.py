@@ -75,7 +75,7 @@ def count_states(session: Session, job_id: str) -> dict[str, int]:
         .where(JobInput.job_id == job_id)
         .group_by(JobInput.state)
     )
-    return dict(row._tuple() for row in rows)
+    return dict(rows.all())
 
 
 def next_position(session: Session, job_id: str) -> int:

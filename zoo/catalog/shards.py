@@ -117,7 +117,7 @@ def count_open(session: Session, job_id: str) -> dict[str, int]:
         .where(Shard.job_id == job_id, Shard.state.in_(OPEN))
         .group_by(Shard.state)
     )
-    return dict(row._tuple() for row in rows)
+    return dict(rows.all())
 
 
 def has_kind(session: Session, job_id: str, kind: str) -> bool:
@@ -135,7 +135,7 @@ def unfinished(
         .where(Shard.job_id == job_id, Shard.kind.in_(kinds), Shard.state != "done")
         .order_by(Shard.id)
     )
-    return [row._tuple() for row in rows]
+    return [(first, second) for first, second in rows]
 
 
 def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:

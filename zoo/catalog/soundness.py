@@ -29,7 +29,7 @@ def items_without_vector(session: Session) -> list[tuple[str, str]]:
         .join(Generation, Generation.collection_id == Collection.id)
         .where(Generation.is_current.is_(True), Item.is_deleted.is_(False), ~has_vector)
     )
-    return [row._tuple() for row in rows]
+    return [(first, second) for first, second in rows]
 
 
 def features_beyond_segment(session: Session) -> list[tuple[str, str]]:
@@ -39,4 +39,4 @@ def features_beyond_segment(session: Session) -> list[tuple[str, str]]:
         .join(Segment, Segment.id == Feature.segment_id)
         .where(Feature.row >= Segment.n_rows)
     )
-    return [row._tuple() for row in rows]
+    return [(first, second) for first, second in rows]
