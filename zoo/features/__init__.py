@@ -1,0 +1,1 @@
+"""The feature store: every embedding of record, made once per content and space."""
