@@ -1,0 +1,147 @@
+"""Archives of pictures, read member by member and never extracted."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISLNK, S_ISREG
+
+from zoo.errors import InvalidError
+
+HEAD_BYTES = 512
+"""How many first bytes tell an archive."""
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+GZIP_MAGIC = b"\x1f\x8b\x08"
+TAR_MAGIC = b"ustar"
+TAR_MAGIC_OFFSET = 257
+ENCRYPTED = 0x1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A file of an archive; `name` with the folders that it lies in."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedMember:
+    """A member that cannot be used; `code` is one of `IMAGE_CODES`."""
+
+    name: str
+    code: str
+    detail: str
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether the first `HEAD_BYTES` of a file are those of a zip, a tar or a gzipped tar."""
+    return head.startswith((*ZIP_MAGIC, GZIP_MAGIC)) or _is_tar(head)
+
+
+def read_archive(path: Path, *, max_bytes: int) -> Iterator[Member | FailedMember]:
+    """The files of an archive in its own order; folders and hidden files are passed over.
+
+    Never more than `max_bytes` of a member are held. Raises `InvalidError` with code
+    `damaged_archive` if the file is no archive, or one that breaks off.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(ZIP_MAGIC):
+        return _read_zip(path, max_bytes)
+    if head.startswith(GZIP_MAGIC) or _is_tar(head):
+        return _read_tar(path, max_bytes)
+    raise InvalidError(
+        "the file is not an archive; send a zip, a tar or a gzipped tar", code="damaged_archive"
+    )
+
+
+def _read_zip(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InvalidError(
+            f"the zip cannot be read: {error}; was it cut off?", code="damaged_archive"
+        ) from error
+    with archive:
+        for member in archive.infolist():
+            if not member.is_dir() and not _is_hidden(member.filename):
+                yield _zip_member(archive, member, max_bytes)
+
+
+def _zip_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int
+) -> Member | FailedMember:
+    name = member.filename
+    mode = member.external_attr >> 16
+    if refused := _refuse(name, size=member.file_size, max_bytes=max_bytes):
+        return refused
+    if mode and (S_ISLNK(mode) or (mode & 0o170000 and not S_ISREG(mode))):
+        return _failed(name, "not_a_file", "the member is a link or a special file")
+    if member.flag_bits & ENCRYPTED:
+        return _failed(name, "encrypted", "the member is encrypted; send it without a password")
+    try:
+        with archive.open(member) as file:
+            content = file.read(max_bytes + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        return _failed(name, "damaged_archive", f"the member cannot be read: {error}")
+    except RuntimeError as error:  # what zipfile raises for compression it does not know
+        return _failed(name, "damaged_archive", f"the member cannot be read: {error}")
+    return _refuse(name, size=len(content), max_bytes=max_bytes) or Member(
+        name=name, content=content
+    )
+
+
+def _read_tar(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                if not member.isdir() and not _is_hidden(member.name):
+                    yield _tar_member(archive, member, max_bytes)
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise InvalidError(
+            f"the tar cannot be read: {error}; was it cut off?", code="damaged_archive"
+        ) from error
+
+
+def _tar_member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, max_bytes: int
+) -> Member | FailedMember:
+    if refused := _refuse(member.name, size=member.size, max_bytes=max_bytes):
+        return refused
+    file = archive.extractfile(member) if member.isreg() else None
+    if file is None:
+        return _failed(member.name, "not_a_file", "the member is a link or a special file")
+    return Member(name=member.name, content=file.read(max_bytes))
+
+
+def _refuse(name: str, *, size: int, max_bytes: int) -> FailedMember | None:
+    if _is_unsafe(name):
+        detail = "the member's path is absolute or leaves the archive; use a relative one"
+        return _failed(name, "unsafe_path", detail)
+    if size > max_bytes:
+        detail = f"the member has more than {max_bytes} bytes, which is all that is read"
+        return _failed(name, "file_too_large", detail)
+    return None
+
+
+def _failed(name: str, code: str, detail: str) -> FailedMember:
+    return FailedMember(name=name, code=code, detail=detail)
+
+
+def _is_unsafe(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return parts[0] == "" or ".." in parts or parts[0].endswith(":") or "\0" in name
+
+
+def _is_hidden(name: str) -> bool:
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in (".", "..")]
+    return any(part.startswith(".") for part in parts) or parts[:1] == ["__MACOSX"]
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC)

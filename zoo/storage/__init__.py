@@ -1,0 +1,1 @@
+"""Files of record: durable before a row owns them, verified before they are used."""

@@ -1,0 +1,152 @@
+"""The blob store: durable, immutable files by key."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from zoo.errors import DamagedError, InvalidError, UnavailableError
+from zoo.names import new_id
+from zoo.settings import Settings
+
+KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
+READ_BYTES = 1 << 20
+
+
+class BlobStore(Protocol):
+    """Where files of record live; a blob never changes once it is put."""
+
+    def put(self, key: str, source: Path) -> None:
+        """Take a local file over; the blob is durable when this returns."""
+        ...
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Store bytes; the blob is durable when this returns."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading; `DamagedError` if there is no such blob."""
+        ...
+
+    def read_range(self, key: str, offset: int, size: int) -> bytes:
+        """Exactly `size` bytes from `offset`; `DamagedError` if they are not there."""
+        ...
+
+    def local_path(self, key: str) -> Path:
+        """A file on this machine with the blob's content; `DamagedError` if there is none."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a blob; a missing one is fine."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with a prefix, in no order."""
+        ...
+
+
+class LocalBlobs:
+    """Blobs as files of one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, source: Path) -> None:
+        """Flush the file, give it its name, and flush the folder that knows the name."""
+        target = self._path(key)
+        with _room_for(key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as file:
+                os.fsync(file.fileno())
+            source.replace(target)
+            _flush_folder(target.parent)
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Write beside the final name, then put."""
+        target = self._path(key)
+        beside = target.parent / f".{new_id('part')}"
+        with _room_for(key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                beside.write_bytes(content)
+                self.put(key, beside)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the file."""
+        return self.local_path(key).open("rb")
+
+    def read_range(self, key: str, offset: int, size: int) -> bytes:
+        """Read a part of the file."""
+        with self.open(key) as file:
+            found = os.pread(file.fileno(), size, offset)
+        if len(found) == size:
+            return found
+        raise DamagedError(f"{key} ends at byte {offset + len(found)}, before {offset + size}")
+
+    def local_path(self, key: str) -> Path:
+        """The file itself."""
+        path = self._path(key)
+        if path.is_file():
+            return path
+        raise DamagedError(f"{key} is missing from the blob store")
+
+    def delete(self, key: str) -> None:
+        """Unlink the file."""
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Walk over the files, leaving out those that are not complete."""
+        for path in self._root.rglob("*"):
+            key = path.relative_to(self._root).as_posix()
+            if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
+                yield key
+
+    def _path(self, key: str) -> Path:
+        if not KEY.fullmatch(key):
+            raise InvalidError(f"blob key {key!r} is not of the form folder/name")
+        return self._root / key
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """The blob store of a home."""
+    return LocalBlobs(settings.home / "blobs")
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _room_for(key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise out_of_room(key, error) from error
+
+
+def out_of_room(what: str, error: OSError) -> UnavailableError:
+    """The error for a file that could not be written."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return UnavailableError(
+        f"cannot store {what}: {error.strerror or error}",
+        code="disk_full" if is_full else "storage_unavailable",
+        retry_after_s=30,
+    )
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""Segments: float32 vectors in one durable file, verified before their first use."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.catalog.records import SegmentRecord
+from zoo.errors import DamagedError
+from zoo.names import new_id
+from zoo.storage.blobs import BlobStore, file_sha256
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenSegment:
+    """A durable segment."""
+
+    key: str
+    sha256: str
+    n_rows: int
+    dim: int
+
+
+def write_segment(blobs: BlobStore, vectors: FloatArray) -> WrittenSegment:
+    """Store vectors `(n, dim)` as numpy's own format, which needs no pickle."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
+    key = f"segments/{new_id('segment')}.npy"
+    blobs.put_bytes(key, buffer.getvalue())
+    return WrittenSegment(
+        key=key,
+        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        n_rows=vectors.shape[0],
+        dim=vectors.shape[1],
+    )
+
+
+class SegmentReader:
+    """Reads rows of segments; each segment's checksum is taken once a process."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._verified: set[str] = set()
+
+    def rows(self, segment: SegmentRecord, rows: Sequence[int]) -> FloatArray:
+        """The named rows `(len(rows), dim)`; `DamagedError` if the file is not as it was."""
+        path = self._blobs.local_path(segment.key)
+        if segment.key not in self._verified:
+            if file_sha256(path) != segment.sha256:
+                raise DamagedError(f"{segment.key} is damaged: its sha256 has changed")
+            self._verified.add(segment.key)
+        mapped: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.array(mapped[list(rows)], dtype=np.float32)
