@@ -1,0 +1,75 @@
+import io
+import subprocess
+import sys
+
+import pytest
+
+from zoo import wire
+from zoo.errors import InvalidError, NotFoundError, UnavailableError, ZooError
+from zoo.inference.predictor import MAX_WAITING, PredictorApp
+from zoo.settings import Settings
+
+
+@pytest.fixture
+def app(tmp_path):
+    made = PredictorApp(Settings(home=tmp_path))
+    yield made
+    made._answering.result()
+    made.close()
+
+
+def post(app: PredictorApp, path: str, body: bytes) -> tuple[str, bytes]:
+    statuses = []
+    environ = {
+        "PATH_INFO": path,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    content = b"".join(app(environ, lambda status, _: statuses.append(status)))
+    return statuses[0], content
+
+
+def error(body: bytes) -> ZooError:
+    return wire.error_from_json(wire.decode(body)[0]["error"])
+
+
+def test_liveness_is_answered_before_torch_is_there(app):
+    assert post(app, "/livez", b"") == ("200 OK", b"ok")
+
+
+def test_an_unknown_route_is_named(app):
+    _, body = post(app, "/nowhere", wire.encode({}))
+
+    assert isinstance(error(body), NotFoundError)
+    assert str(error(body)) == "no route '/nowhere'"
+
+
+def test_a_body_that_is_no_frame_is_refused(app):
+    _, body = post(app, "/embed", b"hello")
+
+    assert isinstance(error(body), InvalidError)
+
+
+def test_a_request_without_its_fields_gets_a_sentence(app):
+    _, body = post(app, "/embed", wire.encode({}))
+
+    assert str(error(body)) == "the predictor failed: KeyError: 'backbone'"
+
+
+def test_one_request_too_many_is_told_to_come_again(app):
+    for _ in range(MAX_WAITING):
+        app._room.acquire()
+
+    status, body = post(app, "/detail", wire.encode({}))
+
+    assert status == "503 Service Unavailable"
+    assert isinstance(error(body), UnavailableError)
+    assert error(body).code == "predictor_busy"
+    assert error(body).retry_after_s == 1
+    assert post(app, "/livez", b"") == ("200 OK", b"ok")
+
+
+def test_importing_the_application_imports_no_torch():
+    code = "import sys, zoo.inference.serve; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,110 @@
+"""What the predictor answers with: the requests that need a loaded model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from zoo import wire
+from zoo.errors import ImageError, InvalidError
+from zoo.inference.engines import FloatArray
+from zoo.inference.heads import HeadCache
+from zoo.inference.models import LoadedModel, ModelCache
+from zoo.inference.pipeline import embed_pictures
+from zoo.inference.sandboxes import SandboxPool
+from zoo.predictor import BackboneRef, HeadRef, detail_to_json
+from zoo.settings import Settings
+from zoo.storage.blobs import open_blobs
+from zoo.training.heads import Head
+
+Blobs = Sequence[bytes | memoryview]
+
+
+class Answering:
+    """Answers with frames of `zoo.wire`; thread-safe, one forward at a time."""
+
+    def __init__(self, settings: Settings, *, sandboxes: SandboxPool) -> None:
+        self._models = ModelCache(settings)
+        self._heads = HeadCache(open_blobs(settings))
+        self._sandboxes = sandboxes
+        self._batch = settings.forward_batch
+        # Two forwards at once take as long as one after the other, and more memory.
+        self._forwarding = threading.Lock()
+
+    def detail(self, request: wire.Header, _: Blobs) -> bytes:
+        """What is known of a backbone by building it."""
+        model = self._models.get(_backbone(request))
+        return wire.encode({"detail": detail_to_json(model.detail)})
+
+    def embed(self, request: wire.Header, images: Blobs) -> bytes:
+        """The vectors of the readable pictures in one blob, and who is not readable."""
+        model = self._models.get(_backbone(request))
+        vectors, errors = self._embed(model, images)
+        answer = {"dim": model.detail.dim, "errors": [_error_to_json(error) for error in errors]}
+        return wire.encode(answer, vectors.tobytes())
+
+    def classify(self, request: wire.Header, images: Blobs) -> bytes:
+        """The most probable labels of each picture, best first."""
+        model = self._models.get(_backbone(request))
+        head = self._head(request["head"], model)
+        vectors, errors = self._embed(model, images)
+        ranked = _ranked(head, vectors, top_k=int(request["top_k"]))
+        answers = [
+            {"labels": next(ranked)} if error is None else {"error": _error_to_json(error)}
+            for error in errors
+        ]
+        return wire.encode({"answers": answers})
+
+    def _head(self, fields: wire.Header | None, model: LoadedModel) -> Head:
+        if fields is not None:
+            return self._heads.get(HeadRef(**fields))
+        if model.native_head is None:
+            raise InvalidError(
+                f"model {model.ref.name!r} brings no classifier; fine-tune one on it",
+                code="no_native_head",
+                field="model",
+            )
+        return model.native_head
+
+    def _embed(
+        self, model: LoadedModel, images: Blobs
+    ) -> tuple[FloatArray, list[ImageError | None]]:
+        """Vectors `(readable, dim)`, and for each picture None or why it has no vector."""
+        parts: list[FloatArray] = [embed_pictures(model, [])]
+        errors: list[ImageError | None] = []
+        for start in range(0, len(images), self._batch):
+            vectors, failed = self._embed_batch(model, images[start : start + self._batch])
+            parts.append(vectors)
+            errors.extend(failed)
+        return np.concatenate(parts), errors
+
+    def _embed_batch(
+        self, model: LoadedModel, images: Blobs
+    ) -> tuple[FloatArray, list[ImageError | None]]:
+        pictures = []
+        errors: list[ImageError | None] = []
+        with self._sandboxes.borrow() as sandbox:
+            for image in images:
+                try:
+                    pictures.append(sandbox.decode(bytes(image), model.preprocessing))
+                    errors.append(None)
+                except ImageError as error:
+                    errors.append(error)
+        with self._forwarding:
+            return embed_pictures(model, pictures), errors
+
+
+def _backbone(request: wire.Header) -> BackboneRef:
+    return BackboneRef(**request["backbone"])
+
+
+def _error_to_json(error: ImageError | None) -> dict[str, object] | None:
+    return None if error is None else wire.error_to_json(error)
+
+
+def _ranked(head: Head, vectors: FloatArray, *, top_k: int) -> Iterator[list[tuple[str, float]]]:
+    for row in head.probabilities(vectors):
+        best = np.argsort(-row, kind="stable")[:top_k]
+        yield [(head.labels[place], float(row[place])) for place in best]

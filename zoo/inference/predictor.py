@@ -1,0 +1,126 @@
+"""The predictor's WSGI application: few routes, frames in and out, torch only in the background.
+
+It is not meant for callers from outside: `zoo.predictor.Predictor` is its client.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import structlog
+
+from zoo import wire
+from zoo.errors import NotFoundError, UnavailableError, ZooError
+from zoo.inference.sandboxes import SandboxPool, decode_limits
+from zoo.settings import Settings
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from zoo.inference.answering import Answering
+
+MAX_WAITING = 64
+"""Requests taken in at once; the next is told to come again."""
+_ROUTES = ("/detail", "/embed", "/classify", "/thumbnail")
+_SANDBOXES = 2
+_RETRY_AFTER_S = 1
+
+Answer = Callable[[wire.Header, list[memoryview]], bytes]
+_log = structlog.get_logger()
+
+
+def create_predictor(settings: Settings) -> PredictorApp:
+    """The application, its sandboxes started and torch on its way into memory."""
+    return PredictorApp(settings)
+
+
+class PredictorApp:
+    """`GET /livez`; `POST /detail`, `/embed`, `/classify`, `/thumbnail` with frames."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._room = threading.Semaphore(MAX_WAITING)
+        self._sandboxes = SandboxPool(decode_limits(settings), size=_SANDBOXES)
+        self._answering: Future[Answering] = Future()
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ["PATH_INFO"] == "/livez":
+            return _respond(start_response, "200 OK", body=b"ok")
+        if not self._room.acquire(blocking=False):
+            busy = UnavailableError(
+                f"{MAX_WAITING} requests are waiting for the predictor already",
+                code="predictor_busy",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+            return _respond(start_response, "503 Service Unavailable", body=_failure(busy))
+        try:
+            return _respond(start_response, "200 OK", body=self._answer(environ))
+        finally:
+            self._room.release()
+
+    def close(self) -> None:
+        """End the sandboxes."""
+        self._sandboxes.close()
+
+    def _answer(self, environ: WSGIEnvironment) -> bytes:
+        path = environ["PATH_INFO"]
+        try:
+            request, blobs = wire.decode(environ["wsgi.input"].read(_length(environ)))
+            return self._route(path)(request, blobs)
+        except ZooError as error:
+            _log.info("request_failed", path=path, code=error.code, detail=error.detail)
+            return _failure(error)
+        except Exception as error:  # noqa: BLE001  # the rim: the log has the traceback
+            _log.exception("request_crashed", path=path)
+            return _failure(ZooError(f"the predictor failed: {type(error).__name__}: {error}"))
+
+    def _route(self, path: str) -> Answer:
+        if path not in _ROUTES:
+            raise NotFoundError(f"no route {path!r}", code="unknown_route", nearest=_ROUTES)
+        if path == "/thumbnail":
+            return self._thumbnail
+        answering = self._answering.result()
+        routes: dict[str, Answer] = {
+            "/detail": answering.detail,
+            "/embed": answering.embed,
+            "/classify": answering.classify,
+        }
+        return routes[path]
+
+    def _thumbnail(self, request: wire.Header, blobs: list[memoryview]) -> bytes:
+        with self._sandboxes.borrow() as sandbox:
+            jpeg = sandbox.thumbnail(bytes(blobs[0]), size=int(request["size"]))
+        return wire.encode({}, jpeg)
+
+    def _warm_up(self) -> None:
+        """Import torch now, by name, so that the process answers long before that is done."""
+        try:
+            module = importlib.import_module("zoo.inference.answering")
+            answering = module.Answering(self._settings, sandboxes=self._sandboxes)
+        except Exception as error:  # noqa: BLE001  # who waits for it gets the error
+            self._answering.set_exception(error)
+        else:
+            self._answering.set_result(answering)
+            _log.info("predictor_warm")
+
+
+def _length(environ: WSGIEnvironment) -> int:
+    return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def _failure(error: ZooError) -> bytes:
+    return wire.encode({"error": wire.error_to_json(error)})
+
+
+def _respond(start_response: StartResponse, status: str, *, body: bytes) -> Iterable[bytes]:
+    start_response(
+        status,
+        [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(body)))],
+    )
+    return [body]
