@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zoo.storage.packs import read_content
-
 from zoo.catalog import Session, contents, datasets, inputs
 from zoo.catalog.records import ContentRecord, InputRecord
 from zoo.errors import DamagedError, ImageError
 from zoo.jobs.ledger import Claim, fence, finish
+from zoo.storage.packs import read_content
 from zoo_workers.context import Context
 
 

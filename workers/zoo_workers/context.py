@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zoo.catalog import Catalog, open_catalog
 from zoo.images.sandbox import DecodeLimits, Sandbox
+from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
 from zoo.storage.segments import SegmentReader
-
-from zoo.catalog import Catalog, open_catalog
-from zoo.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from zoo.backbone import RANDOM_WEIGHTS, Card
@@ -27,15 +28,13 @@ def run(context: Context, claim: Claim) -> None:
 
 def model_rows(plugin: str, card: Card) -> Iterable[Mapping[str, Any]]:
     """A model for each weights tag of an architecture, and the untrained one."""
-    described = card_to_json(card)
-    tags = [weights.tag for weights in card.weights]
-    shared = {key: value for key, value in described.items() if key != "weights"}
-    for position, tag in enumerate([*tags, RANDOM_WEIGHTS]):
-        weights = described["weights"][position] if tag != RANDOM_WEIGHTS else None
+    for position, weights in enumerate([*card.weights, None]):
+        tag = weights.tag if weights else RANDOM_WEIGHTS
+        described = card_to_json(replace(card, weights=(weights,) if weights else ()))
         yield {
             "name": f"{plugin}.{card.architecture}.{tag}",
             "architecture": card.architecture,
             "weights_tag": tag,
             "is_default": position == 0,
-            "card": {**shared, "weights": weights, "is_random": tag == RANDOM_WEIGHTS},
+            "card": {**described, "is_random": weights is None},
         }

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from zoo.images.sandbox import Sandbox
-from zoo.inference.models import LoadedModel
-from zoo.inference.pipeline import Embedded, embed_contents
-from zoo.storage.packs import read_content
-from zoo.storage.segments import WrittenSegment, write_segment
 
 from zoo.catalog import Session, collections, contents, features, inputs, items, shards
 from zoo.catalog.records import ContentRecord, InputRecord
 from zoo.errors import DamagedError, ImageError, PluginError
+from zoo.images.sandbox import Sandbox
+from zoo.inference.models import LoadedModel
+from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.ledger import Claim, fence, finish
+from zoo.storage.packs import read_content
+from zoo.storage.segments import WrittenSegment, write_segment
 from zoo_workers.context import Context
 from zoo_workers.models import load_model
 

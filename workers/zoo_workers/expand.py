@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from zoo.images.archives import FailedMember, Member, read_archive
-from zoo.storage.packs import PackedContent, PackWriter
-
 from zoo.catalog import shards
 from zoo.catalog.records import ContentRecord
 from zoo.catalog.rows import chunks
 from zoo.errors import InvalidError
+from zoo.images.archives import FailedMember, Member, read_archive
 from zoo.jobs.intake import Arrival, Delivery, add_delivery
 from zoo.jobs.ledger import Claim, fence, finish
+from zoo.storage.packs import PackedContent, PackWriter
 from zoo_workers.context import Context
 
 MEMBERS_A_WRITE = 1000

@@ -39,7 +39,7 @@ def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
         changes = items.count_changes(session, collection.id, revision=since)
     if not searches.is_snapshot_due(collection, changes):
         return
-    written = searches.write_snapshot(collection)
+    written = searches.write_snapshot(collection, spool=context.settings.home / "tmp")
     with context.catalog.write() as session:
         collections.set_snapshot(
             session,

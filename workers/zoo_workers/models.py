@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from zoo.inference.models import LoadedModel, ModelCache
-
 from zoo.catalog.records import Json
 from zoo.errors import PluginError
+from zoo.inference.models import LoadedModel, ModelCache
 from zoo.predictor import BackboneRef
 from zoo.registry.models import resolve_backbone
 from zoo_workers.context import Context

@@ -8,14 +8,13 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from zoo.storage.blobs import file_sha256
-
 from zoo.catalog import Session, datasets, features, jobs, models
 from zoo.catalog.records import DatasetVersionRecord, Example
 from zoo.errors import NotFoundError
 from zoo.features.store import read_vectors
 from zoo.jobs.ledger import Claim, fence, succeed
 from zoo.jobs.specs import FineTuneSpec, read_fine_tune
+from zoo.storage.blobs import file_sha256
 from zoo.training.head_only import HeadOnlyResult, fit_and_evaluate
 from zoo.training.heads import write_head
 from zoo_workers.context import Context
