@@ -103,11 +103,21 @@ class PredictorApp:
         try:
             module = importlib.import_module("zoo.inference.answering")
             answering = module.Answering(self._settings, sandboxes=self._sandboxes)
+        except ImportError as error:
+            self._answering.set_exception(_cannot_run_models(error))
         except Exception as error:  # noqa: BLE001  # who waits for it gets the error
             self._answering.set_exception(error)
         else:
             self._answering.set_result(answering)
             _log.info("predictor_warm")
+
+
+def _cannot_run_models(error: ImportError) -> UnavailableError:
+    return UnavailableError(
+        f"this predictor cannot run models: {error}; pip install 'featurezoo[worker]'",
+        code="predictor_incomplete",
+        retry_after_s=60,
+    )
 
 
 def _length(environ: WSGIEnvironment) -> int:

@@ -1,12 +1,15 @@
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 
 from zoo.errors import DamagedError, ImageError, PluginError
+from zoo.images.sandbox import Sandbox
 from zoo.inference.models import ModelCache
 from zoo.inference.pipeline import embed_contents
+from zoo.inference.sandboxes import decode_limits
 from zoo.settings import Settings
 
 
@@ -76,6 +79,30 @@ def test_a_bad_content_fails_alone(model):
     assert (found["cut"].code, str(found["cut"])) == ("truncated_image", "no picture")
     assert (found["gone"].code, str(found["gone"])) == ("damaged_file", "pack 'a' is missing")
     assert found[1].vector.shape == found[2].vector.shape == (3,)
+
+
+def test_photographs_pass_through_a_real_sandbox_and_a_real_network(lite0, photograph, tmp_path):
+    model = ModelCache(Settings(home=tmp_path)).get(lite0)
+    names = ["chelsea.png", "coffee.png", "china.jpg"]
+    contents = [(name, partial(photograph, name)) for name in names]
+    limits = decode_limits(Settings(home=tmp_path))
+
+    with Sandbox(limits) as sandbox:
+        twice = [
+            dict(embed_contents(contents, model=model, sandbox=sandbox, batch=batch))
+            for batch in (1, 8)
+        ]
+        ((_, failed),) = embed_contents(
+            [("cut", lambda: photograph("china.jpg")[:5000])],
+            model=model,
+            sandbox=sandbox,
+            batch=8,
+        )
+
+    assert isinstance(failed, ImageError)
+    assert (twice[0]["china.jpg"].width, twice[0]["china.jpg"].height) == (640, 427)
+    for name in names:
+        np.testing.assert_allclose(twice[0][name].vector, twice[1][name].vector, atol=1e-4)
 
 
 def test_no_contents_give_nothing(model):

@@ -6,6 +6,7 @@ import pytest
 
 from zoo import wire
 from zoo.errors import InvalidError, NotFoundError, UnavailableError, ZooError
+from zoo.inference import predictor
 from zoo.inference.predictor import MAX_WAITING, PredictorApp
 from zoo.settings import Settings
 
@@ -67,6 +68,23 @@ def test_one_request_too_many_is_told_to_come_again(app):
     assert error(body).code == "predictor_busy"
     assert error(body).retry_after_s == 1
     assert post(app, "/livez", b"") == ("200 OK", b"ok")
+
+
+def test_a_predictor_without_torch_says_what_to_install(tmp_path, monkeypatch):
+    def fail(_):
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(predictor.importlib, "import_module", fail)
+    app = PredictorApp(Settings(home=tmp_path))
+
+    _, body = post(app, "/detail", wire.encode({}))
+
+    app.close()
+    assert error(body).code == "predictor_incomplete"
+    assert str(error(body)) == (
+        "this predictor cannot run models: No module named 'torch'; "
+        "pip install 'featurezoo[worker]'"
+    )
 
 
 def test_importing_the_application_imports_no_torch():
