@@ -52,6 +52,8 @@ class PredictorApp:
         """Answer one request."""
         if environ["PATH_INFO"] == "/livez":
             return _respond(start_response, "200 OK", body=b"ok")
+        # Read even where it is refused: a caller that is still writing would see a broken pipe.
+        body = environ["wsgi.input"].read(_length(environ))
         if not self._room.acquire(blocking=False):
             busy = UnavailableError(
                 f"{MAX_WAITING} requests are waiting for the predictor already",
@@ -60,7 +62,9 @@ class PredictorApp:
             )
             return _respond(start_response, "503 Service Unavailable", body=_failure(busy))
         try:
-            return _respond(start_response, "200 OK", body=self._answer(environ))
+            return _respond(
+                start_response, "200 OK", body=self._answer(environ["PATH_INFO"], body)
+            )
         finally:
             self._room.release()
 
@@ -68,10 +72,9 @@ class PredictorApp:
         """End the sandboxes."""
         self._sandboxes.close()
 
-    def _answer(self, environ: WSGIEnvironment) -> bytes:
-        path = environ["PATH_INFO"]
+    def _answer(self, path: str, body: bytes) -> bytes:
         try:
-            request, blobs = wire.decode(environ["wsgi.input"].read(_length(environ)))
+            request, blobs = wire.decode(body)
             return self._route(path)(request, blobs)
         except ZooError as error:
             _log.info("request_failed", path=path, code=error.code, detail=error.detail)

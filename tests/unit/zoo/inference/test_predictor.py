@@ -87,6 +87,17 @@ def test_a_predictor_without_torch_says_what_to_install(tmp_path, monkeypatch):
     )
 
 
+def test_the_body_of_a_refused_request_is_read_so_that_its_writer_sees_the_answer(app):
+    for _ in range(MAX_WAITING):
+        app._room.acquire()
+    body = io.BytesIO(b"x" * 1000)
+    environ = {"PATH_INFO": "/embed", "CONTENT_LENGTH": "1000", "wsgi.input": body}
+
+    app(environ, lambda *_: None)
+
+    assert body.tell() == 1000
+
+
 def test_importing_the_application_imports_no_torch():
     code = "import sys, zoo.inference.serve; sys.exit('torch' in sys.modules)"
 
