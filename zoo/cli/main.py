@@ -6,23 +6,25 @@ from typing import Annotated
 import typer
 
 import zoo
-from zoo.cli import offline, processes
-from zoo.errors import StartError
+from zoo.cli import offline, processes, remote
+from zoo.cli.demo import command as demo
+from zoo.errors import StartError, ZooError
 
-COMMANDS = (processes, offline)
+COMMANDS = (demo, processes, remote, offline)
 """Modules that each have `register(app)`; the order is the one of `zoo --help`."""
 
+REFUSED = 1
 CANNOT_START = 2
 HELP = "Model zoo and feature-extraction service: embed, search and fine-tune."
 
 
 def app() -> None:
-    """The entry point: what cannot start says so in one sentence, exit code 2."""
+    """The entry point: an error is one sentence; exit code 2 if nothing could start, else 1."""
     try:
         build_app()()
-    except StartError as error:
+    except ZooError as error:
         typer.echo(f"zoo: {error.detail}", err=True)
-        sys.exit(CANNOT_START)
+        sys.exit(CANNOT_START if isinstance(error, StartError) else REFUSED)
 
 
 def build_app() -> typer.Typer:

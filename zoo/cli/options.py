@@ -15,3 +15,8 @@ Port = Annotated[
     int | None,
     typer.Option("--port", min=1, max=65535, help="Port to listen on.", show_default="8700"),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="The service to ask.", show_default="$ZOO_URL or this machine's"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

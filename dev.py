@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""FeatureZoo's workshop, with nothing but Python: `demo`, `stop`, `test` and `check`.
+
+It makes `.venv` with everything in it; what is there already is kept, and a second run only looks
+at its stamp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
+
+from workshop.environment import BIN, ROOT, STATE, ensure_environment, run
+from workshop.errors import CannotError
+from workshop.service import PORT, Service, end, find_service, start_service
+
+TEST_FOLDERS = ("tests/unit", "tests/integration", "tests/acceptance")
+DEMO_EXTRAS = ("demo", "worker")
+ALL_EXTRAS = ("demo", "dev", "worker")
+OLDEST = (3, 11)
+CHECKS = {
+    "ruff": ("ruff", "check", "."),
+    "ruff format": ("ruff", "format", "--check", "."),
+    "mypy": ("mypy",),
+    "mypy dev.py": ("mypy", "dev.py", ".ci/workshop"),
+    "import-linter": ("lint-imports",),
+    "house rules": ("python", ".ci/workshop/house.py"),
+}
+
+
+def demo(asked: argparse.Namespace) -> int:
+    """Start the service unless it runs, and show what it does."""
+    ensure_environment(DEMO_EXTRAS)
+    home = home_of(asked)
+    service = find_service(home)
+    if service:
+        print(f"the service runs already: {service.url}")
+    else:
+        service = start_service(home, port=asked.port)
+    with ending(service, home) if asked.exit else contextlib.nullcontext():
+        folder = [asked.folder] if asked.folder else []
+        code = run([BIN / "zoo", "demo", "--url", service.url, *folder])
+    if not asked.exit:
+        more = "" if asked.home is None else f" --home {asked.home}"
+        print(f"\nthe service goes on at {service.url}, its home is {home}")
+        print(f"stop it with: python3 dev.py stop{more}")
+    return code
+
+
+@contextlib.contextmanager
+def ending(service: Service, home: Path) -> Iterator[None]:
+    """End a service after the block, however that goes."""
+    try:
+        yield
+    finally:
+        end(service.pid)
+        print(f"\nthe service has stopped; its home is {home}")
+
+
+def stop(asked: argparse.Namespace) -> int:
+    """Stop the demo's service."""
+    home = home_of(asked)
+    service = find_service(home)
+    if service is None:
+        print(f"no service runs on {home}")
+        return 0
+    end(service.pid)
+    print(f"the service on {home} has stopped")
+    return 0
+
+
+def test(asked: argparse.Namespace) -> int:
+    """Run the tests; what takes long only with --all."""
+    ensure_environment(ALL_EXTRAS)
+    given = list(asked.pytest)
+    has_places = any((ROOT / one.partition("::")[0]).exists() for one in given)
+    places = [] if has_places else [name for name in TEST_FOLDERS if (ROOT / name).is_dir()]
+    which = [] if asked.all or "-m" in given else ["-m", "not slow"]
+    return run([BIN / "python", "-m", "pytest", *which, *places, *given])
+
+
+def check(_: argparse.Namespace) -> int:
+    """Run every check and say how each went."""
+    ensure_environment(ALL_EXTRAS)
+    results = {name: run([BIN / command[0], *command[1:]]) for name, command in CHECKS.items()}
+    print()
+    for name, code in results.items():
+        print(f"  {'failed' if code else 'ok':<8}{name}")
+    return int(any(results.values()))
+
+
+def home_of(asked: argparse.Namespace) -> Path:
+    """The home that was asked for."""
+    home: Path = asked.home or STATE / "demo"
+    return home.expanduser().absolute()
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was asked for; for `test`, what we do not know is pytest's."""
+    parser = argparse.ArgumentParser(prog="dev.py", description="FeatureZoo's workshop")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shown = commands.add_parser("demo", help="install, start the service, show what it does")
+    shown.add_argument("folder", nargs="?", type=existing_folder, help="your own pictures")
+    shown.add_argument("--exit", action="store_true", help="stop the service at the end")
+    shown.add_argument("--port", type=int, default=PORT)
+    stopped = commands.add_parser("stop", help="stop the demo's service")
+    for command in (shown, stopped):
+        command.add_argument("--home", type=Path, help="the service's folder (.zoo/demo)")
+    tested = commands.add_parser("test", help="run the tests", epilog="the rest goes to pytest")
+    tested.add_argument("--all", action="store_true", help="also those that take long")
+    checked = commands.add_parser("check", help="run linters, types, architecture, house rules")
+    pairs = ((shown, demo), (stopped, stop), (tested, test), (checked, check))
+    for command, act in pairs:
+        command.set_defaults(act=act)
+    asked, rest = parser.parse_known_args(arguments)
+    if rest and asked.act is not test:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    asked.pytest = rest
+    return asked
+
+
+def existing_folder(text: str) -> Path:
+    """A folder that is there."""
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {folder}")
+    return folder
+
+
+def main() -> int:
+    """Do what the command line says; an error is one sentence."""
+    if sys.version_info < OLDEST:
+        print(f"FeatureZoo needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+        return 2
+    asked = parse(sys.argv[1:])
+    try:
+        return int(asked.act(asked))
+    except CannotError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The guided tour of a running service: `zoo demo`."""

@@ -1,0 +1,115 @@
+"""Tables and lines that commands show to people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from zoo.settings import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from zoo.client import FailedInput, Job, Model, SearchAnswer
+
+COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
+FAILED_SHOWN = 10
+
+
+def default_url() -> str:
+    """Where a service is looked for when nobody says."""
+    return os.environ.get("ZOO_URL") or f"http://127.0.0.1:{DEFAULT_PORT}"
+
+
+def console() -> Console:
+    """Where tables are printed; highlighting off, so that only we choose what stands out."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table in our style; the columns named in `right` hold numbers."""
+    made = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def show_models(models: Sequence[Model]) -> None:
+    """A line for each model."""
+    shown = table("model", "kind", "input", "licence", right=("input",))
+    for model in models:
+        shown.add_row(
+            escape(model.name), model.kind, _input_size(model), _text(model, "licence", "license")
+        )
+    console().print(shown)
+
+
+def show_jobs(jobs: Sequence[Job]) -> None:
+    """A line for each job."""
+    shown = table("job", "type", "state", "progress", "created", right=("progress",))
+    for job in jobs:
+        shown.add_row(job.id, job.type, state(job), progress(job), job.created_at[:19])
+    console().print(shown if jobs else "no jobs")
+
+
+def show_job(job: Job, failed: Sequence[FailedInput]) -> None:
+    """Everything about one job that fits a screen."""
+    out = console()
+    out.print(f"[bold]{job.id}[/bold]  {job.type}  {state(job)}  {progress(job)}")
+    for name, value in job.result.items():
+        out.print(f"  {escape(name)}: {escape(str(value))}")
+    if job.error_detail:
+        out.print(f"  [red]{job.error_code}[/red]: {escape(job.error_detail)}")
+    show_failed(failed)
+
+
+def show_hits(answer: SearchAnswer, *, original: str | None = None) -> None:
+    """Hits, best first; the item named `original` is pointed at."""
+    shown = table("", "score", "name", "item", right=("", "score"))
+    for rank, hit in enumerate(answer.hits, start=1):
+        mark = "  [green]<- the original[/green]" if hit.name == original else ""
+        shown.add_row(str(rank), f"{hit.score:.4f}", escape(hit.name) + mark, hit.item_id)
+    console().print(shown if answer.hits else "nothing found")
+
+
+def show_ingest(counts: Mapping[str, int], failed: Sequence[FailedInput]) -> None:
+    """What came of the files that were sent."""
+    console().print(
+        f"[green]{counts['embedded']} embedded[/green], {counts['reused']} reused, "
+        f"{counts['failed']} failed"
+    )
+    show_failed(failed)
+
+
+def show_failed(failed: Sequence[FailedInput]) -> None:
+    """The first files that could not be used, each with its reason."""
+    for one in failed[:FAILED_SHOWN]:
+        console().print(f"  [red]{one.code}[/red]  {escape(one.name)}: {escape(one.detail)}")
+    if len(failed) > FAILED_SHOWN:
+        console().print(f"  and {len(failed) - FAILED_SHOWN} more")
+
+
+def state(job: Job) -> str:
+    """A job's state in its colour."""
+    colour = COLOURS.get(job.state, "default")
+    return f"[{colour}]{job.state}[/{colour}]"
+
+
+def progress(job: Job) -> str:
+    """How far a job is, in its own unit."""
+    far = job.progress
+    return f"{far.completed}/{far.total} {far.unit}".rstrip() if far.total else ""
+
+
+def _text(model: Model, *names: str) -> str:
+    return escape(str(next((model.body[name] for name in names if model.body.get(name)), "")))
+
+
+def _input_size(model: Model) -> str:
+    size = model.body.get("input_size")
+    if isinstance(size, Sequence) and not isinstance(size, str):
+        return " x ".join(map(str, size[-2:]))
+    return f"{size} px" if size else ""

@@ -1,0 +1,34 @@
+"""Speaks to a FeatureZoo service over HTTP, for the command line and for anybody's scripts."""
+
+from zoo.client.answers import (
+    Classification,
+    Collection,
+    Dataset,
+    FailedInput,
+    Hit,
+    Job,
+    Label,
+    Model,
+    Progress,
+    SearchAnswer,
+)
+from zoo.client.client import Client
+from zoo.client.http import ClientError
+from zoo.client.uploads import Upload, gather
+
+__all__ = [
+    "Classification",
+    "Client",
+    "ClientError",
+    "Collection",
+    "Dataset",
+    "FailedInput",
+    "Hit",
+    "Job",
+    "Label",
+    "Model",
+    "Progress",
+    "SearchAnswer",
+    "Upload",
+    "gather",
+]
