@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from zoo.client import gather
+from zoo.client.uploads import BATCH_BYTES, Upload, batches
+from zoo.errors import InvalidError
+
+
+def test_a_folder_gives_its_pictures_and_archives_by_their_place_in_it(tmp_path: Path) -> None:
+    for name in ("b.PNG", "sub/a.jpg", "more.zip", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+
+    assert [upload.name for upload in gather([tmp_path])] == ["b.PNG", "more.zip", "sub/a.jpg"]
+
+
+def test_a_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"x")
+
+    assert gather([path]) == (Upload(path=path, name="notes.txt"),)
+
+
+def test_a_folder_without_pictures_and_a_missing_path_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError) as caught:
+        gather([tmp_path])
+    assert caught.value.detail == (
+        f"the folder {tmp_path} holds no picture; looked for "
+        "avif, bmp, gif, jpeg, jpg, png, tif, tiff, webp"
+    )
+    with pytest.raises(InvalidError) as caught:
+        gather([tmp_path / "gone"])
+    assert caught.value.detail == f"there is no file or folder {tmp_path / 'gone'}"
+
+
+def test_large_files_make_small_batches(tmp_path: Path) -> None:
+    uploads = []
+    for number in range(3):
+        path = tmp_path / f"{number}.tif"
+        with path.open("wb") as sparse:
+            sparse.truncate(BATCH_BYTES // 2 + 1)
+        uploads.append(Upload(path=path, name=path.name))
+
+    assert [len(batch) for batch in batches(uploads)] == [1, 1, 1]
