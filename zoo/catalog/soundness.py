@@ -6,6 +6,20 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
+from zoo.errors import UnavailableError
+
+SCHEMA = "0002"
+"""The revision of the schema that this release reads and writes."""
+
+
+def check_schema(session: Session) -> None:
+    """Raise `UnavailableError` unless the database has this release's schema."""
+    found = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found != SCHEMA:
+        raise UnavailableError(
+            f"the database has schema {found!r}, this release needs {SCHEMA!r}; run `zoo migrate`",
+            code="wrong_schema",
+        )
 
 
 def integrity_problems(session: Session) -> list[str]:

@@ -1,0 +1,32 @@
+"""`python -m zoo_api`: the API of the home that the environment names."""
+
+from __future__ import annotations
+
+import sys
+
+from zoo import leash, logs
+from zoo.errors import StartError
+from zoo.settings import load_settings
+from zoo.supervisor.preflight import check_bind, check_port
+from zoo_api.server import ApiServer
+
+CANNOT_START = 2
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    leash.hold()
+    logs.start("api")
+    try:
+        settings = load_settings()
+        check_bind(settings.host)
+        check_port(settings.host, settings.port)
+    except StartError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        raise SystemExit(CANNOT_START) from error
+    settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ApiServer(settings).run()
+
+
+if __name__ == "__main__":
+    main()

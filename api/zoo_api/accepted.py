@@ -1,0 +1,92 @@
+"""Answering for work that goes on: 202 with the job, idempotency, and waiting a little."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from flask import Response, jsonify, request, url_for
+
+from zoo.catalog import Session, inputs, jobs
+from zoo.catalog.records import JobRecord
+from zoo.errors import InvalidError, UnavailableError
+from zoo.jobs.ledger import require
+from zoo_api.job_views import job_json
+from zoo_api.services import services
+
+LONGEST_WAIT_S = 60
+POLL_S = 0.1
+WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+LONGEST_KEY = 255
+
+
+def accepted(job: JobRecord) -> Response:
+    """202 with the job, after waiting for its end as long as `Prefer: wait=N` asks."""
+    services().after_commit()
+    wanted = WAIT.search(request.headers.get("Prefer", ""))
+    wait_s = min(int(wanted[1]), LONGEST_WAIT_S) if wanted else 0
+    body = _await_end(job.id, wait_s=wait_s)
+    response = jsonify(body)
+    response.status_code = 202
+    response.headers["Location"] = url_for("jobs.show_job", job_id=job.id)
+    if wanted:
+        response.headers["Preference-Applied"] = f"wait={wait_s}"
+    return response
+
+
+def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Response:
+    """Submit, or with an `Idempotency-Key` that is known answer with the job that it made.
+
+    422 `idempotency_key_reused` if the key came with another request.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise InvalidError(
+            f"an Idempotency-Key has 1 to {LONGEST_KEY} characters, this one has {len(key)}",
+            code="invalid_idempotency_key",
+        )
+    with services().catalog.write() as session:
+        job = _recalled(session, key, fingerprint) if key else None
+        if job is None:
+            check_room(session)
+            job = submit(session)
+            if key:
+                jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
+    return accepted(job)
+
+
+def check_room(session: Session) -> None:
+    """429 if what waits already would take longer than the queue's limit."""
+    settings = services().settings
+    waiting = inputs.queued_backlog(session)
+    queued_s = waiting * settings.seconds_per_item / settings.cores
+    if queued_s > settings.queue_limit_s:
+        raise UnavailableError(
+            f"about {queued_s:.0f} s of work are queued, the limit is "
+            f"{settings.queue_limit_s:.0f} s; try again later",
+            code="queue_full",
+            retry_after_s=max(1, round(queued_s - settings.queue_limit_s)),
+        )
+
+
+def _recalled(session: Session, key: str, fingerprint: str) -> JobRecord | None:
+    found = jobs.recall_key(session, key)
+    if found is None:
+        return None
+    if found[0] != fingerprint:
+        raise InvalidError(
+            f"Idempotency-Key {key!r} came with another request before; use a new one",
+            code="idempotency_key_reused",
+        )
+    return require(session, found[1])
+
+
+def _await_end(job_id: str, *, wait_s: int) -> dict[str, object]:
+    deadline = time.monotonic() + wait_s
+    while True:
+        with services().catalog.read() as session:
+            job = require(session, job_id)
+            if job.state not in jobs.LIVE or time.monotonic() >= deadline:
+                return job_json(session, job)
+        time.sleep(POLL_S)

@@ -1,0 +1,52 @@
+"""The application: settings in, routes out."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from zoo.settings import Settings
+from zoo_api import guards, problems
+from zoo_api.aliases import aliases
+from zoo_api.classify import classify
+from zoo_api.collections import collections
+from zoo_api.datasets import datasets
+from zoo_api.embeddings import embeddings
+from zoo_api.events import events
+from zoo_api.item_images import item_images
+from zoo_api.items import items
+from zoo_api.jobs import jobs
+from zoo_api.models import models
+from zoo_api.plugins import plugins
+from zoo_api.search import search
+from zoo_api.services import Services, make_services
+from zoo_api.system import system
+
+BLUEPRINTS = (
+    aliases,
+    classify,
+    collections,
+    datasets,
+    embeddings,
+    events,
+    item_images,
+    items,
+    jobs,
+    models,
+    plugins,
+    search,
+    system,
+)
+
+
+def create_app(settings: Settings, *, services: Services | None = None) -> Flask:
+    """An application on a home whose schema is up to date."""
+    app = Flask("zoo_api", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.config["MAX_FORM_PARTS"] = settings.max_parts
+    app.extensions["zoo"] = services or make_services(settings)
+    problems.register(app)
+    guards.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,158 @@
+"""Collections: named sets of items to search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
+
+from flask import Blueprint
+
+from zoo.backbone import RANDOM_WEIGHTS
+from zoo.catalog import Session, features
+from zoo.catalog import collections as catalog_collections
+from zoo.catalog.records import CollectionRecord, ModelRecord
+from zoo.errors import ConflictError, InvalidError
+from zoo.names import check_own_name, unknown
+from zoo.predictor import BackboneDetail
+from zoo_api.backbones import ready_backbone
+from zoo_api.job_views import instant
+from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import read_json, read_query
+from zoo_api.services import services
+
+collections = Blueprint("collections", __name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionRequest:
+    """What a collection is made with."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    model: str | None
+    metric: Literal["cosine", "ip", "l2"] = "cosine"
+    dim: int | None = None
+    space: str | None = None
+
+
+@collections.put("/v1/collections/<name>")
+def create_collection(name: str) -> tuple[dict[str, object], int]:
+    """Create a collection (201), or answer the one that is there (200).
+
+    404 unknown model; 409 `collection_exists` if it is there with another model or metric; 422
+    for a name that is not allowed or weights that cannot be had.
+    """
+    check_own_name("collection", name)
+    wanted = read_json(CollectionRequest)
+    backbone, detail = ready_backbone(_backbone_name(wanted))
+    with services().catalog.write() as session:
+        known = catalog_collections.get_collection(session, name)
+        if known is None:
+            made = _create(session, name, wanted.metric, backbone, detail)
+            return collection_json(session, made), 201
+        _check_same(known, model=backbone.name, metric=wanted.metric)
+        return collection_json(session, known), 200
+
+
+@collections.get("/v1/collections")
+def list_collections() -> dict[str, object]:
+    """Collections by name, a page at a time."""
+    paging = read_query(Paging)
+    after = decode_cursor(paging.cursor, "")
+    with services().catalog.read() as session:
+        found = catalog_collections.list_collections(session, after=after, limit=paging.limit + 1)
+        page = found[: paging.limit]
+        rows = [collection_json(session, collection) for collection in page]
+    more = encode_cursor(page[-1].name) if len(found) > paging.limit else None
+    return page_json(rows, next_cursor=more)
+
+
+@collections.get("/v1/collections/<name>")
+def show_collection(name: str) -> dict[str, object]:
+    """One collection; 404 with the nearest names."""
+    with services().catalog.read() as session:
+        return collection_json(session, require_collection(session, name))
+
+
+@collections.delete("/v1/collections/<name>")
+def delete_collection(name: str) -> tuple[str, int]:
+    """Delete a collection with its items; embeddings stay in the feature store."""
+    with services().catalog.write() as session:
+        require_collection(session, name)
+        catalog_collections.delete_collection(session, name)
+    return "", 204
+
+
+def require_collection(session: Session, name: str) -> CollectionRecord:
+    """A collection by name, or `NotFoundError` with the nearest."""
+    found = catalog_collections.get_collection(session, name)
+    if found is None:
+        raise unknown("collection", name, catalog_collections.collection_names(session))
+    return found
+
+
+def collection_json(session: Session, collection: CollectionRecord) -> dict[str, object]:
+    """A collection as answered."""
+    return {
+        "name": collection.name,
+        "model": collection.model,
+        "metric": collection.metric,
+        "dim": collection.dim,
+        "space_id": collection.space_id,
+        "generation": collection.generation,
+        "items": catalog_collections.count_items(session, collection.id),
+        "index": index_json(),
+        "is_random": collection.model.split(".", 2)[2:] == [RANDOM_WEIGHTS],
+        "created_at": instant(collection.created_at),
+    }
+
+
+def index_json() -> dict[str, object]:
+    """What every collection is searched with."""
+    return {"kind": "flat", "exact": True}
+
+
+def _backbone_name(wanted: CollectionRequest) -> str:
+    if wanted.model is None:
+        raise InvalidError(
+            "collections of vectors that you bring are not served yet; name a backbone as 'model'",
+            code="brought_vectors_not_served",
+            field="model",
+        )
+    for field in ("dim", "space"):
+        if getattr(wanted, field) is not None:
+            raise InvalidError(
+                f"{field!r} goes with 'model': null only; {wanted.model!r} brings its own",
+                code="unexpected_field",
+                field=field,
+            )
+    return wanted.model
+
+
+def _create(
+    session: Session, name: str, metric: str, backbone: ModelRecord, detail: BackboneDetail
+) -> CollectionRecord:
+    space = detail.space
+    features.add_space(
+        session, space.space_id, model=backbone.name, dim=detail.dim, description=asdict(space)
+    )
+    return catalog_collections.create_collection(
+        session, name, model=backbone.name, metric=metric, space_id=space.space_id
+    )
+
+
+def _check_same(known: CollectionRecord, *, model: str, metric: str) -> None:
+    differing = [
+        f"its {what} is {has!r}, not {asked!r}"
+        for what, has, asked in (
+            ("model", known.model, model),
+            ("metric", known.metric, metric),
+        )
+        if has != asked
+    ]
+    if differing:
+        raise ConflictError(
+            f"collection {known.name!r} exists already: {' and '.join(differing)}",
+            code="collection_exists",
+        )

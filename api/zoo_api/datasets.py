@@ -1,0 +1,165 @@
+"""Datasets: labelled items for training, sealed in immutable versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from flask import Blueprint, Response
+
+from zoo.catalog import Session
+from zoo.catalog import datasets as catalog_datasets
+from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord
+from zoo.errors import NotFoundError
+from zoo.jobs.intake import Arrival, Delivery, submit_ingest
+from zoo.jobs.specs import IngestSpec
+from zoo.names import check_own_name, unknown
+from zoo_api.accepted import idempotent
+from zoo_api.job_views import instant
+from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import read_json, read_query
+from zoo_api.services import services
+from zoo_api.uploads import Received, receive_delivery
+
+datasets = Blueprint("datasets", __name__)
+
+NO_LABEL = "the file has no label; send a form field 'label', or an archive of labelled folders"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRequest:
+    """A dataset is made with nothing but its name."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+
+@datasets.put("/v1/datasets/<name>")
+def create_dataset(name: str) -> tuple[dict[str, Any], int]:
+    """Create a dataset (201), or answer the one that is there (200)."""
+    check_own_name("dataset", name)
+    read_json(DatasetRequest)
+    with services().catalog.write() as session:
+        known = catalog_datasets.get_dataset(session, name)
+        dataset = known or catalog_datasets.create_dataset(session, name)
+        return dataset_json(session, dataset), 200 if known else 201
+
+
+@datasets.get("/v1/datasets")
+def list_datasets() -> dict[str, object]:
+    """Datasets by name, a page at a time."""
+    paging = read_query(Paging)
+    after = decode_cursor(paging.cursor, "")
+    with services().catalog.read() as session:
+        found = catalog_datasets.list_datasets(session, after=after, limit=paging.limit + 1)
+        page = found[: paging.limit]
+        rows = [dataset_json(session, dataset) for dataset in page]
+    more = encode_cursor(page[-1].name) if len(found) > paging.limit else None
+    return page_json(rows, next_cursor=more)
+
+
+@datasets.get("/v1/datasets/<name>")
+def show_dataset(name: str) -> dict[str, Any]:
+    """One dataset with its newest version."""
+    with services().catalog.read() as session:
+        return dataset_json(session, require_dataset(session, name))
+
+
+@datasets.delete("/v1/datasets/<name>")
+def delete_dataset(name: str) -> tuple[str, int]:
+    """Delete a dataset with its versions; model versions keep its digest in their lineage."""
+    with services().catalog.write() as session:
+        require_dataset(session, name)
+        catalog_datasets.delete_dataset(session, name)
+    return "", 204
+
+
+@datasets.post("/v1/datasets/<name>/items")
+def send_examples(name: str) -> Response:
+    """Take labelled files in; 202 with the ingest job, whose end seals the next version."""
+    with services().catalog.read() as session:
+        require_dataset(session, name)
+    received = receive_delivery()
+    delivery = _labelled(received)
+
+    def submit(session: Session) -> JobRecord:
+        dataset = require_dataset(session, name)
+        return submit_ingest(
+            session,
+            IngestSpec(dataset=name),
+            delivery,
+            work={"dataset_id": dataset.id},
+            settings=services().settings,
+        )
+
+    return idempotent(received.fingerprint, submit)
+
+
+@datasets.get("/v1/datasets/<name>/versions/<int:number>")
+def show_version(name: str, number: int) -> dict[str, Any]:
+    """One dataset version."""
+    with services().catalog.read() as session:
+        dataset = require_dataset(session, name)
+        return version_json(require_dataset_version(session, dataset, number))
+
+
+def require_dataset(session: Session, name: str) -> DatasetRecord:
+    """A dataset by name, or `NotFoundError` with the nearest."""
+    found = catalog_datasets.get_dataset(session, name)
+    if found is None:
+        raise unknown("dataset", name, catalog_datasets.dataset_names(session))
+    return found
+
+
+def require_dataset_version(
+    session: Session, dataset: DatasetRecord, number: int
+) -> DatasetVersionRecord:
+    """A sealed version by its number, or `NotFoundError`."""
+    found = catalog_datasets.get_version(session, dataset.name, number)
+    if found is None:
+        raise NotFoundError(
+            f"no version {number} of dataset {dataset.name!r}; its newest is {dataset.version}",
+            code="unknown_version",
+        )
+    return found
+
+
+def dataset_json(session: Session, dataset: DatasetRecord) -> dict[str, Any]:
+    """A dataset as answered."""
+    newest = catalog_datasets.get_version(session, dataset.name, dataset.version)
+    return {
+        "name": dataset.name,
+        "version": dataset.version or None,
+        "items": newest.n_items if newest else 0,
+        "labels": dict(newest.labels) if newest else {},
+        "created_at": instant(dataset.created_at),
+    }
+
+
+def version_json(version: DatasetVersionRecord) -> dict[str, Any]:
+    """A dataset version as answered."""
+    return {
+        "dataset": version.dataset,
+        "version": version.version,
+        "digest": version.digest,
+        "items": version.n_items,
+        "labels": dict(version.labels),
+        "job_id": version.job_id,
+        "created_at": instant(version.created_at),
+    }
+
+
+def _labelled(received: Received) -> Delivery:
+    label = received.fields.get("label")
+    arrivals: Sequence[Arrival] = [
+        _with_label(arrival, label) for arrival in received.delivery.arrivals
+    ]
+    return replace(received.delivery, arrivals=arrivals)
+
+
+def _with_label(arrival: Arrival, label: str | None) -> Arrival:
+    if arrival.error:
+        return arrival
+    if label:
+        return replace(arrival, label=label)
+    return replace(arrival, content=None, error=("no_label", NO_LABEL))

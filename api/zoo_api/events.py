@@ -1,0 +1,93 @@
+"""A job's events, as they happen (server-sent events) or as a list."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+from flask import Blueprint, Response, request, stream_with_context
+
+from zoo.catalog import jobs as catalog_jobs
+from zoo.catalog.records import EventRecord
+from zoo.errors import UnavailableError
+from zoo.jobs.ledger import require
+from zoo_api.job_views import event_json, progress_json
+from zoo_api.paging import page_json
+from zoo_api.reading import read_query
+from zoo_api.services import Services, services
+
+events = Blueprint("events", __name__)
+
+POLL_S = 0.5
+KEEP_ALIVE_S = 15.0
+PAGE = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsQuery:
+    """From which event on."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    after: Annotated[int, Ge(0), Le(2**62)] = 0
+
+
+@events.get("/v1/jobs/<job_id>/events")
+def follow_job(job_id: str) -> Response | dict[str, object]:
+    """Events after `Last-Event-ID` or `after`, until the job ends; as JSON if asked for so."""
+    after = _after()
+    with services().catalog.read() as session:
+        require(session, job_id)
+        past = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
+    if request.accept_mimetypes.best == "application/json":
+        return page_json([event_json(event) for event in past], next_cursor=None)
+    streams = services().streams
+    if not streams.acquire(blocking=False):
+        raise UnavailableError(
+            "too many event streams are open already; ask with Accept: application/json",
+            code="too_many_streams",
+        )
+    response = Response(
+        stream_with_context(_stream(services(), job_id, after)), mimetype="text/event-stream"
+    )
+    response.call_on_close(streams.release)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _after() -> int:
+    given = request.headers.get("Last-Event-ID", "")
+    return int(given) if given.isdigit() else read_query(EventsQuery).after
+
+
+def _stream(parts: Services, job_id: str, after: int) -> Iterator[str]:
+    said, progress = time.monotonic(), ""
+    while True:
+        with parts.catalog.read() as session:
+            job = require(session, job_id)
+            found = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
+            now = json.dumps(progress_json(session, job))
+        lines = [*_told(found), *_moved(now, progress)]
+        after = found[-1].id if found else after
+        progress = now
+        if lines or time.monotonic() - said > KEEP_ALIVE_S:
+            said = time.monotonic()
+            yield "".join(lines) or ": still here\n\n"
+        if job.state not in catalog_jobs.LIVE and not found:
+            return
+        time.sleep(POLL_S)
+
+
+def _told(found: list[EventRecord]) -> Iterator[str]:
+    for event in found:
+        yield f"id: {event.id}\nevent: {event.type}\ndata: {json.dumps(event_json(event))}\n\n"
+
+
+def _moved(now: str, before: str) -> Iterator[str]:
+    """Progress has no id: it is a state, not an event to be told again."""
+    if now != before:
+        yield f"event: progress\ndata: {now}\n\n"

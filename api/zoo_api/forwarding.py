@@ -1,0 +1,114 @@
+"""Forwarding the pictures of one request through the predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from zoo.catalog.records import ModelRecord, VersionRecord
+from zoo.errors import ConflictError, ImageError
+from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label
+from zoo.registry.models import resolve_version
+from zoo_api.backbones import ready_backbone, to_ref
+from zoo_api.pictures import check_bytes
+from zoo_api.problems import FieldsError
+from zoo_api.services import services
+
+Answer = TypeVar("Answer")
+
+
+class PicturesError(FieldsError):
+    """Pictures that cannot be read, by the fields that they came in; the first gives the code."""
+
+    def __init__(self, failed: Sequence[tuple[str, ImageError]]) -> None:
+        field, first = failed[0]
+        super().__init__(
+            f"{field}: {first.detail}",
+            fields=[
+                {"field": name, "message": error.detail, "code": error.code}
+                for name, error in failed
+            ],
+        )
+        self.code = first.code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a request's `model` names: a backbone, and the user's version on top of it if any."""
+
+    backbone: ModelRecord
+    detail: BackboneDetail
+    version: VersionRecord | None
+
+    @property
+    def name(self) -> str:
+        """As answered: `pets:3`, or the backbone's full name with its weights tag."""
+        version = self.version
+        return f"{version.model}:{version.version}" if version else self.backbone.name
+
+    @property
+    def ref(self) -> BackboneRef:
+        """The backbone as the predictor knows it."""
+        return to_ref(self.backbone)
+
+    @property
+    def head(self) -> HeadRef | None:
+        """The version's classifier."""
+        version = self.version
+        return HeadRef(blob_key=version.blob_key, sha256=version.sha256) if version else None
+
+
+def resolve_asked(name: str) -> Asked:
+    """What a request's `model` names; backbones have a dot in their names, users' models none."""
+    if "." in name:
+        backbone, detail = ready_backbone(name)
+        return Asked(backbone=backbone, detail=detail, version=None)
+    with services().catalog.read() as session:
+        version = resolve_version(session, name)
+    backbone, detail = ready_backbone(version.backbone)
+    check_space(detail, version.space_id, owner=f"model {version.model}:{version.version}")
+    return Asked(backbone=backbone, detail=detail, version=version)
+
+
+def check_space(detail: BackboneDetail, space_id: str, *, owner: str) -> None:
+    """Refuse to compare across spaces: the backbone's must still be the one of `owner`."""
+    now = detail.space.space_id
+    if now != space_id:
+        raise ConflictError(
+            f"{owner} lives in the space {space_id[:12]}, its backbone now embeds into "
+            f"{now[:12]}; the two cannot be compared",
+            code="incompatible_space",
+        )
+
+
+def embed_images(
+    ref: BackboneRef, images: Sequence[bytes], *, fields: Sequence[str]
+) -> list[FloatArray]:
+    """One vector `(dim,)` an image; `PicturesError` naming each that cannot be read."""
+    _check_all([check_bytes(image) for image in images], fields)
+    return _readable(services().predictor.embed(ref, images), fields)
+
+
+def classify_images(
+    asked: Asked, images: Sequence[bytes], *, fields: Sequence[str], top_k: int
+) -> list[list[Label]]:
+    """The best labels of each image; `PicturesError` naming each that cannot be read."""
+    _check_all([check_bytes(image) for image in images], fields)
+    answers = services().predictor.classify(asked.ref, images, head=asked.head, top_k=top_k)
+    return _readable(answers, fields)
+
+
+def _readable(answers: Sequence[Answer | ImageError], fields: Sequence[str]) -> list[Answer]:
+    _check_all(answers, fields)
+    return [answer for answer in answers if not isinstance(answer, ImageError)]
+
+
+def _check_all(answers: Sequence[object], fields: Sequence[str]) -> None:
+    failed = [
+        (field, answer)
+        for field, answer in zip(fields, answers, strict=True)
+        if isinstance(answer, ImageError)
+    ]
+    if failed:
+        raise PicturesError(failed)

@@ -1,0 +1,66 @@
+"""What is asked of every request: whose page it comes from, and a name for it in the log."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, g, request
+
+from zoo.errors import InvalidError
+from zoo.names import new_id
+from zoo_api.services import services
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def register(app: Flask) -> None:
+    """Guard every route of an application."""
+    app.before_request(name_request)
+    app.before_request(check_host)
+    app.before_request(check_origin)
+    app.after_request(answer_name)
+
+
+def name_request() -> None:
+    """Take the caller's request id, or make one, and bind it to the log."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else new_id("req")
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def check_host() -> None:
+    """Refuse a name that is not ours: a page elsewhere may have it point to this machine."""
+    name = _host_name(f"//{request.host}")
+    if name not in LOOPBACK | {services().settings.host}:
+        raise InvalidError(
+            f"host {request.host!r} is not served here; use 127.0.0.1 or localhost",
+            code="foreign_host",
+        )
+
+
+def check_origin() -> None:
+    """Refuse requests that another site's page makes a browser send."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin == f"{request.scheme}://{request.host}":
+        return
+    raise InvalidError(
+        f"origin {origin!r} may not use this service; only its own page may", code="foreign_origin"
+    )
+
+
+def answer_name(response: Response) -> Response:
+    """Tell the caller the request's name, and browsers not to guess at types."""
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _host_name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,159 @@
+"""Models and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from flask import Blueprint, Response, send_file
+
+from zoo.catalog import Session
+from zoo.catalog import models as catalog_models
+from zoo.catalog.records import ModelRecord, VersionRecord
+from zoo.errors import DamagedError, InvalidError, NotFoundError, UnavailableError
+from zoo.predictor import detail_to_json
+from zoo.registry.models import require_model, require_version
+from zoo.storage.blobs import file_sha256
+from zoo_api.backbones import await_described, ready_backbone
+from zoo_api.job_views import instant
+from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import read_query
+from zoo_api.services import services
+
+models = Blueprint("models", __name__)
+
+AFTER_ALL = 1 << 62
+OWNER = "user"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelQuery:
+    """Which models to list."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    kind: Literal["backbone", "tuned"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactQuery:
+    """In which form to hand a version out."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    format: str = "safetensors"
+
+
+@models.get("/v1/models")
+def list_models() -> dict[str, object]:
+    """Every model in one page, in the shape that OpenAI's client reads."""
+    query = read_query(ModelQuery)
+    with services().catalog.read() as session:
+        found = catalog_models.list_models(session, kind=query.kind)
+    return {"object": "list", **page_json([model_json(one) for one in found], next_cursor=None)}
+
+
+@models.get("/v1/models/<name>")
+def show_model(name: str) -> dict[str, object]:
+    """One model: a backbone with its detail tier if it can be had, or a user's own."""
+    model = await_described(lambda session: require_model(session, name))
+    if model.kind == "backbone":
+        return {**model_json(model), "detail": _detail(model)}
+    with services().catalog.read() as session:
+        return {**model_json(model), **_history(session, model)}
+
+
+@models.get("/v1/models/<name>/versions")
+def list_versions(name: str) -> dict[str, object]:
+    """A model's versions, newest first."""
+    paging = read_query(Paging)
+    before = decode_cursor(paging.cursor, AFTER_ALL)
+    with services().catalog.read() as session:
+        model = require_model(session, name)
+        found = catalog_models.list_versions(
+            session, model.name, before=before, limit=paging.limit + 1
+        )
+    page = found[: paging.limit]
+    more = encode_cursor(page[-1].version) if len(found) > paging.limit else None
+    return page_json([version_json(one) for one in page], next_cursor=more)
+
+
+@models.get("/v1/models/<name>/versions/<int:number>")
+def show_version(name: str, number: int) -> dict[str, object]:
+    """One version with its lineage."""
+    with services().catalog.read() as session:
+        return version_json(require_version(session, require_model(session, name).name, number))
+
+
+@models.get("/v1/models/<name>/versions/<int:number>/artifact")
+def download_version(name: str, number: int) -> Response:
+    """The version's file, verified before it is sent."""
+    wanted = read_query(ArtifactQuery).format
+    if wanted != "safetensors":
+        raise InvalidError(
+            f"format {wanted!r} is not offered; use 'safetensors'", code="unknown_format",
+            field="format",
+        )  # fmt: skip
+    with services().catalog.read() as session:
+        version = require_version(session, require_model(session, name).name, number)
+    path = services().blobs.local_path(version.blob_key)
+    if file_sha256(path) != version.sha256:
+        raise DamagedError(f"the file of {version.model}:{version.version} is damaged")
+    return send_file(
+        path,
+        mimetype="application/octet-stream",
+        as_attachment=True,
+        download_name=f"{version.model}-{version.version}.safetensors",
+        etag=version.sha256,
+    )
+
+
+def model_json(model: ModelRecord) -> dict[str, Any]:
+    """A model as listed; `is_random` flags untrained weights and what stands on them."""
+    return {
+        "id": model.name,
+        "name": model.name,
+        "object": "model",
+        "created": int(model.created_at.timestamp()),
+        "owned_by": model.plugin or OWNER,
+        "kind": model.kind,
+        "is_default": model.is_default,
+        **dict(model.card),
+    }
+
+
+def version_json(version: VersionRecord) -> dict[str, Any]:
+    """A version as answered."""
+    return {
+        "model": version.model,
+        "version": version.version,
+        "name": f"{version.model}:{version.version}",
+        "backbone": version.backbone,
+        "space_id": version.space_id,
+        "labels": list(version.labels),
+        "metrics": dict(version.metrics),
+        "lineage": dict(version.lineage),
+        "sha256": version.sha256,
+        "size_bytes": version.size_bytes,
+        "job_id": version.job_id,
+        "created_at": instant(version.created_at),
+    }
+
+
+def _detail(model: ModelRecord) -> dict[str, object] | None:
+    try:
+        return detail_to_json(ready_backbone(model.name)[1])
+    except UnavailableError:
+        return None
+
+
+def _history(session: Session, model: ModelRecord) -> dict[str, object]:
+    newest = catalog_models.get_version(session, model.name, None)
+    if newest is None:
+        raise NotFoundError(f"model {model.name!r} has no versions", code="unknown_version")
+    aliases = catalog_models.list_aliases(session, model.id)
+    return {
+        "newest": version_json(newest),
+        "aliases": {alias.alias: alias.version for alias in aliases},
+    }

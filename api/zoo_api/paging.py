@@ -1,0 +1,60 @@
+"""Lists in pages: opaque cursors that may be pasted into an address as they are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from annotated_types import Ge, Le
+
+from zoo.errors import InvalidError
+
+Position = TypeVar("Position", str, int)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paging:
+    """How much of a list, and from where."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    limit: Annotated[int, Ge(1), Le(1000)] = 100
+    cursor: str | None = None
+
+
+def encode_cursor(position: str | int) -> str:
+    """A cursor of `[A-Za-z0-9_-]` for what comes after a position."""
+    text = json.dumps(position, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, default: Position) -> Position:
+    """The position of a cursor, or `default` without one; 422 if it is none of ours."""
+    if not cursor:
+        return default
+    try:
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise _foreign(cursor) from error
+    if type(found) is not type(default):
+        raise _foreign(cursor)
+    position: Position = found
+    return position
+
+
+def page_json(rows: Sequence[Mapping[str, Any]], *, next_cursor: str | None) -> dict[str, object]:
+    """A page as answered."""
+    return {"data": list(rows), "next_cursor": next_cursor}
+
+
+def _foreign(cursor: str) -> InvalidError:
+    return InvalidError(
+        f"cursor {cursor[:100]!r} is not one of this list's; use the next_cursor of its last page",
+        code="invalid_cursor",
+        field="cursor",
+    )

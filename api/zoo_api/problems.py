@@ -1,0 +1,141 @@
+"""Every error as problem+json (RFC 9457), with the one table of statuses."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from zoo.errors import (
+    ClaimLostError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    UnavailableError,
+    ZooError,
+)
+
+STATUS: Mapping[type[ZooError], int] = {
+    NotFoundError: 404,
+    InvalidError: 422,
+    ConflictError: 409,
+    ClaimLostError: 409,
+    PluginError: 422,
+    UnavailableError: 503,
+}
+STATUS_OF_CODE: Mapping[str, int] = {
+    "malformed_json": 400,
+    "foreign_host": 403,
+    "foreign_origin": 403,
+    "incompatible_space": 409,
+    "request_too_large": 413,
+    "queue_full": 429,
+    "disk_full": 507,
+}
+CODE_OF_STATUS: Mapping[int, str] = {
+    400: "bad_request",
+    404: "unknown_route",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+}
+
+log = structlog.get_logger()
+
+
+class FieldsError(InvalidError):
+    """A body or query whose members are wrong; `fields` says which and why."""
+
+    def __init__(self, detail: str, *, fields: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(detail, code="invalid")
+        self.fields = fields
+
+
+def register(app: Flask) -> None:
+    """Answer every error of an application as a problem."""
+    app.register_error_handler(ZooError, answer_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_fault)
+
+
+def answer_error(error: ZooError) -> Response:
+    """A known error, with its own sentence."""
+    status = status_of(error)
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request_failed", code=error.code, detail=error.detail)
+    extra: dict[str, Any] = {"errors": _fields(error)}
+    if isinstance(error, NotFoundError) and error.nearest:
+        extra["nearest"] = list(error.nearest)
+    response = problem(status, code=error.code, detail=error.detail, extra=extra)
+    if isinstance(error, UnavailableError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """What Flask refuses by itself."""
+    status = error.code or 500
+    code = CODE_OF_STATUS.get(status, "http_error")
+    response = problem(status, code=code, detail=_sentence(error.description), extra={})
+    for name in ("Allow", "Content-Range"):
+        if found := dict(error.get_headers()).get(name):
+            response.headers[name] = found
+    return response
+
+
+def answer_fault(error: Exception) -> Response:
+    """A fault of ours: the log has it, the answer says nothing of the inside."""
+    log.error("request_fault", path=request.path, exc_info=error)
+    detail = "something went wrong in the service; its log has the request id"
+    return problem(500, code="internal_error", detail=detail, extra={})
+
+
+def problem(status: int, *, code: str, detail: str, extra: Mapping[str, Any]) -> Response:
+    """A problem as a response."""
+    body = {
+        "type": f"urn:zoo:problem:{code}",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [],
+        "request_id": g.get("request_id", ""),
+        **extra,
+    }
+    if request.path == "/v1/embeddings":
+        body["error"] = {"message": detail, "type": _openai_type(status), "param": None,
+                         "code": code}  # fmt: skip
+    response = jsonify(body)
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def status_of(error: ZooError) -> int:
+    """The status of an error: its code's, else its class's."""
+    if error.code in STATUS_OF_CODE:
+        return STATUS_OF_CODE[error.code]
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def _fields(error: ZooError) -> list[Mapping[str, Any]]:
+    if isinstance(error, FieldsError):
+        return list(error.fields)
+    field = getattr(error, "field", None)
+    return [{"field": field, "message": error.detail, "code": error.code}] if field else []
+
+
+def _openai_type(status: int) -> str:
+    is_ours = status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
+    return "server_error" if is_ours else "invalid_request_error"
+
+
+def _sentence(text: str | None) -> str:
+    return (text or "the request was refused").rstrip(".")

@@ -1,0 +1,80 @@
+"""Reading what a request brings: JSON, query and form, into frozen types that refuse the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import request
+from pydantic import TypeAdapter, ValidationError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from zoo.errors import InvalidError
+from zoo_api.problems import FieldsError
+from zoo_api.services import services
+
+Read = TypeVar("Read")
+
+
+def read_json(kind: type[Read]) -> Read:
+    """The JSON body as `kind`; 415 for another media type, 413, 400 malformed, 422 invalid."""
+    if not request.is_json:
+        raise UnsupportedMediaType(
+            f"the body is {request.mimetype or 'of no media type'}; send application/json"
+        )
+    limit = services().settings.max_json_bytes
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge(f"the JSON body has more than {limit} bytes")
+    return validated(kind, _parse(request.stream.read(limit + 1)))
+
+
+def read_query(kind: type[Read]) -> Read:
+    """The query parameters as `kind`; unknown and repeated ones are refused."""
+    return validated(kind, _single(request.args))
+
+
+def read_form(kind: type[Read]) -> Read:
+    """The form's fields and the query parameters together as `kind`."""
+    return validated(kind, {**_single(request.args), **_single(request.form)})
+
+
+def validated(kind: type[Read], given: object) -> Read:
+    """`given` as `kind`; `FieldsError` naming each member that is wrong."""
+    try:
+        read: Read = TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        fields = [_field(found) for found in error.errors(include_url=False)]
+        first = fields[0]
+        detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+        raise FieldsError(f"{detail}{more}", fields=fields) from error
+    return read
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"the body is not JSON: {error}", code="malformed_json") from error
+
+
+def _refuse_constant(name: str) -> object:
+    # Well-formed to many writers of vectors, so a wrong value and not a broken body.
+    raise InvalidError(f"the body holds {name}; every number must be finite", code="not_finite")
+
+
+def _single(values: MultiDict[str, str]) -> Mapping[str, str]:
+    for name, given in values.lists():
+        if len(given) > 1:
+            field = {"field": name, "message": "given more than once", "code": "repeated"}
+            raise FieldsError(f"{name}: given more than once", fields=[field])
+    return values.to_dict()
+
+
+def _field(found: Any) -> dict[str, str]:  # pydantic's ErrorDetails, typed apart from its module
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return {"field": where, "message": "unknown field", "code": "unknown_field"}
+    return {"field": where, "message": found["msg"], "code": found["type"]}

@@ -1,0 +1,145 @@
+"""POST /v1/collections/{c}/search: the nearest items of a picture, an item or a vector."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, cast
+
+from annotated_types import Ge, Le
+from flask import Blueprint
+
+from zoo.catalog.records import CollectionRecord, ItemRecord
+from zoo.errors import ConflictError, InvalidError
+from zoo.search.flat import FloatArray, Metric
+from zoo.search.index import check_vector
+from zoo_api.backbones import ready_backbone, to_ref
+from zoo_api.collections import index_json, require_collection
+from zoo_api.data_uris import decode_data_uri
+from zoo_api.forwarding import check_space, embed_images
+from zoo_api.items import require_item
+from zoo_api.pictures import body_form, read_pictures
+from zoo_api.reading import read_json
+from zoo_api.services import services
+
+search = Blueprint("search", __name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """What may stand beside any query."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    k: Annotated[int, Ge(1), Le(1000)] = 10
+    min_score: float | None = None
+    space_id: str | None = None  # the space that the query was made in, if the caller knows
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRequest(SearchOptions):
+    """A JSON request: exactly one of the three queries."""
+
+    image: str | None = None  # a data: URI
+    item_id: str | None = None
+    vector: list[float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One query as it came, whichever way."""
+
+    options: SearchOptions
+    image: bytes | None = None
+    item_id: str | None = None
+    vector: list[float] | None = None
+
+
+@search.post("/v1/collections/<name>/search")
+def search_collection(name: str) -> dict[str, object]:
+    """The k nearest items, best first; an item that is searched for finds itself first.
+
+    404 unknown collection or item; 409 `incompatible_space`; 422 for an unreadable image or a
+    vector that cannot be compared.
+    """
+    began = time.perf_counter()
+    query = _read()
+    with services().catalog.read() as session:
+        collection = require_collection(session, name)
+    _check_space(collection, query.options.space_id)
+    vector = _vector(collection, query)
+    hits = services().searches.search(collection, vector, k=query.options.k)
+    least = -math.inf if query.options.min_score is None else query.options.min_score
+    return {
+        "hits": [hit_json(item, score) for item, score in hits if score >= least],
+        "model": collection.model,
+        "space_id": collection.space_id,
+        "index": index_json(),
+        "took_ms": round((time.perf_counter() - began) * 1000, 3),
+    }
+
+
+def hit_json(item: ItemRecord, score: float) -> dict[str, object]:
+    """One found item as answered."""
+    return {
+        "item_id": item.item_id,
+        "score": score,
+        "metadata": dict(item.metadata),
+        "name": item.name,
+        "label": item.label,
+    }
+
+
+def _read() -> Query:
+    if body_form() == "json":
+        asked = read_json(SearchRequest)
+        _check_one(asked)
+        image = None if asked.image is None else decode_data_uri(asked.image, field="image")
+        return Query(options=asked, image=image, item_id=asked.item_id, vector=asked.vector)
+    options, pictures = read_pictures(SearchOptions)
+    if len(pictures.images) > 1:
+        raise InvalidError(
+            f"the request holds {len(pictures.images)} images; a search takes one",
+            code="too_many_images",
+            field="image",
+        )
+    return Query(options=options, image=pictures.images[0])
+
+
+def _check_one(asked: SearchRequest) -> None:
+    given = [name for name in ("image", "item_id", "vector") if getattr(asked, name) is not None]
+    if len(given) != 1:
+        raise InvalidError(
+            f"the request holds {' and '.join(given) or 'no query'}; "
+            "send exactly one of image, item_id and vector",
+            code="one_query_needed",
+        )
+
+
+def _vector(collection: CollectionRecord, query: Query) -> FloatArray:
+    if query.image is not None:
+        return _embedded(collection, query.image)
+    if query.item_id is not None:
+        with services().catalog.read() as session:
+            item = require_item(session, collection, query.item_id)
+        return services().searches.vector_of(collection, item.sha256)
+    metric = cast("Metric", collection.metric)
+    return check_vector(query.vector or [], dim=collection.dim, metric=metric)
+
+
+def _embedded(collection: CollectionRecord, image: bytes) -> FloatArray:
+    backbone, detail = ready_backbone(collection.model)
+    check_space(detail, collection.space_id, owner=f"collection {collection.name!r}")
+    [vector] = embed_images(to_ref(backbone), [image], fields=["image"])
+    return check_vector(vector, dim=collection.dim, metric=cast("Metric", collection.metric))
+
+
+def _check_space(collection: CollectionRecord, given: str | None) -> None:
+    if given not in (None, collection.space_id):
+        raise ConflictError(
+            f"the query is from the space {given!r}, collection {collection.name!r} is in "
+            f"{collection.space_id!r}; embed it with {collection.model}",
+            code="incompatible_space",
+        )

@@ -1,0 +1,265 @@
+"""Taking files in: streamed from the socket into packs, archives into blobs of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.formparser import MultiPartParser
+
+from zoo.catalog.records import ContentRecord
+from zoo.errors import InvalidError
+from zoo.images.archives import HEAD_BYTES, is_archive
+from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
+from zoo.names import new_id
+from zoo.storage.blobs import out_of_room
+from zoo.storage.packs import PackPart, PackWriter
+from zoo_api.services import services
+
+CHUNK_BYTES = 1 << 16
+FIELDS_BYTES = 1 << 20
+"""What all form fields beside the files may take."""
+RAW_TYPES = frozenset(
+    {
+        "application/zip",
+        "application/x-zip-compressed",
+        "application/x-tar",
+        "application/gzip",
+        "application/x-gzip",
+        "application/octet-stream",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What a request brought, durable; `fingerprint` tells a repeated request."""
+
+    delivery: Delivery
+    fingerprint: str
+    fields: Mapping[str, str]
+
+
+def receive_delivery() -> Received:
+    """Take in all files of a request: the parts of a form, or the bare body.
+
+    415 for another body, 413 for one beyond the limits, 422 `no_files` without a file; what is
+    wrong with a single file makes it a failed arrival.
+    """
+    settings = services().settings
+    if (request.content_length or 0) > settings.max_request_bytes:
+        raise RequestEntityTooLarge(f"a request has at most {settings.max_request_bytes} bytes")
+    spool = settings.home / "tmp"
+    spool.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        writer = stack.enter_context(
+            PackWriter(services().blobs, spool=spool, pack_bytes=settings.pack_bytes)
+        )
+        intake = _Intake(writer, spool, max_bytes=settings.max_image_bytes)
+        stack.callback(intake.clean)
+        fields = _read_body(intake)
+        return _delivered(intake, writer, fields)
+
+
+def _read_body(intake: _Intake) -> Mapping[str, str]:
+    if request.mimetype == "multipart/form-data":
+        return _read_form(intake)
+    if request.mimetype in RAW_TYPES or request.mimetype.startswith("image/"):
+        upload = intake.begin(request.args.get("name", "upload"))
+        for chunk in _chunks():
+            upload.write(chunk)
+        upload.seek(0)
+        return request.args.to_dict()
+    raise UnsupportedMediaType(
+        f"the body is {request.mimetype or 'of no media type'}; send multipart/form-data, "
+        "an archive (application/zip, application/x-tar) or an image"
+    )
+
+
+def _read_form(intake: _Intake) -> Mapping[str, str]:
+    settings = services().settings
+    parser = MultiPartParser(
+        stream_factory=intake.open_part,
+        max_form_memory_size=FIELDS_BYTES,
+        max_form_parts=settings.max_parts,
+    )
+    boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
+    if not boundary:
+        raise InvalidError("the multipart body names no boundary", code="malformed_multipart")
+    try:
+        form, _ = parser.parse(request.stream, boundary, request.content_length)
+    except RequestEntityTooLarge as error:
+        raise RequestEntityTooLarge(
+            f"a request has at most {settings.max_parts} parts; send archives, or several requests"
+        ) from error
+    except ValueError as error:
+        raise InvalidError(
+            f"the multipart body is malformed: {error}", code="malformed_multipart"
+        ) from error
+    return {**request.args.to_dict(), **form.to_dict()}
+
+
+def _chunks() -> Iterator[bytes]:
+    limit = services().settings.max_request_bytes
+    total = 0
+    while chunk := request.stream.read(CHUNK_BYTES):
+        total += len(chunk)
+        if total > limit:
+            raise RequestEntityTooLarge(f"a request has at most {limit} bytes")
+        yield chunk
+
+
+def _delivered(intake: _Intake, writer: PackWriter, fields: Mapping[str, str]) -> Received:
+    if not intake.uploads:
+        raise InvalidError(
+            "the request holds no file; send parts named 'files', or an archive", code="no_files"
+        )
+    packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+    archives = [_keep_archive(upload) for upload in intake.uploads if upload.archive]
+    arrivals = [upload.arrival() for upload in intake.uploads if not upload.archive]
+    fingerprint = hashlib.sha256(request.path.encode())
+    for upload in intake.uploads:
+        fingerprint.update(f"\0{upload.name}\0{upload.sha256}".encode())
+    return Received(
+        delivery=Delivery(arrivals=arrivals, packs=packs, archives=archives),
+        fingerprint=fingerprint.hexdigest(),
+        fields=fields,
+    )
+
+
+def _keep_archive(upload: Upload) -> ArrivedArchive:
+    key = f"archives/{new_id('archive')}"
+    if upload.archive:
+        services().blobs.put(key, upload.archive)
+    return ArrivedArchive(name=upload.name, key=key)
+
+
+class _Intake:
+    """The files of one request, one after the other."""
+
+    def __init__(self, writer: PackWriter, spool: Path, *, max_bytes: int) -> None:
+        self.uploads: list[Upload] = []
+        self.writer = writer
+        self.spool = spool
+        self.max_bytes = max_bytes
+
+    def begin(self, name: str) -> Upload:
+        """The next file."""
+        upload = Upload(self, name)
+        self.uploads.append(upload)
+        return upload
+
+    def open_part(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - the parser's protocol
+        content_type: str | None,  # noqa: ARG002 - the bytes decide
+        filename: str | None,
+        content_length: int | None = None,  # noqa: ARG002 - counted instead
+    ) -> BinaryIO:
+        """The next file of a form; the parser writes to it and rewinds it, and no more."""
+        return cast(BinaryIO, self.begin(filename or ""))
+
+    def clean(self) -> None:
+        """Remove the spooled archives that were not kept."""
+        for upload in self.uploads:
+            upload.clean()
+
+
+class Upload:
+    """One file on its way in; its first bytes decide whether it is an archive.
+
+    The form parser writes to it and rewinds it at the file's end, which is when it is settled.
+    """
+
+    def __init__(self, intake: _Intake, name: str) -> None:
+        self.name = name
+        self.archive: Path | None = None
+        self._intake = intake
+        self._hash = hashlib.sha256()
+        self._head = bytearray()
+        self._size_bytes = 0
+        self._part: PackPart | None = None
+        self._spool: BinaryIO | None = None
+        self._content: ContentRecord | None = None
+
+    @property
+    def sha256(self) -> str:
+        """sha256 (hex) of what came."""
+        return self._hash.hexdigest()
+
+    def write(self, chunk: bytes) -> int:
+        """Take the next bytes."""
+        self._hash.update(chunk)
+        self._size_bytes += len(chunk)
+        if self._part or self._spool:
+            self._pass_on(chunk)
+            return len(chunk)
+        self._head += chunk
+        if len(self._head) >= HEAD_BYTES:
+            self._decide()
+        return len(chunk)
+
+    def seek(self, _position: int) -> int:
+        """The end of the file: settle what it was."""
+        if not self._part and not self._spool and self._head:
+            self._decide()
+        if self._spool:
+            self._spool.close()
+        if self._part:
+            self._settle(self._part)
+        return 0
+
+    def arrival(self) -> Arrival:
+        """What became of a file that is no archive."""
+        if self._content:
+            return Arrival(name=self.name, content=self._content)
+        if not self._size_bytes:
+            return Arrival(name=self.name, error=("empty_file", "the file is empty"))
+        limit = self._intake.max_bytes
+        detail = f"the file has {self._size_bytes} bytes; at most {limit} are read"
+        return Arrival(name=self.name, error=("file_too_large", detail))
+
+    def clean(self) -> None:
+        """Close and remove what was spooled and not kept."""
+        if self._spool:
+            self._spool.close()
+        if self.archive:
+            self.archive.unlink(missing_ok=True)
+
+    def _decide(self) -> None:
+        if is_archive(bytes(self._head)):
+            self.archive = self._intake.spool / new_id("archive")
+            self._spool = self.archive.open("wb")
+        else:
+            self._part = self._intake.writer.begin()
+        self._pass_on(bytes(self._head))
+        self._head.clear()
+
+    def _pass_on(self, chunk: bytes) -> None:
+        if self._part and self._size_bytes <= self._intake.max_bytes:
+            self._part.write(chunk)
+        if self._spool:
+            try:
+                self._spool.write(chunk)
+            except OSError as error:
+                raise out_of_room("the archive", error) from error
+
+    def _settle(self, part: PackPart) -> None:
+        if self._size_bytes > self._intake.max_bytes:
+            part.discard()
+            return
+        packed = part.finish()
+        self._content = ContentRecord(
+            sha256=packed.sha256,
+            pack_key=packed.pack_key,
+            offset=packed.offset,
+            size_bytes=packed.size_bytes,
+            width=None,
+            height=None,
+        )
