@@ -1,9 +1,11 @@
 import base64
 import io
 
+import httpx
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from openai import OpenAI, UnprocessableEntityError
 
 from tests.serving import data_uri, picture, register_pets
 from tests.stock import Stock
@@ -44,6 +46,25 @@ def test_what_openais_client_sends_is_understood(client: FlaskClient) -> None:
     [row] = answer.get_json()["data"]
     decoded = np.frombuffer(base64.b64decode(row["embedding"]), "<f4")
     assert decoded.tolist() == [1, 0, 0, 0.5]
+
+
+def test_openais_own_client_reads_the_answer_and_the_refusal(client: FlaskClient) -> None:
+    transport = httpx.WSGITransport(app=client.application)
+    with OpenAI(
+        base_url="http://localhost/v1",
+        api_key="none",
+        max_retries=0,
+        http_client=httpx.Client(transport=transport),
+    ) as openai:
+        answer = openai.embeddings.create(
+            model="lite.tiny", input=[data_uri(picture(1, 2, 3, 0.5))]
+        )
+        with pytest.raises(UnprocessableEntityError) as caught:
+            openai.embeddings.create(model="lite.tiny", input="a cat")
+
+    assert answer.data[0].embedding == [1, 2, 3, 0.5]
+    assert answer.model == "lite.tiny.in1k"
+    assert caught.value.code == "text_not_supported"
 
 
 def test_form_parts_are_read_by_their_bytes_alone(client: FlaskClient) -> None:
