@@ -66,6 +66,7 @@ def _connect(presence: WorkerPresence, *, beat_every_s: float) -> list[object]:
 def _run(app: Celery, settings: Settings, queue: str) -> None:
     app.worker_main(
         [
+            "--quiet",  # no banner
             "worker",
             f"--queues={queue}",
             "--pool=prefork",
@@ -74,6 +75,5 @@ def _run(app: Celery, settings: Settings, queue: str) -> None:
             "--without-mingle",
             "--without-heartbeat",
             "--loglevel=WARNING",
-            "--quiet",
         ]
     )
