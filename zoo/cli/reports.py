@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,12 +39,17 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 def show_models(models: Sequence[Model]) -> None:
     """A line for each model."""
-    shown = table("model", "kind", "input", "licence", right=("input",))
+    shown = table("model", "kind", "input", "licence")
     for model in models:
+        weights = _weights(model)
+        is_random = bool(model.body.get("is_random"))
         shown.add_row(
-            escape(model.name), model.kind, _input_size(model), _text(model, "licence", "license")
+            escape(model.name),
+            "untrained" if is_random else model.kind,
+            _input_size(weights),
+            escape(str(weights.get("licence") or "")),
         )
-    console().print(shown)
+    console().print(shown if models else "no models")
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:
@@ -104,12 +109,12 @@ def progress(job: Job) -> str:
     return f"{far.completed}/{far.total} {far.unit}".rstrip() if far.total else ""
 
 
-def _text(model: Model, *names: str) -> str:
-    return escape(str(next((model.body[name] for name in names if model.body.get(name)), "")))
+def _weights(model: Model) -> Mapping[str, Any]:
+    """What a model's card says about its weights; empty for untrained ones."""
+    described: Sequence[Mapping[str, Any]] = model.body.get("weights") or ({},)
+    return described[0]
 
 
-def _input_size(model: Model) -> str:
-    size = model.body.get("input_size")
-    if isinstance(size, Sequence) and not isinstance(size, str):
-        return " x ".join(map(str, size[-2:]))
-    return f"{size} px" if size else ""
+def _input_size(weights: Mapping[str, Any]) -> str:
+    size = (weights.get("preprocessing") or {}).get("input_size") or ()
+    return " x ".join(map(str, size))

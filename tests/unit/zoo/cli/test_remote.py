@@ -33,11 +33,13 @@ def zoo(service: ScriptedService, *arguments: str) -> Result:
 def test_models_are_a_table_for_people_and_the_service_s_rows_for_programs(
     service: ScriptedService,
 ) -> None:
-    row = {"name": "lite.efficientnet_lite0", "kind": "backbone", "licence": "Apache-2.0"}
+    weights = {"licence": "Apache-2.0", "preprocessing": {"input_size": [224, 224]}}
+    row = {"name": "lite.efficientnet_lite0", "kind": "backbone", "weights": [weights]}
     for _ in range(2):
         service.will_answer({"object": "list", "data": [row], "next_cursor": None})
 
-    assert "lite.efficientnet_lite0" in zoo(service, "models").stdout
+    shown = zoo(service, "models").stdout
+    assert "lite.efficientnet_lite0  backbone  224 x 224  Apache-2.0" in shown
     assert json.loads(zoo(service, "models", "--json").stdout) == {"data": [row]}
 
 
