@@ -135,3 +135,11 @@ def test_a_deleted_item_is_gone_from_lists_and_searches(
     assert holidays.read("holidays").revision == revision + 1
     hits = client.post("/v1/collections/holidays/search", json={"vector": [1, 1, 1, 1]})
     assert "beach" not in [hit["item_id"] for hit in hits.get_json()["hits"]]
+
+
+@pytest.mark.usefixtures("holidays")
+def test_metadata_that_json_cannot_answer_again_is_refused(client: FlaskClient) -> None:
+    body = '{"metadata": {"depth": [1e999]}}'
+    answer = client.patch(f"{URL}/beach", data=body, content_type="application/json")
+    assert answer.status_code == 422
+    assert client.get(f"{URL}/beach").get_json()["metadata"] == {}
