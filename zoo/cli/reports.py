@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 FAILED_SHOWN = 10
+NAMES = ("model", "job", "item")
+"""Columns of names that are copied, so never broken into two lines."""
 
 
 def default_url() -> str:
@@ -33,7 +35,12 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An empty table in our style; the columns named in `right` hold numbers."""
     made = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        made.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=column in NAMES,
+        )
     return made
 
 

@@ -26,7 +26,10 @@ def wait_for_all(client: Client, jobs: Sequence[Job], *, what: str, out: Console
                 bar, completed=completed, total=total or None, description=_describe(what, job)
             )
 
-        return [client.wait(job, on_progress=tell) for job in jobs]
+        ended = [client.wait(job, on_progress=tell) for job in jobs]
+        if not any(total for _, total in far.values()):  # all of it was known: nothing to count
+            bars.update(bar, completed=len(jobs), total=len(jobs))
+        return ended
 
 
 def send_all(sending: Iterator[Job], *, what: str, out: Console) -> list[Job]:

@@ -57,7 +57,10 @@ def ingest(client: Client, photographs: Photographs, out: Console) -> None:
     failed = [one for job in done.jobs for one in client.failed_inputs(job.id)]
     reports.show_ingest(counts, failed)
     if done.embedded:
-        out.print(f"{done.embedded / done.seconds:.1f} images/s, from upload to index")
+        out.print(
+            f"{done.embedded / done.seconds:.1f} images/s from upload to index, in "
+            f"{done.seconds:.1f} s; a first run loads the model too"
+        )
     if not done.embedded + done.reused:
         raise InvalidError("none of the files could be used as a picture", code="no_files")
 

@@ -57,4 +57,4 @@ def _farewell(url: str, out: Console) -> None:
 
 
 def _title(out: Console, title: str, rest: str) -> None:
-    out.print(f"\n[bold]{title}[/bold]  [dim]{escape(rest)}[/dim]")
+    out.print(f"\n[bold]{title}[/bold]  [dim]{escape(rest)}[/dim]", soft_wrap=True)
