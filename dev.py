@@ -87,7 +87,10 @@ def test(asked: argparse.Namespace) -> int:
 def check(_: argparse.Namespace) -> int:
     """Run every check and say how each went."""
     ensure_environment(ALL_EXTRAS)
-    results = {name: run([BIN / command[0], *command[1:]]) for name, command in CHECKS.items()}
+    results: dict[str, int] = {}
+    for name, command in CHECKS.items():
+        print(f"\n--- {name}", flush=True)
+        results[name] = run([BIN / command[0], *command[1:]])
     print()
     for name, code in results.items():
         print(f"  {'failed' if code else 'ok':<8}{name}")
