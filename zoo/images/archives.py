@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISLNK, S_ISREG
+from stat import S_IFMT, S_IFREG
+from typing import Self
 
 from zoo.errors import InvalidError
 
@@ -19,6 +22,30 @@ GZIP_MAGIC = b"\x1f\x8b\x08"
 TAR_MAGIC = b"ustar"
 TAR_MAGIC_OFFSET = 257
 ENCRYPTED = 0x1
+UTF8_NAME = 0x800
+EXTENDED_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+MAX_TAR_HEADER_BYTES = 1 << 20
+"""An extended header is read as a whole: one that swells in decompression must not."""
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What Python's readers raise for archives that are cut off, damaged or of kinds unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +90,7 @@ def read_archive(path: Path, *, max_bytes: int) -> Iterator[Member | FailedMembe
 def _read_zip(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise InvalidError(
             f"the zip cannot be read: {error}; was it cut off?", code="damaged_archive"
         ) from error
@@ -76,36 +103,62 @@ def _read_zip(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
 def _zip_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int
 ) -> Member | FailedMember:
-    name = member.filename
-    mode = member.external_attr >> 16
+    name = _zip_name(member)
     if refused := _refuse(name, size=member.file_size, max_bytes=max_bytes):
         return refused
-    if mode and (S_ISLNK(mode) or (mode & 0o170000 and not S_ISREG(mode))):
+    if S_IFMT(member.external_attr >> 16) not in (0, S_IFREG):
         return _failed(name, "not_a_file", "the member is a link or a special file")
     if member.flag_bits & ENCRYPTED:
         return _failed(name, "encrypted", "the member is encrypted; send it without a password")
     try:
         with archive.open(member) as file:
             content = file.read(max_bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        return _failed(name, "damaged_archive", f"the member cannot be read: {error}")
-    except RuntimeError as error:  # what zipfile raises for compression it does not know
+    except DAMAGE as error:
         return _failed(name, "damaged_archive", f"the member cannot be read: {error}")
     return _refuse(name, size=len(content), max_bytes=max_bytes) or Member(
         name=name, content=content
     )
 
 
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """The name in UTF-8, which some programs (macOS) write without saying so."""
+    if member.flag_bits & UTF8_NAME:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return member.filename
+
+
 def _read_tar(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
+        with tarfile.open(
+            path, "r|*", tarinfo=_Header, encoding="utf-8", errors="replace"
+        ) as archive:
+            while (member := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # it remembers each; typeshed does not
                 if not member.isdir() and not _is_hidden(member.name):
                     yield _tar_member(archive, member, max_bytes)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except DAMAGE as error:
         raise InvalidError(
             f"the tar cannot be read: {error}; was it cut off?", code="damaged_archive"
         ) from error
+
+
+class _Header(tarfile.TarInfo):
+    """A header that fails loudly: tarfile takes a damaged one for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if any(buf):  # neither the end's zeros nor the file's end
+                raise tarfile.ReadError(str(error)) from error
+            raise
+        if header.size > MAX_TAR_HEADER_BYTES and header.type in EXTENDED_HEADERS:
+            raise tarfile.ReadError(f"an extended header has {header.size} bytes")
+        return header
 
 
 def _tar_member(

@@ -1,13 +1,13 @@
 """The sandbox's child: decodes untrusted bytes with Pillow, able to do nothing else.
 
-Run by path as `python -I sandbox_child.py ARENA_FD ARENA_BYTES MEMORY_BYTES MAX_PIXELS PARENT`
+Run by path as `python -I sandbox_child.py ARENA_FD ARENA_BYTES MEMORY_BYTES MAX_PIXELS TIMEOUT_S`
 with its end of a socket pair as standard input. It imports Pillow and the standard library only.
-A request is a JSON line length, a JSON object and the encoded bytes; pixels go into shared memory.
+A request is a JSON object, its length before it, and the encoded bytes; a reply is such an object,
+its bytes in shared memory. The first reply says that the child is ready.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
 import os
@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import warnings
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ PLUGINS = (
     WebPImagePlugin,
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
-OURS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+OURS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 OTHERS = (b"%PDF", b"8BPS", b"\0\0\1\0", b"<svg", b"<?xml", b"%!PS", b"P5", b"P6", b"\0\0\0\x0cjP")
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -60,7 +61,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION = 0x0112
-PR_SET_PDEATHSIG = 1
+ORPHAN_TIMEOUT_S = 2.0
+"""How much longer than its parent the child waits for itself."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -73,6 +75,7 @@ class Limits(NamedTuple):
     arena_bytes: int
     memory_bytes: int
     max_pixels: int
+    timeout_s: float
 
 
 def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.Image:
@@ -104,38 +107,46 @@ def cut_centre(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def read(content: bytes, limits: Limits) -> Image.Image:
+def read(content: bytes) -> Image.Image:
     """The first frame as RGB, upright, over white."""
     image = identify(content)
-    if image.width * image.height > limits.max_pixels:
-        raise Refused(
-            "too_many_pixels",
-            f"the picture has {image.width} x {image.height} pixels; "
-            f"at most {limits.max_pixels} are read",
-        )
     try:
         image.load()
-        return flatten(turn_upright(image))
-    except MemoryError:
+    except (MemoryError, Image.DecompressionBombError):
         raise
     except Exception as error:
-        raise Refused(
-            "truncated_image", f"the picture is cut off or damaged: {first_line(error)}"
-        ) from error
+        detail = f"the picture is cut off or damaged: {first_line(error)}"
+        raise Refused("truncated_image", detail) from error
+    try:
+        return flatten(turn_upright(image))
+    except (ValueError, ImportError, OSError) as error:  # LAB needs a file, which is not to be had
+        detail = f"pictures of colour mode {image.mode} are not read; convert it to RGB"
+        raise Refused("unsupported_format", detail) from error
 
 
 def identify(content: bytes) -> Image.Image:
     """Read the header only."""
     try:
         return Image.open(BytesIO(content), formats=FORMATS)
+    except (MemoryError, Image.DecompressionBombError):
+        raise
     except Exception as error:
         head = content[:16]
-        if head.startswith(OURS) or b"ftypavif" in head:
+        if is_ours(head):
             raise Refused("truncated_image", "the picture ends within its header") from error
         if head.lstrip().startswith(OTHERS) or b"ftyp" in head:
             detail = f"this file format is not read; use one of {', '.join(FORMATS)}"
             raise Refused("unsupported_format", detail) from error
         raise Refused("not_an_image", "the file is not a picture") from error
+
+
+def is_ours(head: bytes) -> bool:
+    """Whether a file begins as those of our formats do."""
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"WEBP"[: len(head) - 8]
+    if head.startswith(b"BM"):  # so may a text; a bitmap goes on with four zeros
+        return head[6:10] == bytes(4)[: len(head) - 6]
+    return head.startswith(OURS) or b"ftypavif" in head
 
 
 def turn_upright(image: Image.Image) -> Image.Image:
@@ -163,7 +174,7 @@ def answer(
     request: dict[str, Any], content: bytes, arena: mmap.mmap, limits: Limits
 ) -> dict[str, Any]:
     """Do what was asked; the result's bytes are at the arena's begin."""
-    image = read(content, limits)
+    image = read(content)
     reply: dict[str, Any] = {"width": image.width, "height": image.height}
     if request["act"] == "decode":
         pixels = decode(image, request["preprocessing"], limits).tobytes()
@@ -186,6 +197,9 @@ def reply_to(
         return answer(request, content, arena, limits)
     except Refused as refusal:
         return {"code": refusal.args[0], "detail": refusal.args[1]}
+    except Image.DecompressionBombError:
+        detail = f"the picture has more than {limits.max_pixels} pixels, which is all that is read"
+        return {"code": "too_many_pixels", "detail": detail}
     except MemoryError:
         detail = "the picture needs more memory to decode than it is given"
         return {"code": "decoder_out_of_memory", "detail": detail}
@@ -207,49 +221,72 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def warm_up(limits: Limits) -> None:
+def warm_up() -> None:
     """Read a small picture of every format, so that what Pillow imports late is imported now."""
     Image.preinit()
     for name in FORMATS:
         buffer = BytesIO()
         Image.new("P" if name == "GIF" else "RGB", (16, 16)).save(buffer, name)
-        read(buffer.getvalue(), limits).thumbnail((8, 8))
+        read(buffer.getvalue()).thumbnail((8, 8))
+
+
+def limit_decoders(limits: Limits) -> None:
+    """Pillow's own checks: the size before memory is taken, one thread for a picture."""
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2  # it warns beyond this, refuses beyond twice
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    warnings.simplefilter("ignore")
 
 
 def confine(limits: Limits) -> None:
-    """Give up the right to open, write or grow."""
-    Image.MAX_IMAGE_PIXELS = None  # the limit here is ours, and is an answer
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    """Give up the right to open, write, start or grow; nobody reads what a decoder prints."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    if sys.platform == "linux":  # macOS refuses it
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    for right in (
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_CORE,
+        resource.RLIMIT_NPROC,
+        resource.RLIMIT_NOFILE,
+    ):
+        resource.setrlimit(right, (0, 0))
 
 
-def die_with(parent: int) -> None:
-    """On Linux the kernel ends this process with its parent; elsewhere end of file does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
+def die_alone(limits: Limits) -> None:
+    """End by the clock within a picture whose parent has gone, and cannot end this process.
+
+    The kernel could end it with its parent, but takes the thread that started it for the parent.
+    """
+    signal.setitimer(signal.ITIMER_REAL, limits.timeout_s + ORPHAN_TIMEOUT_S)
+
+
+def send(channel: socket.socket, message: dict[str, Any]) -> None:
+    """Send an object, its length before it."""
+    text = json.dumps(message).encode()
+    channel.sendall(struct.pack("!I", len(text)) + text)
 
 
 def main() -> None:
     """Answer requests until the parent closes the channel."""
-    arena_fd, arena_bytes, memory_bytes, max_pixels, parent = map(int, sys.argv[1:6])
-    limits = Limits(arena_bytes, memory_bytes, max_pixels)
-    die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    arena_fd, arena_bytes, memory_bytes, max_pixels = map(int, sys.argv[1:5])
+    limits = Limits(arena_bytes, memory_bytes, max_pixels, float(sys.argv[5]))
     channel = socket.socket(fileno=0)
     arena = mmap.mmap(arena_fd, arena_bytes)
     os.close(arena_fd)
-    warm_up(limits)
+    limit_decoders(limits)
+    warm_up()
     confine(limits)
+    send(channel, {})
     while True:
         (length,) = struct.unpack("!I", receive(channel, 4))
+        die_alone(limits)
         request = json.loads(receive(channel, length))
         content = receive(channel, request["size"])
-        reply = json.dumps(reply_to(request, content, arena, limits)).encode()
-        channel.sendall(struct.pack("!I", len(reply)) + reply)
+        reply = reply_to(request, content, arena, limits)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        send(channel, reply)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ from zoo.errors import DamagedError, InvalidError, UnavailableError
 from zoo.names import new_id
 from zoo.settings import Settings
 
-KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
-READ_BYTES = 1 << 20
+KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
+"""No part of a key begins with a dot: none leads out of the root, none is a file half written."""
 
 
 class BlobStore(Protocol):
@@ -61,23 +62,21 @@ class LocalBlobs:
         """Flush the file, give it its name, and flush the folder that knows the name."""
         target = self._path(key)
         with _room_for(key):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with source.open("rb") as file:
-                os.fsync(file.fileno())
-            source.replace(target)
-            _flush_folder(target.parent)
+            _make_folder(target.parent)
+            if source.stat().st_dev == target.parent.stat().st_dev:
+                _name_durably(source, target)
+            else:
+                _copy_durably(source, target)
+                source.unlink()
 
     def put_bytes(self, key: str, content: bytes) -> None:
         """Write beside the final name, then put."""
         target = self._path(key)
-        beside = target.parent / f".{new_id('part')}"
         with _room_for(key):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                beside.write_bytes(content)
-                self.put(key, beside)
-            finally:
-                beside.unlink(missing_ok=True)
+            _make_folder(target.parent)
+            with _beside(target) as part:
+                part.write_bytes(content)
+                _name_durably(part, target)
 
     def open(self, key: str) -> BinaryIO:
         """Open the file."""
@@ -142,6 +141,39 @@ def out_of_room(what: str, error: OSError) -> UnavailableError:
         code="disk_full" if is_full else "storage_unavailable",
         retry_after_s=30,
     )
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    """A rename cannot leave its file system, as where blobs are on a disk of their own."""
+    with _beside(target) as part:
+        shutil.copyfile(source, part)
+        _name_durably(part, target)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A name in the target's folder to write under; gone afterwards, unless it was renamed."""
+    part = target.parent / f".{new_id('part')}"
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _name_durably(source: Path, target: Path) -> None:
+    """The content first, the name only then: a name never stands for half a file."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    source.replace(target)
+    _flush_folder(target.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from zoo.catalog.records import ContentRecord
-from zoo.errors import DamagedError
+from zoo.errors import DamagedError, UnavailableError
 from zoo.names import new_id
 from zoo.storage.blobs import BlobStore, out_of_room
 
@@ -73,48 +75,51 @@ class PackWriter:
         return part.finish()
 
     def commit(self) -> tuple[WrittenPack, ...]:
-        """Make every pack durable; contents may then be owned by rows."""
-        self._close()
-        written = []
-        for key, path in self._full:
-            size = path.stat().st_size
-            if size:
-                self._blobs.put(key, path)
-                written.append(WrittenPack(key=key, size_bytes=size))
-        self.abort()
+        """Make every pack durable, or none; contents may then be owned by rows."""
+        with _room_for_upload():
+            self._close()
+        written: list[WrittenPack] = []
+        try:
+            for key, path in self._full:
+                if size := path.stat().st_size:
+                    self._blobs.put(key, path)
+                    written.append(WrittenPack(key=key, size_bytes=size))
+        except UnavailableError:
+            for pack in written:
+                self._blobs.delete(pack.key)
+            raise
+        finally:
+            self.abort()
         return tuple(written)
 
     def abort(self) -> None:
         """Forget what was not committed."""
-        self._close()
+        with suppress(OSError):  # no room for the last bytes, which nobody wants any more
+            self._close()
         for _, path in self._full:
             path.unlink(missing_ok=True)
         self._full = []
+        self._known = {}
 
     def know(self, content: PackedContent) -> PackedContent:
         """The first place of these bytes, which from now on is `content` if there was none."""
         return self._known.setdefault(content.sha256, content)
 
     def _next_pack(self) -> BinaryIO:
-        self._close()
+        with _room_for_upload():  # a file's last bytes are written when it is closed
+            self._close()
         self._key = f"packs/{new_id('pack')}"
         path = self._spool / Path(self._key).name
-        try:
+        with _room_for_upload():
             self._spool.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w+b")
-        except OSError as error:
-            raise out_of_room("the upload", error) from error
         self._full.append((self._key, path))
         return self._file
 
     def _close(self) -> None:
         file, self._file = self._file, None
-        if file is None:
-            return
-        try:
+        if file is not None:
             file.close()
-        except OSError as error:  # the last bytes are written only now
-            raise out_of_room("the upload", error) from error
 
 
 class PackPart:
@@ -134,10 +139,8 @@ class PackPart:
 
     def write(self, content: bytes) -> int:
         """Append bytes; `UnavailableError` with code `disk_full` if there is no room."""
-        try:
+        with _room_for_upload():
             self._file.write(content)
-        except OSError as error:
-            raise out_of_room("the upload", error) from error
         self._sha256.update(content)
         return len(content)
 
@@ -156,8 +159,9 @@ class PackPart:
 
     def discard(self) -> None:
         """Take the part's bytes out again."""
-        self._file.seek(self._begin)
-        self._file.truncate()
+        with _room_for_upload():  # what is buffered is written first
+            self._file.seek(self._begin)
+            self._file.truncate()
 
 
 def read_content(blobs: BlobStore, content: ContentRecord) -> bytes:
@@ -168,3 +172,11 @@ def read_content(blobs: BlobStore, content: ContentRecord) -> bytes:
     raise DamagedError(
         f"content {content.sha256} is damaged in {content.pack_key} at byte {content.offset}"
     )
+
+
+@contextmanager
+def _room_for_upload() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise out_of_room("the upload", error) from error

@@ -32,11 +32,12 @@ def write_segment(blobs: BlobStore, vectors: FloatArray) -> WrittenSegment:
     """Store vectors `(n, dim)` as numpy's own format, which needs no pickle."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
+    content = buffer.getvalue()
     key = f"segments/{new_id('segment')}.npy"
-    blobs.put_bytes(key, buffer.getvalue())
+    blobs.put_bytes(key, content)
     return WrittenSegment(
         key=key,
-        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
         n_rows=vectors.shape[0],
         dim=vectors.shape[1],
     )

@@ -1,0 +1,153 @@
+"""One decoding child process: started, asked over a socket pair, ended; never trusted."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UnavailableError
+
+CHILD = Path(__file__).with_name("sandbox_child.py")
+ARENA_BYTES = 64 << 20
+"""Shared memory for one answer's bytes; only what is touched takes memory."""
+MAX_REPLY_BYTES = 1 << 16
+START_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 1.0
+LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""All of the environment that the child gets: the rest holds passwords."""
+
+Message = dict[str, Any]
+
+
+class DecoderLostError(Exception):
+    """The child died, hangs or makes no sense; `code` is one of `IMAGE_CODES`."""
+
+    def __init__(self, detail: str, *, code: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code
+
+
+class Decoder:
+    """One child; after a `DecoderLostError` it is only good for closing.
+
+    Starting does not wait for the child, the first question does. The owner closes it.
+    """
+
+    def __init__(self, *, max_pixels: int, memory_bytes: int, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._is_ready = False
+        self._channel, theirs = socket.socketpair()
+        self._arena_fd = _anonymous_file(ARENA_BYTES)
+        self._arena = mmap.mmap(self._arena_fd, ARENA_BYTES)
+        numbers = (self._arena_fd, ARENA_BYTES, memory_bytes, max_pixels, timeout_s)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(CHILD), *map(str, numbers)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                pass_fds=[self._arena_fd],
+                env={name: os.environ[name] for name in LIBRARY_PATHS if name in os.environ},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child runs."""
+        return self._process.poll() is None
+
+    def ask(self, request: Message, content: bytes) -> tuple[Message, bytes]:
+        """The child's answer and the bytes that belong to it."""
+        self._await_ready()
+        text = json.dumps({**request, "size": len(content)}).encode()
+        try:
+            reply = self._exchange(struct.pack("!I", len(text)) + text, content)
+        except TimeoutError as error:
+            raise DecoderLostError(
+                f"the picture took more than {self._timeout_s:g} s to decode",
+                code="decoder_timeout",
+            ) from error
+        except (OSError, ValueError) as error:
+            raise DecoderLostError(
+                f"the picture crashed its decoder ({self._cause()})", code="decoder_crashed"
+            ) from error
+        return reply, self._arena[: reply.get("size", 0)]
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        self._channel.close()
+        self._process.kill()
+        self._process.wait()
+        self._arena.close()
+        os.close(self._arena_fd)
+
+    def _await_ready(self) -> None:
+        """A child that never got as far as the picture is no fault of the picture."""
+        if self._is_ready:
+            return
+        try:
+            _receive_message(self._channel, deadline=time.monotonic() + START_TIMEOUT_S)
+        except (OSError, ValueError) as error:
+            raise UnavailableError(
+                f"the picture decoder does not start ({self._cause()})",
+                code="decoder_unavailable",
+            ) from error
+        self._is_ready = True
+
+    def _exchange(self, head: bytes, content: bytes) -> Message:
+        deadline = time.monotonic() + self._timeout_s
+        self._channel.settimeout(self._timeout_s)
+        self._channel.sendall(head)
+        self._channel.sendall(content)
+        return _receive_message(self._channel, deadline=deadline)
+
+    def _cause(self) -> str:
+        try:
+            code = self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return "it does not answer"
+        names = {-one.value: one.name for one in signal.Signals}
+        return names.get(code, f"exit code {code}")
+
+
+def _receive_message(channel: socket.socket, *, deadline: float) -> Message:
+    (length,) = struct.unpack("!I", _receive(channel, 4, deadline=deadline))
+    if length > MAX_REPLY_BYTES:
+        raise ValueError(f"a reply of {length} bytes")
+    message: Message = json.loads(_receive(channel, length, deadline=deadline))
+    return message
+
+
+def _receive(channel: socket.socket, size: int, *, deadline: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        channel.settimeout(max(deadline - time.monotonic(), 0.001))
+        part = channel.recv(size - len(parts))
+        if not part:
+            raise ConnectionResetError("the child has ended")
+        parts += part
+    return bytes(parts)
+
+
+def _anonymous_file(size: int) -> int:
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("zoo-pixels")
+    else:
+        descriptor, name = tempfile.mkstemp()
+        Path(name).unlink()
+    os.ftruncate(descriptor, size)
+    return descriptor
