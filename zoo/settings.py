@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 import typing
 from collections.abc import Mapping
@@ -85,7 +86,11 @@ class Settings:
     @property
     def cores(self) -> int:
         """How many batch children a worker starts."""
-        return self.worker_processes or len(os.sched_getaffinity(0))
+        if self.worker_processes:
+            return self.worker_processes
+        if sys.platform == "linux":  # a container may be given fewer than the machine has
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""

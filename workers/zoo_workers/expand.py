@@ -33,6 +33,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         finish(session, claim)
+    context.blobs.delete(str(claim.arguments["archive"]))  # all that it held is in packs now
 
 
 def _members(context: Context, claim: Claim, *, skip: int) -> Iterator[Member | FailedMember]:

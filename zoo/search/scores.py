@@ -8,18 +8,22 @@ from numpy.typing import NDArray
 from zoo.search.flat import FloatArray, Metric
 
 FLOAT32_ROUNDING = 2.0**-24  # the relative error of one float32 operation
+BLOCK = 128  # rows worked on at a time, so that the float64 copies stay in the cache
 
 
 def normalised(vectors: FloatArray) -> FloatArray:
     """Each row of `vectors` (n, dim) at length 1; zero rows stay zero."""
+    scaled = np.empty(vectors.shape, np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        scaled[start : start + BLOCK] = _normalised_block(vectors[start : start + BLOCK])
+    return scaled
+
+
+def _normalised_block(block: FloatArray) -> NDArray[np.float64]:
     # In float64, where the square of no float32 overflows or vanishes.
-    wide = vectors.astype(np.float64)
+    wide = block.astype(np.float64)
     lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    scaled = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
-    return np.asarray(scaled, np.float32)
-
-
-BLOCK = 128  # rows scored at a time, so that the float64 copies stay in the cache
+    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
 
 
 def exact_scores(query: FloatArray, vectors: FloatArray, *, metric: Metric) -> NDArray[np.float64]:
