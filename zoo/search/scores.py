@@ -23,7 +23,9 @@ def _normalised_block(block: FloatArray) -> NDArray[np.float64]:
     # In float64, where the square of no float32 overflows or vanishes.
     wide = block.astype(np.float64)
     lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    scaled: NDArray[np.float64] = np.zeros_like(wide)
+    np.divide(wide, lengths, out=scaled, where=lengths > 0)
+    return scaled
 
 
 def exact_scores(query: FloatArray, vectors: FloatArray, *, metric: Metric) -> NDArray[np.float64]:
