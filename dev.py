@@ -28,7 +28,7 @@ CHECKS = {
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
     "mypy dev.py": ("mypy", "dev.py", ".ci/workshop"),
-    "import-linter": ("lint-imports",),
+    "import-linter": ("lint-imports", "--no-logo"),
     "house rules": ("python", ".ci/workshop/house.py"),
 }
 
@@ -145,6 +145,9 @@ def main() -> int:
         return int(asked.act(asked))
     except CannotError as error:
         print(f"dev.py: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"dev.py: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

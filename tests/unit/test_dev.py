@@ -317,6 +317,20 @@ def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) 
     assert "there is no folder /nowhere/at/all" in capsys.readouterr().err
 
 
+def test_a_home_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "dev.py"), "stop", "--home", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == f"dev.py: {tmp_path}/run/zoo.lock: Not a directory\n"
+
+
 def test_it_needs_nothing_but_the_standard_library() -> None:
     ended = subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "dev.py"), "stop", "--home", "/nowhere/at/all"],

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 FAILED_SHOWN = 10
-NAMES = ("model", "job", "item")
-"""Columns of names that are copied, so never broken into two lines."""
+WHOLE = ("model", "job", "item", "progress", "created")
+"""Columns of what is copied or compared, so never broken into two lines."""
 
 
 def default_url() -> str:
@@ -39,7 +39,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
             column,
             justify="right" if column in right else "left",
             overflow="fold",
-            no_wrap=column in NAMES,
+            no_wrap=column in WHOLE,
         )
     return made
 
@@ -63,7 +63,9 @@ def show_jobs(jobs: Sequence[Job]) -> None:
     """A line for each job."""
     shown = table("job", "type", "state", "progress", "created", right=("progress",))
     for job in jobs:
-        shown.add_row(job.id, job.type, state(job), progress(job), job.created_at[:19])
+        shown.add_row(
+            job.id, job.type, state(job), progress(job), job.created_at[:19].replace("T", " ")
+        )
     console().print(shown if jobs else "no jobs")
 
 

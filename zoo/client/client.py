@@ -158,7 +158,7 @@ class Client:
     def _send_once(self, path: str, uploads: Sequence[Upload]) -> Json:
         with ExitStack() as stack:
             files = [
-                ("files", (one.name, stack.enter_context(one.path.open("rb")), UNKNOWN_TYPE))
+                ("files", (one.name, stack.enter_context(one.open()), UNKNOWN_TYPE))
                 for one in uploads
             ]
             return self._http.ask("POST", path, files=files)

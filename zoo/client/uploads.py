@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from zoo.errors import InvalidError
 
@@ -27,6 +28,15 @@ class Upload:
     def size_bytes(self) -> int:
         """How large the file is."""
         return self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        """The file for reading; raises `InvalidError` if it may not be read."""
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise InvalidError(
+                f"{self.path} cannot be read: {error.strerror}", code="unreadable_file"
+            ) from error
 
 
 def gather(paths: Iterable[Path]) -> tuple[Upload, ...]:

@@ -44,3 +44,14 @@ def test_large_files_make_small_batches(tmp_path: Path) -> None:
         uploads.append(Upload(path=path, name=path.name))
 
     assert [len(batch) for batch in batches(uploads)] == [1, 1, 1]
+
+
+def test_a_file_that_went_away_is_told_when_it_is_sent(tmp_path: Path) -> None:
+    upload = Upload(path=tmp_path / "gone.jpg", name="gone.jpg")
+
+    with pytest.raises(InvalidError) as caught:
+        upload.open()
+
+    assert caught.value.detail == (
+        f"{tmp_path / 'gone.jpg'} cannot be read: No such file or directory"
+    )
