@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
@@ -145,9 +146,12 @@ def _receive(channel: socket.socket, size: int, *, deadline: float) -> bytes:
 
 def _anonymous_file(size: int) -> int:
     if sys.platform == "linux":
-        descriptor = os.memfd_create("zoo-pixels")
-    else:
-        descriptor, name = tempfile.mkstemp()
-        Path(name).unlink()
+        descriptor = os.memfd_create("zoo-pixels", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, size)
+        # Who holds a file may shrink it, and pages that are gone kill their reader.
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        return descriptor
+    descriptor, name = tempfile.mkstemp()
+    Path(name).unlink()
     os.ftruncate(descriptor, size)
     return descriptor
