@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,8 @@ def scene(seed: int = 0, *, width: int = 64, height: int = 48) -> NDArray[np.uin
     disc = ((x - random.uniform()) ** 2 + (y - random.uniform()) ** 2 < 0.04)[..., None]
     noise = random.normal(0, 4, (height, width, 3))
     pixels = 128 + 60 * waves + 40 * disc + noise
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    found: NDArray[np.uint8] = np.clip(pixels, 0, 255).astype(np.uint8)
+    return found
 
 
 def picture(
@@ -132,6 +134,13 @@ def huge_png() -> bytes:
     return png_of(width, height, rows + squeeze.flush())
 
 
+def huge_webp() -> bytes:
+    """16383 x 16383 of one colour, which takes an encoder 10 s, in 36 bytes."""
+    return (
+        b'RIFF\x1c\0\0\0WEBPVP8L\x0f\0\0\0/\xfe\xbf\xff\x0f\x07\x10\xfd\x8f\xfe\x07"\xa2\xff\x01\0'
+    )
+
+
 def zipped(files: Mapping[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
@@ -176,9 +185,14 @@ def zip_bomb(size: int, *, said_size: int | None = None) -> bytes:
     return bytes(found)
 
 
-def tarred(files: Mapping[str, bytes], *, mode: str = "w", **options: object) -> bytes:
+def tarred(
+    files: Mapping[str, bytes],
+    *,
+    mode: Literal["w", "w:gz"] = "w",
+    kind: int = tarfile.PAX_FORMAT,
+) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode, **options) as archive:
+    with tarfile.open(fileobj=buffer, mode=mode, format=kind, encoding="utf-8") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)

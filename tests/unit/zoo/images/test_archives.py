@@ -9,6 +9,7 @@ import zipfile
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -52,7 +53,7 @@ ARCHIVES = {
     "deflated zip": zipped(FILES),
     "lzma zip": zipped(FILES, compression=zipfile.ZIP_LZMA),
     "tar": tarred(FILES),
-    "gnu tar": tarred(FILES, format=tarfile.GNU_FORMAT),
+    "gnu tar": tarred(FILES, kind=tarfile.GNU_FORMAT),
     "gzipped tar": tarred(FILES, mode="w:gz"),
 }
 
@@ -197,7 +198,9 @@ def test_a_zip_that_is_cut_off_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_a_tar_that_is_cut_off_gives_what_it_has_and_tells(mode: str, tmp_path: Path) -> None:
+def test_a_tar_that_is_cut_off_gives_what_it_has_and_tells(
+    mode: Literal["w", "w:gz"], tmp_path: Path
+) -> None:
     files = {f"{n}.bin": random.Random(n).randbytes(50_000) for n in range(10)}
     path = tmp_path / "cut"
     path.write_bytes(tarred(files, mode=mode)[:250_000])
@@ -261,7 +264,7 @@ def test_names_in_utf8_that_are_not_marked_as_such_are_understood(tmp_path: Path
 
 
 def test_names_that_are_no_text_can_still_be_stored(tmp_path: Path) -> None:
-    content = tarred({"caf\udce9.jpg": b"x"}, encoding="utf-8", format=tarfile.GNU_FORMAT)
+    content = tarred({"caf\udce9.jpg": b"x"}, kind=tarfile.GNU_FORMAT)
     assert read(content, tmp_path) == members({"caf\ufffd.jpg": b"x"})
 
 

@@ -3,6 +3,7 @@
 import io
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests.pictures import (
     grey16,
     half_transparent,
     huge_png,
+    huge_webp,
     palette_transparent,
     picture,
     png_of,
@@ -105,9 +107,11 @@ def test_a_file_of_too_many_bytes_never_reaches_the_child(sandbox: Sandbox) -> N
     )
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_a_picture_of_300_megapixels_is_refused_by_its_header(sandbox: Sandbox, kind: str) -> None:
-    content = huge_png() if kind == "PNG" else encode(Image.new("RGB", (16383, 16383)), kind)
+@pytest.mark.parametrize("make", [huge_png, huge_webp])
+def test_a_picture_of_300_megapixels_is_refused_by_its_header(
+    sandbox: Sandbox, make: Callable[[], bytes]
+) -> None:
+    content = make()
     assert len(content) < 1_000_000
     sandbox.measure(picture())
     before = time.monotonic()
