@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from zoo import wire
 from zoo.backbone import Preprocessing
+from zoo.catalog.records import ModelRecord
 from zoo.errors import ImageError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
 
@@ -36,6 +37,15 @@ class BackboneRef:
     def name(self) -> str:
         """As the registry names it."""
         return f"{self.plugin}.{self.architecture}.{self.weights}"
+
+
+def to_ref(model: ModelRecord) -> BackboneRef:
+    """A registered backbone as the predictor and the workers load it."""
+    return BackboneRef(
+        plugin=model.plugin or "",
+        architecture=model.architecture or "",
+        weights=model.weights_tag or "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
