@@ -175,7 +175,7 @@ def answer(
 ) -> dict[str, Any]:
     """Do what was asked; the result's bytes are at the arena's begin."""
     image = read(content)
-    reply: dict[str, Any] = {"width": image.width, "height": image.height}
+    reply: dict[str, Any] = {"width": image.width, "height": image.height, "size": 0}
     if request["act"] == "decode":
         pixels = decode(image, request["preprocessing"], limits).tobytes()
         arena[: len(pixels)] = pixels

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import encode, picture
+from zoo.backbone import Preprocessing
 from zoo.errors import ImageError, UnavailableError
 from zoo.images import decoder
 from zoo.images.sandbox import DecodeLimits, Sandbox
@@ -160,12 +161,30 @@ def test_a_picture_that_kills_every_child_is_given_up(speak: Speak) -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    ["\\xff\\xff\\xff\\xff", "\\0\\0\\0\\2no", "\\0\\0\\0\\5{}"],
-    ids=["long", "text", "cut"],
+    ["\\xff\\xff\\xff\\xff", "\\0\\0\\0\\2no", "\\0\\0\\0\\2[]", "\\0\\0\\0\\5{}"],
+    ids=["long", "text", "list", "cut"],
 )
 def test_a_child_that_talks_nonsense_is_not_believed(speak: Speak, reply: str) -> None:
     speak(f"channel.sendall(b'{reply}')")
     assert crash(picture()) == "the picture crashed its decoder (exit code 0)"
+
+
+@pytest.mark.parametrize(
+    ("width", "size"),
+    [(8, 191), (8, 193), (8, 1 << 40), (0, 192), (8_000_001, 192)],
+    ids=["too few bytes", "too many bytes", "beyond the memory", "no width", "too wide"],
+)
+def test_an_answer_that_cannot_be_is_not_believed(speak: Speak, width: int, size: int) -> None:
+    speak(
+        f'text = b\'{{"width": {width}, "height": 8, "size": {size}}}\'\n'
+        "channel.sendall(len(text).to_bytes(4) + text)"
+    )
+    wanted = Preprocessing(
+        input_size=(8, 8), resize=8, interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
+    )
+    with Sandbox(LIMITS) as opened, pytest.raises(ImageError) as caught:
+        opened.decode(picture(), wanted)
+    assert caught.value.detail == "the picture crashed its decoder (exit code 0)"
 
 
 def test_a_picture_that_needs_too_much_memory_of_every_child_is_given_up(speak: Speak) -> None:
