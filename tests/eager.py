@@ -4,7 +4,7 @@ import contextlib
 import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
@@ -13,14 +13,18 @@ from werkzeug.test import TestResponse
 
 import zoo_migrations
 from tests.pictures import picture
-from zoo.catalog import features
+from zoo.catalog import collections, features
+from zoo.catalog.records import ContentRecord
 from zoo.inference.predictor import PredictorApp, create_predictor
 from zoo.jobs.doorbell import Doorbell, make_celery
 from zoo.jobs.expectation import expect_plugins
+from zoo.jobs.intake import Arrival, Delivery, submit_ingest
 from zoo.jobs.keeper import Keeper
+from zoo.jobs.specs import IngestSpec
 from zoo.predictor import Predictor
 from zoo.search.collection import Searches
 from zoo.settings import Settings
+from zoo.storage.packs import PackWriter
 from zoo_api.app import create_app
 from zoo_api.services import Services
 from zoo_workers.context import make_context
@@ -131,6 +135,32 @@ class EagerService:
         url = self.collection()
         self.send(url, self.pictures(n))
         return url, {row["name"]: row["id"] for row in self.rows(f"{url}/items")}
+
+    def put_item(self, url: str, item_id: str, content: bytes) -> None:
+        """Ingest one file under an id of the caller's, as sources that name ids do."""
+        spool = self.settings.home / "tmp"
+        with PackWriter(self.context.blobs, spool=spool, pack_bytes=1 << 20) as writer:
+            packed = writer.add(content)
+            packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+        stored = ContentRecord(**asdict(packed), width=None, height=None)
+        arrival = Arrival(name="given", content=stored, item_id=item_id)
+        name = url.rpartition("/")[2]
+        with self.context.catalog.write() as session:
+            found = collections.get_collection(session, name)
+            assert found is not None
+            submit_ingest(
+                session,
+                IngestSpec(collection=name),
+                Delivery(arrivals=[arrival], packs=packs),
+                work={
+                    "collection_id": found.id,
+                    "model": found.model,
+                    "space_id": found.space_id,
+                    "dim": found.dim,
+                },
+                settings=self.settings,
+            )
+        self.relay()
 
     def get(self, url: str) -> Json:
         """The answer to a GET that is expected to work."""
