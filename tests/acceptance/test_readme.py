@@ -4,16 +4,15 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+
+from tests.live import live_service
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "## Ten things to ask it"
@@ -21,25 +20,16 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 STEP = re.compile(r"^\*\*\d+\. ", re.MULTILINE)
 DEFAULT_URL = "http://127.0.0.1:8700"
 NEXT = "\x1e"  # between the answers of two steps
-PATIENCE_S = 120.0
 Json = Any  # what a test reads from an answer
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A `zoo up` on a fresh home, ended with the tests."""
-    home = tmp_path_factory.mktemp("home")
-    port = free_port()
-    command = [sys.executable, "-m", "zoo.cli", "up", "--home", home, "--port", str(port)]
-    with (home.parent / "up.log").open("wb") as log:
-        service = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_for(lambda: is_ready(address), service, Path(log.name))
-            yield address
-        finally:
-            service.terminate()
-            service.wait(timeout=20)
+def url(tmp_path_factory: pytest.TempPathFactory, seasoned: Path) -> Iterator[str]:
+    """The address of a service on a home without a photograph."""
+    home = tmp_path_factory.mktemp("reading") / "home"
+    with live_service(home, seasoned=seasoned) as service:
+        service.start()
+        yield f"http://127.0.0.1:{service.port}"
 
 
 @pytest.fixture(scope="module")
@@ -148,27 +138,3 @@ def documents(text: str) -> list[Json]:
         found.append(document)
         rest = rest[end:].strip()
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def is_ready(url: str) -> bool:
-    """Whether requests are served and the plugin has been described."""
-    try:
-        plugins = httpx.get(f"{url}/v1/plugins", trust_env=False).json()["data"]
-    except httpx.TransportError:
-        return False
-    return any(plugin["name"] == "lite" and plugin["state"] == "ready" for plugin in plugins)
-
-
-def wait_for(is_so: Callable[[], bool], service: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert service.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
