@@ -43,7 +43,7 @@ def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
 def steps_json(job: JobRecord) -> list[dict[str, Any]]:
     """The phases so far; each ended when the next began, the last with the job."""
     begins = [step["started_at"] for step in job.steps]
-    ends = [*begins[1:], instant(job.finished_at)]
+    ends = [*begins, instant(job.finished_at)][1:]  # a job that waits has no phase yet
     return [{**step, "finished_at": end} for step, end in zip(job.steps, ends, strict=True)]
 
 

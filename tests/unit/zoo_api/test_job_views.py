@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from zoo.catalog.records import InputRecord, JobRecord
-from zoo_api.job_views import error_json, eta_s, input_json, instant
+from zoo_api.job_views import error_json, eta_s, input_json, instant, steps_json
 
 
 @pytest.fixture
@@ -73,3 +73,21 @@ def test_what_is_absent_is_null() -> None:
     assert error_json(None, None) is None
     assert instant(None) is None
     assert instant(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00+00:00"
+
+
+def test_a_phase_ends_when_the_next_begins_and_the_last_with_the_job(running: JobRecord) -> None:
+    embed = {"phase": "embed", "started_at": "2026-01-02T00:00:00+00:00"}
+    index = {"phase": "index", "started_at": "2026-01-02T00:00:09+00:00"}
+    job = replace(running, steps=[embed, index])
+    ended = replace(job, finished_at=datetime(2026, 1, 3, tzinfo=UTC))
+
+    ends = [[step["finished_at"] for step in steps_json(one)] for one in (job, ended)]
+    assert ends == [
+        ["2026-01-02T00:00:09+00:00", None],
+        ["2026-01-02T00:00:09+00:00", "2026-01-03T00:00:00+00:00"],
+    ]
+
+
+def test_a_job_that_waits_has_no_steps(running: JobRecord) -> None:
+    assert steps_json(running) == []
+    assert steps_json(replace(running, finished_at=datetime.now(UTC))) == []
