@@ -1,5 +1,6 @@
 import io
 import time
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -44,6 +45,31 @@ def test_a_key_that_comes_with_another_request_is_refused(client: FlaskClient, u
     assert answer.get_json()["detail"] == (
         "Idempotency-Key 'k' came with another request before; use a new one"
     )
+
+
+def test_a_cancellation_sent_again_with_its_key_is_answered_again(
+    client: FlaskClient, url: str
+) -> None:
+    cancel_url = f"/v1/jobs/{send(client, url).get_json()['id']}/cancel"
+    keyed = {"Idempotency-Key": "stop"}
+    first, again = client.post(cancel_url, headers=keyed), client.post(cancel_url, headers=keyed)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.get_json()["state"] == again.get_json()["state"] == "cancelled"
+    assert client.post(cancel_url).get_json()["code"] == "job_ended"
+
+
+def test_a_full_queue_refuses_work_but_not_its_cancellation(client: FlaskClient, url: str) -> None:
+    job_id = send(client, url).get_json()["id"]
+    extensions = client.application.extensions
+    full = replace(extensions["zoo"].settings, queue_limit_s=0.0)
+    extensions["zoo"] = replace(extensions["zoo"], settings=full)
+
+    refused = send(client, url)
+
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "queue_full")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert send(client, url).status_code == 202
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])

@@ -81,6 +81,14 @@ def test_a_single_file_without_a_label_is_a_failed_input(client: FlaskClient) ->
     }
 
 
+def test_a_form_field_that_is_unknown_is_refused(client: FlaskClient) -> None:
+    client.put(URL, json={})
+    data = {"files": (io.BytesIO(b"x"), "a.jpg"), "labels": "cat"}
+    answer = client.post(f"{URL}/items", data=data)
+    assert (answer.status_code, answer.get_json()["detail"]) == (422, "labels: unknown field")
+    assert client.get("/v1/jobs").get_json()["data"] == []
+
+
 def test_items_for_a_dataset_that_is_not_there_are_refused_with_the_nearest(
     client: FlaskClient,
 ) -> None:

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from tests.serving import FakePredictor, register_pets
 from tests.stock import Stock
 from zoo.catalog import models
-from zoo.errors import UnavailableError
+from zoo.errors import UnavailableError, WeightsUnavailableError, ZooError
 from zoo.predictor import BackboneDetail, BackboneRef
 
 PETS = "/v1/models/pets"
@@ -68,15 +68,27 @@ def test_a_backbone_is_shown_with_its_detail(client: FlaskClient) -> None:
     assert (body["detail"]["dim"], body["detail"]["labels"]) == (4, ["cat", "dog"])
 
 
-def test_a_backbone_is_shown_without_its_detail_while_nobody_can_build_it(
-    client: FlaskClient, predictor: FakePredictor, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnavailableError("the predictor does not answer", code="predictor_unavailable"),
+        WeightsUnavailableError("tiny has no weights here; pip install tiny", plugin="lite"),
+    ],
+)
+def test_a_backbone_that_cannot_be_built_is_shown_with_the_reason(
+    client: FlaskClient,
+    predictor: FakePredictor,
+    monkeypatch: pytest.MonkeyPatch,
+    error: ZooError,
 ) -> None:
     def refuse(_backbone: BackboneRef) -> BackboneDetail:
-        raise UnavailableError("the predictor does not answer", code="predictor_unavailable")
+        raise error
 
     monkeypatch.setattr(predictor, "detail", refuse)
     answer = client.get("/v1/models/lite.tiny")
-    assert (answer.status_code, answer.get_json()["detail"]) == (200, None)
+    body = answer.get_json()
+    assert (answer.status_code, body["name"], body["detail"]) == (200, "lite.tiny.in1k", None)
+    assert body["detail_error"] == {"code": error.code, "detail": error.detail}
 
 
 @pytest.mark.usefixtures("pets")
