@@ -10,6 +10,7 @@ from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery, submit_describe, 
 from zoo.jobs.ledger import Claim, claim
 from zoo.jobs.specs import IngestSpec
 from zoo.storage.packs import PackWriter
+from zoo_workers import shards as shard_work
 from zoo_workers.context import Context
 
 
@@ -66,6 +67,15 @@ class Workplace:
             found = shards.get_shard(session, waiting[0][1])
         assert found is not None
         return found
+
+    def work(self) -> None:
+        """Do what waits, and what comes of it."""
+        while self._is_waiting():
+            shard_work.run(self.context, self.next_shard().id)
+
+    def _is_waiting(self) -> bool:
+        with self.context.catalog.read() as session:
+            return bool(shards.take_outbox(session, 1))
 
     def claim(self, *, worker_id: str = "worker_1", pid: int | None = None) -> Claim:
         """The claim of the oldest shard that waits."""
