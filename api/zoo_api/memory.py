@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
-_LARGE_BYTES = 128 * 1024
+_LARGE_BYTES = 1024 * 1024  # with a smaller one, mapping costs an upload more than its sha256
 _ARENAS = 2
 
 
