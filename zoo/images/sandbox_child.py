@@ -79,20 +79,35 @@ class Limits(NamedTuple):
 
 
 def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.Image:
-    """Resize the shorter side, then cut the centre out, as torchvision's transforms do."""
-    width, height = image.size
-    short, long = sorted(image.size)
-    reduced = wanted["resize"], int(wanted["resize"] * long / short)
-    target = reduced if width <= height else reduced[::-1]
+    """Resize, then cut the centre out, as torchvision's and timm's transforms do."""
+    target = resized_size(image.size, wanted)
     if target[0] * target[1] > limits.max_pixels:
         raise Refused(
             "too_many_pixels",
-            f"the picture is {width} x {height} pixels; resized for the model it would have "
-            f"{target[0]} x {target[1]}, more than {limits.max_pixels}",
+            f"the picture is {image.width} x {image.height} pixels; resized for the model it would "
+            f"have {target[0]} x {target[1]}, more than {limits.max_pixels}",
         )
     if target != image.size:
         image = image.resize(target, RESAMPLING[wanted["interpolation"]])
-    return cut_centre(image, wanted["input_size"][1], wanted["input_size"][0])
+    height, width = wanted["input_size"]
+    if wanted["crop_mode"] == "border":
+        return cut_framed(image, width, height, wanted["mean"])
+    return cut_centre(image, width, height)
+
+
+def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, int]:
+    """Width and height before the crop."""
+    width, height = size
+    if isinstance(wanted["resize"], int):
+        short, long = sorted(size)
+        reduced = wanted["resize"], int(wanted["resize"] * long / short)
+        return reduced if width <= height else (reduced[1], reduced[0])
+    rows, columns = wanted["resize"]
+    if wanted["crop_mode"] == "squash":
+        return columns, rows
+    ratios = height / rows, width / columns
+    ratio = max(ratios) if wanted["crop_mode"] == "border" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
 def cut_centre(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -105,6 +120,15 @@ def cut_centre(image: Image.Image, width: int, height: int) -> Image.Image:
     left = round((image.width - width) / 2.0)
     top = round((image.height - height) / 2.0)
     return image.crop((left, top, left + width, top + height))
+
+
+def cut_framed(image: Image.Image, width: int, height: int, mean: list[float]) -> Image.Image:
+    """The centre of a picture, framed by the mean colour where it is smaller."""
+    red, green, blue = (round(255 * value) for value in mean)
+    ground = Image.new("RGB", (width, height), (red, green, blue))
+    left, top = round((image.width - width) / 2.0), round((image.height - height) / 2.0)
+    ground.paste(image, (-left, -top))
+    return ground
 
 
 def read(content: bytes) -> Image.Image:
