@@ -26,7 +26,7 @@ def check_home(settings: Settings) -> list[str]:
     except StartError as error:
         return [error.detail]
     with closing(open_unpooled(settings.resolved_database_url)) as catalog:
-        return list(_problems(catalog, open_blobs(settings)))
+        return list(dict.fromkeys(_problems(catalog, open_blobs(settings))))
 
 
 def _problems(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from zoo.errors import InvalidError, NotFoundError
 
+LONGEST_GUESS = 200
 OWN_NAME = re.compile(r"[a-z0-9_-]{1,100}")
 ITEM_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -21,6 +22,8 @@ def new_id(prefix: str) -> str:
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Up to `limit` known names that look like `name`, best first."""
+    if len(name) > LONGEST_GUESS:
+        return ()  # comparing takes time that grows with the square of the length
     known = list(known)
     close = difflib.get_close_matches(name, known, n=limit, cutoff=0.5)
     parts = [other for other in known if name and name in other and other not in close]
@@ -32,7 +35,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> NotFoundError:
     close = nearest(name, known)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     return NotFoundError(
-        f"no {kind} {name!r}{hint}", code=f"unknown_{kind.replace(' ', '_')}", nearest=close
+        f"no {kind} {name[:LONGEST_GUESS]!r}{hint}",
+        code=f"unknown_{kind.replace(' ', '_')}",
+        nearest=close,
     )
 
 
@@ -40,8 +45,9 @@ def check_own_name(kind: str, name: str) -> str:
     """`name` if a user may give it to a `kind`; raises `InvalidError` otherwise."""
     if OWN_NAME.fullmatch(name):
         return name
+    given = name[:LONGEST_GUESS]
     raise InvalidError(
-        f"{kind} name {name!r} is not allowed; use 1 to 100 of a-z, 0-9, '_' and '-'",
+        f"{kind} name {given!r} is not allowed; use 1 to 100 of a-z, 0-9, '_' and '-'",
         code="invalid_name",
         field="name",
     )

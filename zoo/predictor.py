@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from zoo import wire
 from zoo.backbone import InputSizes, Preprocessing
+from zoo.catalog.records import ModelRecord
 from zoo.errors import ImageError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
 
@@ -36,6 +37,15 @@ class BackboneRef:
     def name(self) -> str:
         """As the registry names it."""
         return f"{self.plugin}.{self.architecture}.{self.weights}"
+
+
+def to_ref(model: ModelRecord) -> BackboneRef:
+    """A registered backbone as the predictor and the workers load it."""
+    return BackboneRef(
+        plugin=model.plugin or "",
+        architecture=model.architecture or "",
+        weights=model.weights_tag or "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +88,17 @@ class Predictor:
 
     Every call raises `UnavailableError` when the predictor does not answer, and the errors that
     the predictor itself raised (`PluginError`, `WeightsUnavailableError`, ...) as they were.
+    A `transport` takes the place of the connection: `httpx.WSGITransport` in one process.
     """
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._url = url
         self._socket = Path(url.removeprefix(_UNIX)) if url.startswith(_UNIX) else None
-        limits = httpx.Limits(keepalive_expiry=_IDLE_S)
         self._client = httpx.Client(
             base_url="http://predictor" if self._socket else url,
-            transport=httpx.HTTPTransport(
-                uds=str(self._socket) if self._socket else None, limits=limits, retries=1
-            ),
+            transport=transport or _connection(self._socket),
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 2.0)),
         )
 
@@ -181,6 +191,11 @@ class Predictor:
             f"the predictor at {self._url} does not answer: {reason}",
             code="predictor_unavailable",
         )
+
+
+def _connection(socket: Path | None) -> httpx.HTTPTransport:
+    limits = httpx.Limits(keepalive_expiry=_IDLE_S)
+    return httpx.HTTPTransport(uds=str(socket) if socket else None, limits=limits, retries=1)
 
 
 def detail_to_json(detail: BackboneDetail) -> dict[str, object]:

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from platformdirs import user_data_path
 
@@ -36,7 +37,7 @@ class Settings:
     broker_url: str = ""  # default: the embedded Valkey's socket in the home
     predictor_url: str = ""  # default: a unix socket in the home
     worker_processes: int = 0  # batch children of one worker; 0: one a core
-    api_threads: int = 16
+    api_threads: int = 32  # streams and waits may hold 24 of them
     shard_items: int = 48  # contents a shard embeds: about 1-2 s of one core for a small net
     forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
     beat_every_s: float = 3.0
@@ -62,7 +63,8 @@ class Settings:
     @property
     def resolved_database_url(self) -> str:
         """The database in use."""
-        return self.database_url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+        # quoted: a `?` or `%41` in a folder's name would mean something in a URL
+        return self.database_url or f"sqlite:///{quote(str(self.home / 'catalog.sqlite3'))}"
 
     @property
     def runtime_dir(self) -> Path:

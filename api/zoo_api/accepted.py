@@ -14,23 +14,32 @@ from zoo.errors import InvalidError, UnavailableError
 from zoo.jobs.ledger import require
 from zoo_api.job_views import job_json
 from zoo_api.services import services
+from zoo_api.unowned import find_owner
 
 LONGEST_WAIT_S = 60
 POLL_S = 0.1
-WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,9})(?![0-9])")
 LONGEST_KEY = 255
 
 
 def accepted(job: JobRecord) -> Response:
-    """202 with the job, after waiting for its end as long as `Prefer: wait=N` asks."""
+    """202 with the job, after waiting for its end as long as `Prefer: wait=N` asks.
+
+    The preference is not applied while so many wait that others would find no thread.
+    """
     services().after_commit()
     wanted = WAIT.search(request.headers.get("Prefer", ""))
     wait_s = min(int(wanted[1]), LONGEST_WAIT_S) if wanted else 0
-    body = _await_end(job.id, wait_s=wait_s)
+    is_waiting = wanted is not None and services().waits.acquire(blocking=False)
+    try:
+        body = _await_end(job.id, wait_s=wait_s if is_waiting else 0)
+    finally:
+        if is_waiting:
+            services().waits.release()
     response = jsonify(body)
     response.status_code = 202
     response.headers["Location"] = url_for("jobs.show_job", job_id=job.id)
-    if wanted:
+    if is_waiting:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     return response
 
@@ -46,14 +55,12 @@ def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Resp
             f"an Idempotency-Key has 1 to {LONGEST_KEY} characters, this one has {len(key)}",
             code="invalid_idempotency_key",
         )
-    with services().catalog.write() as session:
-        job = _recalled(session, key, fingerprint) if key else None
-        if job is None:
-            check_room(session)
-            job = submit(session)
-            if key:
-                jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
-    return accepted(job)
+    try:
+        return accepted(_submitted_once(key, fingerprint, submit))
+    except UnavailableError as error:
+        if error.code == "database_unavailable":
+            find_owner()  # it may have been committed all the same
+        raise
 
 
 def check_room(session: Session) -> None:
@@ -68,6 +75,21 @@ def check_room(session: Session) -> None:
             code="queue_full",
             retry_after_s=max(1, round(queued_s - settings.queue_limit_s)),
         )
+
+
+def _submitted_once(
+    key: str | None, fingerprint: str, submit: Callable[[Session], JobRecord]
+) -> JobRecord:
+    with services().catalog.write() as session:
+        known = _recalled(session, key, fingerprint) if key else None
+        if known is not None:
+            return known
+        check_room(session)
+        job = submit(session)
+        if key:
+            jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
+    find_owner()
+    return job
 
 
 def _recalled(session: Session, key: str, fingerprint: str) -> JobRecord | None:

@@ -6,6 +6,7 @@ from flask import Flask
 
 from zoo.settings import Settings
 from zoo_api import guards, problems
+from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
 from zoo_api.classify import classify
 from zoo_api.collections import collections
@@ -45,6 +46,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_parts
     app.extensions["zoo"] = services or make_services(settings)
+    app.url_map.converters["version"] = VersionNumber
     problems.register(app)
     guards.register(app)
     for blueprint in BLUEPRINTS:

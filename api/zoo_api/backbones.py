@@ -9,7 +9,7 @@ from typing import TypeVar
 from zoo.catalog import Session, models
 from zoo.catalog.records import ModelRecord
 from zoo.errors import UnavailableError
-from zoo.predictor import BackboneDetail, BackboneRef, detail_from_json, detail_to_json
+from zoo.predictor import BackboneDetail, detail_from_json, detail_to_json, to_ref
 from zoo.registry.models import resolve_backbone
 from zoo_api.services import services
 
@@ -43,12 +43,3 @@ def await_described(find: Callable[[Session], Found]) -> Found:
             if error.code != "plugin_pending" or time.monotonic() >= deadline:
                 raise
         time.sleep(POLL_S)
-
-
-def to_ref(model: ModelRecord) -> BackboneRef:
-    """A registered backbone as the predictor knows it."""
-    return BackboneRef(
-        plugin=model.plugin or "",
-        architecture=model.architecture or "",
-        weights=model.weights_tag or "",
-    )

@@ -95,7 +95,7 @@ def send_examples(name: str) -> Response:
     return idempotent(received.fingerprint, submit)
 
 
-@datasets.get("/v1/datasets/<name>/versions/<int:number>")
+@datasets.get("/v1/datasets/<name>/versions/<version:number>")
 def show_version(name: str, number: int) -> dict[str, Any]:
     """One dataset version."""
     with services().catalog.read() as session:

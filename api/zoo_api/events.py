@@ -11,12 +11,13 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Le
 from flask import Blueprint, Response, request, stream_with_context
 
+from zoo.catalog import inputs
 from zoo.catalog import jobs as catalog_jobs
 from zoo.catalog.records import EventRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import require
 from zoo_api.job_views import event_json, progress_json
-from zoo_api.paging import page_json
+from zoo_api.paging import NUMBER, page_json
 from zoo_api.reading import read_query
 from zoo_api.services import Services, services
 
@@ -60,8 +61,9 @@ def follow_job(job_id: str) -> Response | dict[str, object]:
 
 
 def _after() -> int:
+    query = read_query(EventsQuery)
     given = request.headers.get("Last-Event-ID", "")
-    return int(given) if given.isdigit() else read_query(EventsQuery).after
+    return int(given) if NUMBER.fullmatch(given) else query.after
 
 
 def _stream(parts: Services, job_id: str, after: int) -> Iterator[str]:
@@ -70,7 +72,8 @@ def _stream(parts: Services, job_id: str, after: int) -> Iterator[str]:
         with parts.catalog.read() as session:
             job = require(session, job_id)
             found = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
-            now = json.dumps(progress_json(session, job))
+            counts = inputs.count_states(session, job.id)
+            now = json.dumps(progress_json(job, counts))
         lines = [*_told(found), *_moved(now, progress)]
         after = found[-1].id if found else after
         progress = now

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import ConflictError, ImageError
-from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label
+from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label, to_ref
 from zoo.registry.models import resolve_version
-from zoo_api.backbones import ready_backbone, to_ref
+from zoo_api.backbones import ready_backbone
 from zoo_api.pictures import check_bytes
 from zoo_api.problems import FieldsError
 from zoo_api.services import services

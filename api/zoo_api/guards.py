@@ -61,6 +61,6 @@ def answer_name(response: Response) -> Response:
 
 def _host_name(address: str) -> str:
     try:
-        return urlsplit(address).hostname or ""
+        return urlsplit(address).hostname or "" if "@" not in address else ""
     except ValueError:
         return ""

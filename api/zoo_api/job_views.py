@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,22 @@ from zoo.catalog.records import EventRecord, InputRecord, JobRecord
 
 def job_json(session: Session, job: JobRecord) -> dict[str, Any]:
     """A job with how far it has come."""
+    return jobs_json(session, [job])[0]
+
+
+def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[dict[str, Any]]:
+    """Jobs with how far each has come."""
+    counts = inputs.count_states_of(session, [job.id for job in jobs])
+    return [_job_json(job, counts.get(job.id, {})) for job in jobs]
+
+
+def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
     return {
         "id": job.id,
         "type": job.type,
         "state": job.state,
         "spec": dict(job.spec),
-        "progress": progress_json(session, job),
+        "progress": progress_json(job, counts),
         "steps": [dict(step) for step in job.steps],
         "warnings": list(job.warnings),
         "result": job.result,
@@ -29,9 +40,8 @@ def job_json(session: Session, job: JobRecord) -> dict[str, Any]:
     }
 
 
-def progress_json(session: Session, job: JobRecord) -> dict[str, Any]:
+def progress_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
     """Inputs done and known so far, and the time left at the rate until now, in seconds."""
-    counts = inputs.count_states(session, job.id)
     total = sum(counts.values())
     completed = total - counts.get("queued", 0)
     return {

@@ -23,7 +23,7 @@ from zoo.predictor import BackboneDetail
 from zoo_api.accepted import accepted, idempotent
 from zoo_api.backbones import ready_backbone
 from zoo_api.datasets import require_dataset, require_dataset_version
-from zoo_api.job_views import input_json, job_json
+from zoo_api.job_views import input_json, job_json, jobs_json
 from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import read_json, read_query, validated
 from zoo_api.services import services
@@ -101,7 +101,7 @@ def list_jobs() -> dict[str, object]:
             session, before=before, limit=query.limit + 1, job_type=query.type, state=query.state
         )
         page = found[: query.limit]
-        rows = [job_json(session, job) for job in page]
+        rows = jobs_json(session, page)
     more = encode_cursor(page[-1].id) if len(found) > query.limit else None
     return page_json(rows, next_cursor=more)
 
@@ -124,9 +124,8 @@ def cancel_job(job_id: str) -> Response:
 @jobs.post("/v1/jobs/<job_id>/retry")
 def retry_job(job_id: str) -> Response:
     """A new job for what an ended one left undone; 409 if nothing was."""
-    with services().catalog.write() as session:
-        job = retry(session, job_id, services().settings)
-    return accepted(job)
+    fingerprint = hashlib.sha256(f"retry {job_id}".encode()).hexdigest()
+    return idempotent(fingerprint, lambda session: retry(session, job_id, services().settings))
 
 
 @jobs.get("/v1/jobs/<job_id>/items")

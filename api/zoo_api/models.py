@@ -79,14 +79,14 @@ def list_versions(name: str) -> dict[str, object]:
     return page_json([version_json(one) for one in page], next_cursor=more)
 
 
-@models.get("/v1/models/<name>/versions/<int:number>")
+@models.get("/v1/models/<name>/versions/<version:number>")
 def show_version(name: str, number: int) -> dict[str, object]:
     """One version with its lineage."""
     with services().catalog.read() as session:
         return version_json(require_version(session, require_model(session, name).name, number))
 
 
-@models.get("/v1/models/<name>/versions/<int:number>/artifact")
+@models.get("/v1/models/<name>/versions/<version:number>/artifact")
 def download_version(name: str, number: int) -> Response:
     """The version's file, verified before it is sent."""
     wanted = read_query(ArtifactQuery).format

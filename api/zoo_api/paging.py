@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from zoo.errors import InvalidError
 
 Position = TypeVar("Position", str, int)
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,7 @@ class Paging:
 
 def encode_cursor(position: str | int) -> str:
     """A cursor of `[A-Za-z0-9_-]` for what comes after a position."""
-    text = json.dumps(position, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, default: Position) -> Position:
@@ -38,13 +38,14 @@ def decode_cursor(cursor: str | None, default: Position) -> Position:
         return default
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        found = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise _foreign(cursor) from error
-    if type(found) is not type(default):
+    if isinstance(default, str):
+        return found
+    if not NUMBER.fullmatch(found):
         raise _foreign(cursor)
-    position: Position = found
-    return position
+    return int(found)
 
 
 def page_json(rows: Sequence[Mapping[str, Any]], *, next_cursor: str | None) -> dict[str, object]:

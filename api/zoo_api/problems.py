@@ -30,6 +30,7 @@ STATUS: Mapping[type[ZooError], int] = {
 }
 STATUS_OF_CODE: Mapping[str, int] = {
     "malformed_json": 400,
+    "malformed_multipart": 400,
     "foreign_host": 403,
     "foreign_origin": 403,
     "incompatible_space": 409,
@@ -83,7 +84,7 @@ def answer_http_error(error: HTTPException) -> Response:
     """What Flask refuses by itself."""
     status = error.code or 500
     code = CODE_OF_STATUS.get(status, "http_error")
-    response = problem(status, code=code, detail=_sentence(error.description), extra={})
+    response = problem(status, code=code, detail=_sentence(status, error.description), extra={})
     for name in ("Allow", "Content-Range"):
         if found := dict(error.get_headers()).get(name):
             response.headers[name] = found
@@ -137,5 +138,9 @@ def _openai_type(status: int) -> str:
     return "server_error" if is_ours else "invalid_request_error"
 
 
-def _sentence(text: str | None) -> str:
+def _sentence(status: int, text: str | None) -> str:
+    if status == http.HTTPStatus.NOT_FOUND:
+        return f"nothing is served at {request.path[:200]!r}"
+    if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.path[:200]!r} does not take {request.method}"
     return (text or "the request was refused").rstrip(".")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, NoReturn, TypeVar
 
 from flask import request
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +19,8 @@ from zoo_api.problems import FieldsError
 from zoo_api.services import services
 
 Read = TypeVar("Read")
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escape that stands for a character only beside a second one."""
 
 
 def read_json(kind: type[Read]) -> Read:
@@ -25,9 +30,11 @@ def read_json(kind: type[Read]) -> Read:
             f"the body is {request.mimetype or 'of no media type'}; send application/json"
         )
     limit = services().settings.max_json_bytes
-    if (request.content_length or 0) > limit:
+    is_longer = (request.content_length or 0) > limit
+    body = b"" if is_longer else request.stream.read(limit + 1)
+    if is_longer or len(body) > limit:  # a body in chunks does not tell its length before
         raise RequestEntityTooLarge(f"the JSON body has more than {limit} bytes")
-    return validated(kind, _parse(request.stream.read(limit + 1)))
+    return validated(kind, _parse(body))
 
 
 def read_query(kind: type[Read]) -> Read:
@@ -43,7 +50,8 @@ def read_form(kind: type[Read]) -> Read:
 def validated(kind: type[Read], given: object) -> Read:
     """`given` as `kind`; `FieldsError` naming each member that is wrong."""
     try:
-        read: Read = TypeAdapter(kind).validate_python(given)
+        known: Any = kind
+        read: Read = _adapter(known).validate_python(given)
     except ValidationError as error:
         fields = [_field(found) for found in error.errors(include_url=False)]
         first = fields[0]
@@ -53,14 +61,27 @@ def validated(kind: type[Read], given: object) -> Read:
     return read
 
 
+@cache  # building one takes longer than most requests
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        parsed = json.loads(body, parse_constant=_refuse_constant, parse_float=_read_float)
+        if SURROGATE.search(body):
+            json.dumps(parsed, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
         raise InvalidError(f"the body is not JSON: {error}", code="malformed_json") from error
+    return parsed
 
 
-def _refuse_constant(name: str) -> object:
+def _read_float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text[:40])
+
+
+def _refuse_constant(name: str) -> NoReturn:
     # Well-formed to many writers of vectors, so a wrong value and not a broken body.
     raise InvalidError(f"the body holds {name}; every number must be finite", code="not_finite")
 

@@ -13,9 +13,10 @@ from flask import Blueprint
 
 from zoo.catalog.records import CollectionRecord, ItemRecord
 from zoo.errors import ConflictError, InvalidError
+from zoo.predictor import to_ref
 from zoo.search.flat import FloatArray, Metric
 from zoo.search.index import check_vector
-from zoo_api.backbones import ready_backbone, to_ref
+from zoo_api.backbones import ready_backbone
 from zoo_api.collections import index_json, require_collection
 from zoo_api.data_uris import decode_data_uri
 from zoo_api.forwarding import check_space, embed_images

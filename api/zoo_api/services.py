@@ -16,6 +16,8 @@ from zoo.storage.blobs import BlobStore, open_blobs
 
 MOST_STREAMS = 8
 """Event streams a process serves at once: each holds one of its threads."""
+MOST_WAITS = 16
+"""Requests that wait for a job's end at once: each holds a thread likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,9 @@ class Services:
     after_commit: Callable[[], None]
     streams: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_STREAMS)
+    )
+    waits: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_WAITS)
     )
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
-from werkzeug.formparser import MultiPartParser
+from werkzeug.sansio.multipart import (
+    Data,
+    Epilogue,
+    Event,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+)
 
 from zoo.catalog.records import ContentRecord
 from zoo.errors import InvalidError
@@ -21,8 +31,10 @@ from zoo.names import new_id
 from zoo.storage.blobs import out_of_room
 from zoo.storage.packs import PackPart, PackWriter
 from zoo_api.services import services
+from zoo_api.unowned import await_owner
 
 CHUNK_BYTES = 1 << 16
+FILES = "files"
 FIELDS_BYTES = 1 << 20
 """What all form fields beside the files may take."""
 RAW_TYPES = frozenset(
@@ -74,7 +86,7 @@ def _read_body(intake: _Intake) -> Mapping[str, str]:
         upload = intake.begin(request.args.get("name", "upload"))
         for chunk in _chunks():
             upload.write(chunk)
-        upload.seek(0)
+        upload.settle()
         return request.args.to_dict()
     raise UnsupportedMediaType(
         f"the body is {request.mimetype or 'of no media type'}; send multipart/form-data, "
@@ -83,26 +95,32 @@ def _read_body(intake: _Intake) -> Mapping[str, str]:
 
 
 def _read_form(intake: _Intake) -> Mapping[str, str]:
-    settings = services().settings
-    parser = MultiPartParser(
-        stream_factory=intake.open_part,
-        max_form_memory_size=FIELDS_BYTES,
-        max_form_parts=settings.max_parts,
-    )
     boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
     if not boundary:
         raise InvalidError("the multipart body names no boundary", code="malformed_multipart")
+    form = _Form(intake)
     try:
-        form, _ = parser.parse(request.stream, boundary, request.content_length)
-    except RequestEntityTooLarge as error:
-        raise RequestEntityTooLarge(
-            f"a request has at most {settings.max_parts} parts; send archives, or several requests"
-        ) from error
+        for event in _events(boundary):
+            form.take(event)
     except ValueError as error:
         raise InvalidError(
             f"the multipart body is malformed: {error}", code="malformed_multipart"
         ) from error
-    return {**request.args.to_dict(), **form.to_dict()}
+    return {**request.args.to_dict(), **form.fields}
+
+
+def _events(boundary: bytes) -> Iterator[Event]:
+    limit = services().settings.max_parts
+    decoder = MultipartDecoder(boundary, max_form_memory_size=FIELDS_BYTES, max_parts=limit)
+    for chunk in chain(_chunks(), [None]):
+        decoder.receive_data(chunk)
+        try:
+            while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+                yield event
+        except RequestEntityTooLarge as error:
+            raise RequestEntityTooLarge(
+                f"a request has at most {limit} parts; send archives, or several requests"
+            ) from error
 
 
 def _chunks() -> Iterator[bytes]:
@@ -121,20 +139,21 @@ def _delivered(intake: _Intake, writer: PackWriter, fields: Mapping[str, str]) -
             "the request holds no file; send parts named 'files', or an archive", code="no_files"
         )
     packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+    await_owner(packs)
     archives = [_keep_archive(upload) for upload in intake.uploads if upload.archive]
     arrivals = [upload.arrival() for upload in intake.uploads if not upload.archive]
-    fingerprint = hashlib.sha256(request.path.encode())
-    for upload in intake.uploads:
-        fingerprint.update(f"\0{upload.name}\0{upload.sha256}".encode())
+    files = [(upload.name, upload.sha256) for upload in intake.uploads]
+    whole = json.dumps([request.path, sorted(fields.items()), files])
     return Received(
         delivery=Delivery(arrivals=arrivals, packs=packs, archives=archives),
-        fingerprint=fingerprint.hexdigest(),
+        fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
         fields=fields,
     )
 
 
 def _keep_archive(upload: Upload) -> ArrivedArchive:
     key = f"archives/{new_id('archive')}"
+    await_owner([key])
     if upload.archive:
         services().blobs.put(key, upload.archive)
     return ArrivedArchive(name=upload.name, key=key)
@@ -155,27 +174,48 @@ class _Intake:
         self.uploads.append(upload)
         return upload
 
-    def open_part(
-        self,
-        total_content_length: int | None,  # noqa: ARG002 - the parser's protocol
-        content_type: str | None,  # noqa: ARG002 - the bytes decide
-        filename: str | None,
-        content_length: int | None = None,  # noqa: ARG002 - counted instead
-    ) -> BinaryIO:
-        """The next file of a form; the parser writes to it and rewinds it, and no more."""
-        return cast(BinaryIO, self.begin(filename or ""))
-
     def clean(self) -> None:
         """Remove the spooled archives that were not kept."""
         for upload in self.uploads:
             upload.clean()
 
 
-class Upload:
-    """One file on its way in; its first bytes decide whether it is an archive.
+class _Form:
+    """The parts of a form as they come: files into the intake, the others into `fields`."""
 
-    The form parser writes to it and rewinds it at the file's end, which is when it is settled.
-    """
+    def __init__(self, intake: _Intake) -> None:
+        self.fields: dict[str, str] = {}
+        self._intake = intake
+        self._open: Upload | str = ""
+        self._value = bytearray()
+        self._fields_bytes = 0
+
+    def take(self, event: Event) -> None:
+        """The next thing that the body holds."""
+        if isinstance(event, File):
+            self._open = self._intake.begin(event.filename)
+        elif isinstance(event, Field):  # a file is one also where the sender gives it no name
+            self._open = self._intake.begin("") if event.name == FILES else event.name
+        elif isinstance(event, Data):
+            self._write(event.data, is_last=not event.more_data)
+
+    def _write(self, chunk: bytes, *, is_last: bool) -> None:
+        if isinstance(self._open, Upload):
+            self._open.write(chunk)
+            if is_last:
+                self._open.settle()
+            return
+        self._fields_bytes += len(chunk)
+        if self._fields_bytes > FIELDS_BYTES:
+            raise RequestEntityTooLarge(f"the form's fields have more than {FIELDS_BYTES} bytes")
+        self._value += chunk
+        if is_last:
+            self.fields.setdefault(self._open, self._value.decode(errors="replace"))
+            self._value.clear()
+
+
+class Upload:
+    """One file on its way in; its first bytes decide whether it is an archive."""
 
     def __init__(self, intake: _Intake, name: str) -> None:
         self.name = name
@@ -193,27 +233,26 @@ class Upload:
         """sha256 (hex) of what came."""
         return self._hash.hexdigest()
 
-    def write(self, chunk: bytes) -> int:
+    def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
         self._hash.update(chunk)
         self._size_bytes += len(chunk)
         if self._part or self._spool:
             self._pass_on(chunk)
-            return len(chunk)
+            return
         self._head += chunk
         if len(self._head) >= HEAD_BYTES:
             self._decide()
-        return len(chunk)
 
-    def seek(self, _position: int) -> int:
-        """The end of the file: settle what it was."""
+    def settle(self) -> None:
+        """The end of the file: store what it was."""
         if not self._part and not self._spool and self._head:
             self._decide()
         if self._spool:
-            self._spool.close()
+            with _room_for_archive():
+                self._spool.close()
         if self._part:
             self._settle(self._part)
-        return 0
 
     def arrival(self) -> Arrival:
         """What became of a file that is no archive."""
@@ -228,14 +267,16 @@ class Upload:
     def clean(self) -> None:
         """Close and remove what was spooled and not kept."""
         if self._spool:
-            self._spool.close()
+            with suppress(OSError):  # no room for the last bytes, which nobody wants any more
+                self._spool.close()
         if self.archive:
             self.archive.unlink(missing_ok=True)
 
     def _decide(self) -> None:
         if is_archive(bytes(self._head)):
             self.archive = self._intake.spool / new_id("archive")
-            self._spool = self.archive.open("wb")
+            with _room_for_archive():
+                self._spool = self.archive.open("wb")
         else:
             self._part = self._intake.writer.begin()
         self._pass_on(bytes(self._head))
@@ -245,10 +286,8 @@ class Upload:
         if self._part and self._size_bytes <= self._intake.max_bytes:
             self._part.write(chunk)
         if self._spool:
-            try:
+            with _room_for_archive():
                 self._spool.write(chunk)
-            except OSError as error:
-                raise out_of_room("the archive", error) from error
 
     def _settle(self, part: PackPart) -> None:
         if self._size_bytes > self._intake.max_bytes:
@@ -263,3 +302,11 @@ class Upload:
             width=None,
             height=None,
         )
+
+
+@contextmanager
+def _room_for_archive() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise out_of_room("the archive", error) from error

@@ -46,4 +46,6 @@ def _measure(
 
 
 def _add_examples(session: Session, claim: Claim, good: Sequence[InputRecord]) -> None:
-    datasets.put_examples(session, int(claim.job.work["dataset_id"]), good)
+    dataset_id = int(claim.job.work["dataset_id"])
+    if datasets.has_dataset(session, dataset_id):  # else it was deleted: the seal shard says so
+        datasets.put_examples(session, dataset_id, good)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 
@@ -17,8 +18,11 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         counts = count_inputs(session, claim.job.id)
-        if datasets.get_dataset(session, str(claim.job.spec["dataset"])) is None:
-            code, detail = "dataset_deleted", "the dataset was deleted while files were added"
+        if not datasets.has_dataset(session, int(claim.job.work["dataset_id"])):
+            code = "dataset_deleted"
+            detail = (
+                f"dataset {claim.job.spec['dataset']!r} was deleted while files were being added"
+            )
             fail(session, claim, code=code, detail=detail, result=counts)
         elif not counts["reused"]:
             code = "no_item_succeeded"
@@ -47,6 +51,6 @@ def _seal(session: Session, claim: Claim) -> int:
 def digest(examples: Iterable[Example]) -> str:
     """sha256 over content, label and split of every example, in the order of the contents."""
     sha256 = hashlib.sha256()
-    for line in sorted(f"{one.sha256} {one.split or ''} {one.label}\n" for one in examples):
-        sha256.update(line.encode())
+    for line in sorted(json.dumps([one.sha256, one.split, one.label]) for one in examples):
+        sha256.update(f"{line}\n".encode())
     return sha256.hexdigest()

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
-from zoo.errors import ClaimLostError, InvalidError, NotFoundError, PluginError, ZooError
+from zoo.errors import (
+    ClaimLostError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    UnavailableError,
+    ZooError,
+)
 from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
 from zoo_workers.context import Context
 
@@ -27,6 +36,8 @@ KINDS = {
 HOPELESS = (PluginError, InvalidError, NotFoundError)
 """What another attempt would not change: the model, the input or a name is at fault."""
 
+PAUSE_S = 1.0
+
 log = structlog.get_logger()
 
 
@@ -41,15 +52,29 @@ def run(context: Context, shard_id: int) -> None:
         except ClaimLostError as error:
             log.info("claim_lost", detail=error.detail)
         except HOPELESS as error:
-            _end(context, claimed, error)
+            _insist(partial(_end, context, claimed, error))
         except Exception as error:
             log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
-            _count(context, claimed, error)
+            _insist(partial(_count, context, claimed, error))
 
 
 def _work(kind: str) -> Callable[[Context, Claim], None]:
     work: Callable[[Context, Claim], None] = importlib.import_module(KINDS[kind]).run
     return work
+
+
+def _insist(write: Callable[[], None]) -> None:
+    """Write when the database answers again: a claim left by a living process is never freed."""
+    while True:
+        try:
+            write()
+            return
+        except ClaimLostError as error:
+            log.info("claim_lost", detail=error.detail)
+            return
+        except UnavailableError as error:
+            log.warning("database_awaited", detail=error.detail)
+            time.sleep(PAUSE_S)
 
 
 def _end(context: Context, claimed: Claim, error: ZooError) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from zoo.errors import UnavailableError
+from zoo.errors import ConflictError, UnavailableError
 
 BUSY_TIMEOUT_MS = 30_000
 
@@ -53,7 +53,8 @@ class Catalog:
 
 def open_catalog(url: str) -> Catalog:
     """The catalog at a SQLAlchemy URL; connects on first use, so opening before a fork is fine."""
-    return _open(create_engine(url, connect_args=_connect_args(url)))
+    # Threads bound the connections; a pool's own limit would only make one of them fail.
+    return _open(create_engine(url, connect_args=_connect_args(url), max_overflow=-1))
 
 
 def open_unpooled(url: str) -> Catalog:
@@ -100,4 +101,9 @@ def _answering() -> Iterator[None]:
         reason = str(error.orig).splitlines()[0]
         raise UnavailableError(
             f"the database does not answer: {reason}", code="database_unavailable"
+        ) from error
+    except IntegrityError as error:
+        raise ConflictError(
+            "something that this builds on was made or deleted at the same time; try again",
+            code="concurrent_change",
         ) from error

@@ -26,6 +26,11 @@ def get_dataset(session: Session, name: str) -> DatasetRecord | None:
     return as_record(DatasetRecord, row[0], version=row[1]) if row else None
 
 
+def has_dataset(session: Session, dataset_id: int) -> bool:
+    """Whether this very dataset is there still; another may have its name by now."""
+    return session.get(Dataset, dataset_id) is not None
+
+
 def list_datasets(session: Session, *, after: str, limit: int) -> list[DatasetRecord]:
     """Datasets in order of their names, after a name."""
     statement = _select().where(Dataset.name > after).order_by(Dataset.name).limit(limit)

@@ -70,12 +70,21 @@ def move_inputs(session: Session, pks: Iterable[int], *, shard_id: int) -> None:
 
 def count_states(session: Session, job_id: str) -> dict[str, int]:
     """How many of a job's inputs are in each state."""
-    rows = session.execute(
-        select(JobInput.state, func.count())
-        .where(JobInput.job_id == job_id)
-        .group_by(JobInput.state)
-    )
-    return dict(rows.all())
+    return count_states_of(session, [job_id]).get(job_id, {})
+
+
+def count_states_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many inputs of each job are in each state; jobs without inputs are left out."""
+    counts: dict[str, dict[str, int]] = {}
+    for chunk in chunks(job_ids):
+        rows = session.execute(
+            select(JobInput.job_id, JobInput.state, func.count())
+            .where(JobInput.job_id.in_(chunk))
+            .group_by(JobInput.job_id, JobInput.state)
+        )
+        for job_id, state, n in rows:
+            counts.setdefault(job_id, {})[state] = n
+    return counts
 
 
 def next_position(session: Session, job_id: str) -> int:

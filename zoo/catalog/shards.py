@@ -139,8 +139,10 @@ def unfinished(
 
 
 def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
-    """Replace a claimed shard's arguments: how far it has come."""
-    session.execute(update(Shard).where(Shard.id == shard_id).values(arguments=dict(arguments)))
+    """Replace a claimed shard's arguments: how far it has come; progress forgives attempts."""
+    session.execute(
+        update(Shard).where(Shard.id == shard_id).values(arguments=dict(arguments), attempt=0)
+    )
 
 
 def claims_of(session: Session, worker_ids: Iterable[str]) -> list[ShardRecord]:
@@ -182,12 +184,15 @@ def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None
         )
 
 
-def is_announcement_due(session: Session, *, before: datetime) -> bool:
-    """Whether a queued shard was announced before an instant and never taken."""
+def queues_to_announce(session: Session, *, before: datetime) -> list[str]:
+    """Queues with a shard that was announced before an instant and never taken."""
     statement = (
-        select(Shard.id).where(Shard.state == "queued", Shard.announced_at < before).limit(1)
+        select(Shard.queue)
+        .where(Shard.state == "queued", Shard.announced_at < before)
+        .distinct()
+        .order_by(Shard.queue)
     )
-    return session.scalar(statement) is not None
+    return list(session.scalars(statement))
 
 
 def idle_jobs(session: Session) -> list[str]:
@@ -196,16 +201,16 @@ def idle_jobs(session: Session) -> list[str]:
     return list(session.scalars(select(Job.id).where(Job.state.in_(LIVE), ~is_open)))
 
 
-def announce_again(session: Session, *, before: datetime, limit: int) -> int:
-    """Ring once more for queued shards whose message may have been lost; returns how many."""
+def announce_again(session: Session, queue: str, *, before: datetime, limit: int) -> int:
+    """Ring once more for shards of a queue whose message may have been lost; returns how many."""
     rows = session.execute(
-        select(Shard.id, Shard.queue)
-        .where(Shard.state == "queued", Shard.announced_at < before)
+        select(Shard.id)
+        .where(Shard.state == "queued", Shard.queue == queue, Shard.announced_at < before)
         .order_by(Shard.id)
         .limit(limit)
-    ).all()
-    for shard_id, queue in rows:
-        session.add(Outbox(shard_id=shard_id, queue=queue, due_at=now()))
-    for chunk in chunks(shard_id for shard_id, _ in rows):
+    ).scalars()
+    late = list(rows)
+    session.add_all(Outbox(shard_id=shard_id, queue=queue, due_at=now()) for shard_id in late)
+    for chunk in chunks(late):
         session.execute(update(Shard).where(Shard.id.in_(chunk)).values(announced_at=None))
-    return len(rows)
+    return len(late)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
@@ -12,21 +13,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from zoo.errors import UnavailableError
+from zoo.errors import ImageError, UnavailableError
+from zoo.images.replies import MAX_REPLY_BYTES, Reply, parse_object, parse_reply
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
 ARENA_BYTES = 64 << 20
 """Shared memory for one answer's bytes; only what is touched takes memory."""
-MAX_REPLY_BYTES = 1 << 16
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 1.0
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """All of the environment that the child gets: the rest holds passwords."""
 
-Message = dict[str, Any]
+Request = Mapping[str, object]
 
 
 class DecoderLostError(Exception):
@@ -45,6 +46,7 @@ class Decoder:
     """
 
     def __init__(self, *, max_pixels: int, memory_bytes: int, timeout_s: float) -> None:
+        self._max_pixels = max_pixels
         self._timeout_s = timeout_s
         self._is_ready = False
         self._channel, theirs = socket.socketpair()
@@ -70,12 +72,20 @@ class Decoder:
         """Whether the child runs."""
         return self._process.poll() is None
 
-    def ask(self, request: Message, content: bytes) -> tuple[Message, bytes]:
-        """The child's answer and the bytes that belong to it."""
+    def ask(
+        self, request: Request, content: bytes, *, answer_bytes: int | None
+    ) -> tuple[Reply, bytes] | ImageError:
+        """The child's reply with the bytes of its answer, or its refusal.
+
+        `answer_bytes` is how many there have to be, if that is known.
+        """
         self._await_ready()
         text = json.dumps({**request, "size": len(content)}).encode()
         try:
-            reply = self._exchange(struct.pack("!I", len(text)) + text, content)
+            reply = parse_reply(self._exchange(struct.pack("!I", len(text)) + text, content))
+            if isinstance(reply, ImageError):
+                return reply
+            self._check(reply, answer_bytes=answer_bytes)
         except TimeoutError as error:
             raise DecoderLostError(
                 f"the picture took more than {self._timeout_s:g} s to decode",
@@ -85,7 +95,7 @@ class Decoder:
             raise DecoderLostError(
                 f"the picture crashed its decoder ({self._cause()})", code="decoder_crashed"
             ) from error
-        return reply, self._arena[: reply.get("size", 0)]
+        return reply, self._arena[: reply.size_bytes]
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -100,7 +110,9 @@ class Decoder:
         if self._is_ready:
             return
         try:
-            _receive_message(self._channel, deadline=time.monotonic() + START_TIMEOUT_S)
+            parse_object(
+                _receive_message(self._channel, deadline=time.monotonic() + START_TIMEOUT_S)
+            )
         except (OSError, ValueError) as error:
             raise UnavailableError(
                 f"the picture decoder does not start ({self._cause()})",
@@ -108,7 +120,14 @@ class Decoder:
             ) from error
         self._is_ready = True
 
-    def _exchange(self, head: bytes, content: bytes) -> Message:
+    def _check(self, reply: Reply, *, answer_bytes: int | None) -> None:
+        wanted = range(ARENA_BYTES + 1) if answer_bytes is None else (answer_bytes,)
+        if reply.size_bytes not in wanted:
+            raise ValueError(f"an answer of {reply.size_bytes} bytes")
+        if not 0 < reply.width * reply.height <= self._max_pixels:
+            raise ValueError(f"a picture of {reply.width} x {reply.height} pixels")
+
+    def _exchange(self, head: bytes, content: bytes) -> bytes:
         deadline = time.monotonic() + self._timeout_s
         self._channel.settimeout(self._timeout_s)
         self._channel.sendall(head)
@@ -124,12 +143,11 @@ class Decoder:
         return names.get(code, f"exit code {code}")
 
 
-def _receive_message(channel: socket.socket, *, deadline: float) -> Message:
+def _receive_message(channel: socket.socket, *, deadline: float) -> bytes:
     (length,) = struct.unpack("!I", _receive(channel, 4, deadline=deadline))
     if length > MAX_REPLY_BYTES:
         raise ValueError(f"a reply of {length} bytes")
-    message: Message = json.loads(_receive(channel, length, deadline=deadline))
-    return message
+    return _receive(channel, length, deadline=deadline)
 
 
 def _receive(channel: socket.socket, size: int, *, deadline: float) -> bytes:
@@ -145,9 +163,12 @@ def _receive(channel: socket.socket, size: int, *, deadline: float) -> bytes:
 
 def _anonymous_file(size: int) -> int:
     if sys.platform == "linux":
-        descriptor = os.memfd_create("zoo-pixels")
-    else:
-        descriptor, name = tempfile.mkstemp()
-        Path(name).unlink()
+        descriptor = os.memfd_create("zoo-pixels", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, size)
+        # Who holds a file may shrink it, and pages that are gone kill their reader.
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        return descriptor
+    descriptor, name = tempfile.mkstemp()
+    Path(name).unlink()
     os.ftruncate(descriptor, size)
     return descriptor

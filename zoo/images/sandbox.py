@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from zoo.backbone import Preprocessing
 from zoo.errors import ImageError, UnavailableError
-from zoo.images.decoder import Decoder, DecoderLostError, Message
+from zoo.images.decoder import Decoder, DecoderLostError, Request
+from zoo.images.replies import Reply
 
 BASE_MEMORY_BYTES = 1 << 30
 BYTES_A_PIXEL = 20
@@ -70,19 +71,19 @@ class Sandbox:
     def decode(self, content: bytes, preprocessing: Preprocessing) -> Decoded:
         """The picture's pixels as a model's preprocessing asks for."""
         request = {"act": "decode", "preprocessing": asdict(preprocessing)}
-        reply, pixels = self._ask(request, content)
         height, width = preprocessing.input_size
+        reply, pixels = self._ask(request, content, answer_bytes=height * width * 3)
         array = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-        return Decoded(pixels=array, width=reply["width"], height=reply["height"])
+        return Decoded(pixels=array, width=reply.width, height=reply.height)
 
     def measure(self, content: bytes) -> tuple[int, int]:
         """Width and height of a picture that decodes as a whole."""
-        reply, _ = self._ask({"act": "measure"}, content)
-        return reply["width"], reply["height"]
+        reply, _ = self._ask({"act": "measure"}, content, answer_bytes=0)
+        return reply.width, reply.height
 
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels."""
-        return self._ask({"act": "thumbnail", "side": size}, content)[1]
+        return self._ask({"act": "thumbnail", "side": size}, content, answer_bytes=None)[1]
 
     def start(self) -> None:
         """Start the child, if it does not run, ahead of the first picture."""
@@ -105,29 +106,33 @@ class Sandbox:
         )
         return self._decoder
 
-    def _ask(self, request: Message, content: bytes) -> tuple[Message, bytes]:
+    def _ask(
+        self, request: Request, content: bytes, *, answer_bytes: int | None
+    ) -> tuple[Reply, bytes]:
         self._check_size(content)
         try:
-            return self._ask_once(request, content)
+            return self._ask_once(request, content, answer_bytes=answer_bytes)
         except DecoderLostError:
             pass  # perhaps by a fault of the child's own
         try:
-            return self._ask_once(request, content)
+            return self._ask_once(request, content, answer_bytes=answer_bytes)
         except DecoderLostError as lost:
             raise ImageError(lost.detail, code=lost.code) from lost
 
-    def _ask_once(self, request: Message, content: bytes) -> tuple[Message, bytes]:
+    def _ask_once(
+        self, request: Request, content: bytes, *, answer_bytes: int | None
+    ) -> tuple[Reply, bytes]:
         try:
-            reply, found = self._running().ask(request, content)
+            found = self._running().ask(request, content, answer_bytes=answer_bytes)
         except (DecoderLostError, UnavailableError):
             self.close()
             raise
-        if "code" not in reply:
-            return reply, found
-        if reply["code"] == "decoder_out_of_memory":  # or has an old child grown?
+        if not isinstance(found, ImageError):
+            return found
+        if found.code == "decoder_out_of_memory":  # or has an old child grown?
             self.close()
-            raise DecoderLostError(reply["detail"], code=reply["code"])
-        raise ImageError(reply["detail"], code=reply["code"])
+            raise DecoderLostError(found.detail, code=found.code)
+        raise found
 
     def _check_size(self, content: bytes) -> None:
         if not content:

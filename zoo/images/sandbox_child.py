@@ -84,8 +84,8 @@ def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.
     if target[0] * target[1] > limits.max_pixels:
         raise Refused(
             "too_many_pixels",
-            f"the picture is {image.width} x {image.height} pixels; resized for the model it would "
-            f"have {target[0]} x {target[1]}, more than {limits.max_pixels}",
+            f"the picture is {image.width} x {image.height} pixels; resized for the model it "
+            f"would have {target[0]} x {target[1]}, more than {limits.max_pixels}",
         )
     if target != image.size:
         image = image.resize(target, RESAMPLING[wanted["interpolation"]])
@@ -199,7 +199,7 @@ def answer(
 ) -> dict[str, Any]:
     """Do what was asked; the result's bytes are at the arena's begin."""
     image = read(content)
-    reply: dict[str, Any] = {"width": image.width, "height": image.height}
+    reply: dict[str, Any] = {"width": image.width, "height": image.height, "size": 0}
     if request["act"] == "decode":
         pixels = decode(image, request["preprocessing"], limits).tobytes()
         arena[: len(pixels)] = pixels

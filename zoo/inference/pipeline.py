@@ -56,7 +56,7 @@ def embed_contents(
     The sandbox belongs to the decoding thread until the iterator ends or is closed. Raises what
     `contents` raises, and `PluginError` if the model gives numbers that are not finite.
     """
-    sandbox.start()  # by the caller, as its child lives no longer than the thread that starts it
+    sandbox.start()  # ahead of the first picture, while the caller still prepares
     decodings = _DecodingAhead(
         contents, preprocessing=model.preprocessing, sandbox=sandbox, ahead=_BATCHES_AHEAD * batch
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
 
 from zoo.errors import UnavailableError
 from zoo.settings import Settings
@@ -56,7 +59,25 @@ class Doorbell:
             self._celery.signature(RUN_SHARD, args=[shard_id]).apply_async(
                 queue=queue, retry=False
             )
-        except OSError as error:
-            raise UnavailableError(
-                f"the broker does not answer: {error}", code="broker_unavailable"
-            ) from error
+        except (OSError, OperationalError) as error:
+            raise _silent(error) from error
+
+    def waiting(self, queue: str) -> int:
+        """Messages of a queue that no worker has taken; `UnavailableError` if nobody answers."""
+        with self._celery.connection_for_read() as connection:
+            errors: tuple[type[BaseException], ...] = (
+                OSError,
+                OperationalError,
+                *connection.connection_errors,
+            )
+            try:
+                channel: Any = connection.default_channel  # the stubs know half of it
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except ChannelError:
+                return 0  # Redis keeps no empty queues
+            except errors as error:
+                raise _silent(error) from error
+
+
+def _silent(error: BaseException) -> UnavailableError:
+    return UnavailableError(f"the broker does not answer: {error}", code="broker_unavailable")

@@ -31,11 +31,13 @@ class Keeper:
         settings: Settings,
         *,
         ring: Callable[[int, str], None],
+        waiting: Callable[[str], int] = lambda _queue: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalog = catalog
         self._settings = settings
         self._ring = ring
+        self._waiting = waiting
         self._clock = clock
         self._id = str(this_process())
         self._beats: dict[str, tuple[int, float]] = {}  # worker -> counter, when it last moved
@@ -101,11 +103,13 @@ class Keeper:
     def _announce_again(self) -> None:
         before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)
         with self._catalog.read() as session:
-            is_due = shards.is_announcement_due(session, before=before)
-        if not is_due:
-            return
-        with self._catalog.write() as session:
-            shards.announce_again(session, before=before, limit=BATCH)
+            due = shards.queues_to_announce(session, before=before)
+        # While messages wait in a queue, what is queued behind them is late, not lost: ringing
+        # for it every few seconds would bury the workers under messages for work done long ago.
+        dry = [queue for queue in due if not self._waiting(queue)]
+        for queue in dry:
+            with self._catalog.write() as session:
+                shards.announce_again(session, queue, before=before, limit=BATCH)
 
     def _lost_workers(self) -> list[str]:
         """Workers whose counter stood still for too long, by this process's own clock."""

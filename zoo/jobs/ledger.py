@@ -113,28 +113,36 @@ def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Js
 def fail_attempt(
     catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, attempts: int
 ) -> None:
-    """Count a failed attempt: the shard is queued again, or after `attempts` its job fails."""
+    """Count a failed attempt: the shard is queued again, or after `attempts` its job fails.
+
+    Changes nothing if the claim was lost: what another holder has reserved is not ours to free.
+    """
     with catalog.write() as session:
+        if not shards.holds(session, shard.id, token=shard.token):
+            return
         features.release_forwards(session, [shard.id])
-        tried = shard.attempt + 1
+        held = shards.get_shard(session, shard.id)
+        tried = (held or shard).attempt + 1  # progress may have reset it since the claim
         if tried < attempts:
             shards.requeue_shard(session, shard, attempt=tried, last_error=detail)
             settle(session, shard.job_id)
             return
-        if not shards.close_shard(session, shard.id, token=shard.token, state="failed"):
-            return
+        shards.close_shard(session, shard.id, token=shard.token, state="failed")
         values = {"error_code": code, "error_detail": f"{detail} (after {tried} attempts)"}
         _end(session, shard.job_id, state="failed", values=values)
 
 
 def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     """Queue shards again whose node was lost; that is nobody's fault and counts no attempt."""
-    features.release_forwards(session, [shard.id for shard in claims])
-    freed = 0
-    for shard in claims:
-        freed += shards.requeue_shard(session, shard, attempt=shard.attempt, last_error=None)
-        settle(session, shard.job_id)
-    return freed
+    freed = [
+        shard
+        for shard in claims
+        if shards.requeue_shard(session, shard, attempt=shard.attempt, last_error=None)
+    ]
+    features.release_forwards(session, [shard.id for shard in freed])
+    for job_id in dict.fromkeys(shard.job_id for shard in freed):
+        settle(session, job_id)
+    return len(freed)
 
 
 def settle(session: Session, job_id: str) -> None:

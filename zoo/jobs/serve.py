@@ -25,7 +25,8 @@ log = structlog.get_logger()
 def keep(settings: Settings, stop: threading.Event) -> None:
     """Relay and reconcile until told to stop; what fails is tried again."""
     catalog = open_catalog(settings.resolved_database_url)
-    keeper = Keeper(catalog, settings, ring=Doorbell(make_celery(settings)).ring)
+    bell = Doorbell(make_celery(settings))
+    keeper = Keeper(catalog, settings, ring=bell.ring, waiting=bell.waiting)
     is_expecting = True
     due = 0.0
     while not stop.is_set():

@@ -32,7 +32,7 @@ class FineTuneSpec:
     dataset: str
     model: str  # the backbone
     name: str  # the user's model that gets the version
-    dataset_version: Annotated[int, Ge(1)] | None = None  # default: the newest
+    dataset_version: Annotated[int, Ge(1), Le(999_999_999)] | None = None  # default: the newest
     strategy: Literal["head_only"] = "head_only"
     l2: Positive | None = None  # default: chosen on the validation split
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0

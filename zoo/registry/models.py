@@ -8,6 +8,7 @@ from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.names import unknown
+from zoo.registry.plugins import installed_plugins
 from zoo.registry.spellings import read_spelling
 
 VERSION_NAME = re.compile(r"(?P<name>[a-z0-9_-]+)(?::(?P<version>\d{1,9})|@(?P<alias>[\w-]+))?")
@@ -78,10 +79,11 @@ def require_alias(session: Session, model: ModelRecord, alias: str) -> int:
 
 def _check_plugin(session: Session, name: str) -> None:
     plugin = plugins.get_plugin(session, name)
-    if plugin is None or plugin.state == "ready":
+    if plugin is None and all(installed.name != name for installed in installed_plugins()):
         return
-    if plugin.state == "pending":
+    if plugin is None or plugin.state == "pending":  # None: the keeper has yet to see it
         raise UnavailableError(
             f"plugin {name!r} is being described; try again in a moment", code="plugin_pending"
         )
-    raise PluginError(f"plugin {name!r} is {plugin.state}: {plugin.reason}", plugin=name)
+    if plugin.state != "ready":
+        raise PluginError(f"plugin {name!r} is {plugin.state}: {plugin.reason}", plugin=name)

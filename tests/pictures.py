@@ -1,0 +1,214 @@
+"""Pictures and archives made from a seed, so that every test sees the same bytes."""
+
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+ORIENTATION = 0x0112
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+
+
+def scene(seed: int = 0, *, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """Pixels `(height, width, 3)` with the slow changes and edges that photographs have."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    waves = sum(
+        np.sin(2 * np.pi * (fx * x + fy * y)[..., None] + phase) / (1 + fx + fy)
+        for fx, fy, phase in zip(
+            random.uniform(0, 6, 8),
+            random.uniform(0, 6, 8),
+            random.uniform(0, 6, (8, 3)),
+            strict=True,
+        )
+    )
+    disc = ((x - random.uniform()) ** 2 + (y - random.uniform()) ** 2 < 0.04)[..., None]
+    noise = random.normal(0, 4, (height, width, 3))
+    pixels = 128 + 60 * waves + 40 * disc + noise
+    found: NDArray[np.uint8] = np.clip(pixels, 0, 255).astype(np.uint8)
+    return found
+
+
+def picture(
+    seed: int = 0, *, width: int = 64, height: int = 48, kind: str = "JPEG", mode: str = "RGB"
+) -> bytes:
+    """An encoded scene; `kind` is one of Pillow's names of formats."""
+    image = Image.fromarray(scene(seed, width=width, height=height))
+    return encode(image if mode == "RGB" else image.convert(mode), kind)
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def corners() -> Image.Image:
+    """48 x 32, grey: red at the top left, green at the top right, blue at the bottom left."""
+    image = Image.new("RGB", (48, 32), GREY)
+    image.paste(RED, (0, 0, 16, 16))
+    image.paste(GREEN, (32, 0, 48, 16))
+    image.paste(BLUE, (0, 16, 16, 32))
+    return image
+
+
+def turned(orientation: int, *, kind: str = "JPEG") -> bytes:
+    """`corners` as a camera held otherwise stores it: upright once the EXIF is applied."""
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = corners()
+    if orientation in undo:
+        stored = stored.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    return encode(stored, kind, exif=exif.tobytes(), **options)
+
+
+def broken_exif() -> bytes:
+    """A good JPEG whose EXIF points beyond its own end."""
+    exif = b"Exif\0\0MM\0*" + struct.pack(">I", 0xFFFFFF)
+    return encode(corners(), "JPEG", quality=95, exif=exif)
+
+
+def half_transparent(kind: str = "PNG") -> bytes:
+    """Black; the left half opaque, the right half transparent."""
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 16, 32))
+    return encode(image, kind)
+
+
+def palette_transparent(kind: str = "PNG") -> bytes:
+    """As `half_transparent`, by a palette's transparent entry."""
+    image = Image.new("P", (32, 32), 1)
+    image.putpalette([0, 0, 0, 0, 0, 0])
+    image.paste(0, (0, 0, 16, 32))
+    return encode(image, kind, transparency=1)
+
+
+def grey16(kind: str = "PNG") -> bytes:
+    """16-bit grey from black at the left to white at the right, in 256 equal steps."""
+    steps = np.tile(np.arange(256, dtype=np.uint16) * 257, (32, 1))
+    return encode(Image.fromarray(steps), kind)
+
+
+def animated(kind: str = "GIF") -> bytes:
+    """Red, then blue."""
+    first, second = Image.new("RGB", (32, 32), RED), Image.new("RGB", (32, 32), BLUE)
+    return encode(first, kind, save_all=True, append_images=[second])
+
+
+def truncated(seed: int = 0, *, kind: str = "JPEG") -> bytes:
+    """A picture cut off in the middle of its pixels."""
+    whole = picture(seed, width=256, height=192, kind=kind)
+    return whole[: len(whole) // 2]
+
+
+def png_of(width: int, height: int, pixels: bytes = b"") -> bytes:
+    """A grey PNG with a header of any size; `pixels` is its IDAT, one zero row by default."""
+    header = struct.pack("!IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = pixels or zlib.compress(bytes(width + 1))
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def huge_png() -> bytes:
+    """300 megapixels of black, whole and valid, in 300 kB."""
+    width, height = 20_000, 15_000
+    squeeze = zlib.compressobj(9)
+    rows = b"".join(squeeze.compress(bytes(width + 1)) for _ in range(height))
+    return png_of(width, height, rows + squeeze.flush())
+
+
+def huge_webp() -> bytes:
+    """16383 x 16383 of one colour, which takes an encoder 10 s, in 36 bytes."""
+    return (
+        b'RIFF\x1c\0\0\0WEBPVP8L\x0f\0\0\0/\xfe\xbf\xff\x0f\x07\x10\xfd\x8f\xfe\x07"\xa2\xff\x01\0'
+    )
+
+
+def zipped(files: Mapping[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def zip_with_link(name: str, target: str) -> bytes:
+    member = zipfile.ZipInfo(name)
+    member.external_attr = 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(member, target)
+    return buffer.getvalue()
+
+
+def encrypted_zip(files: Mapping[str, bytes]) -> bytes:
+    """A zip whose members say that they are encrypted."""
+    found = bytearray(zipped(files))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = found.find(magic)
+        while place >= 0:
+            found[place + offset] |= 1
+            place = found.find(magic, place + 4)
+    return bytes(found)
+
+
+def zip_bomb(size: int, *, said_size: int | None = None) -> bytes:
+    """One member of `size` zeros, whose headers may say another size."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("bomb.png", "w") as file,
+    ):
+        for _ in range(size >> 20):
+            file.write(bytes(1 << 20))
+    found = bytearray(buffer.getvalue())
+    if said_size is not None:
+        for magic, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+            struct.pack_into("<I", found, found.find(magic) + offset, said_size)
+    return bytes(found)
+
+
+def tarred(
+    files: Mapping[str, bytes],
+    *,
+    mode: Literal["w", "w:gz"] = "w",
+    kind: int = tarfile.PAX_FORMAT,
+) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode, format=kind, encoding="utf-8") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def tar_with(*members: tarfile.TarInfo) -> bytes:
+    """A tar of members without content: links, devices, folders."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for member in members:
+            archive.addfile(member)
+    return buffer.getvalue()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack("!I", len(content)) + kind + content + struct.pack("!I", checksum)
