@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import timm
 import torch
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from zoo.backbone import RANDOM_WEIGHTS, Backbone, LoadRequest, NativeHead, Tower
 from zoo.errors import NotFoundError
 from zoo_timm.cards import configuration, read_input_sizes, read_preprocessing, trained
 from zoo_timm.checkpoints import find_checkpoint
-from zoo_timm.configuration import Configuration
 from zoo_timm.labels import class_labels
 from zoo_timm.pooling import pool_if_needed
 from zoo_timm.structure import Trace, find_blocks, find_layers, trace
@@ -54,7 +54,7 @@ def _check_names(request: LoadRequest) -> None:
         )
 
 
-def _create_trained(found: Configuration, state: Mapping[str, Tensor]) -> nn.Module:
+def _create_trained(found: PretrainedCfg, state: Mapping[str, Tensor]) -> nn.Module:
     # timm renames, reshapes and checks the tensors as for a download of its own.
     network: nn.Module = timm.create_model(
         f"{found.architecture}.{found.tag}",
@@ -65,7 +65,7 @@ def _create_trained(found: Configuration, state: Mapping[str, Tensor]) -> nn.Mod
     return network.eval()
 
 
-def _take_head(found: Configuration, network: nn.Module) -> NativeHead | None:
+def _take_head(found: PretrainedCfg, network: nn.Module) -> NativeHead | None:
     """Remove the classifier; give it back if it is one linear map of the embedding."""
     classifier = network.get_classifier()  # type: ignore[operator]  # timm's own method
     picture = torch.zeros(1, *found.input_size)
@@ -79,15 +79,15 @@ def _take_head(found: Configuration, network: nn.Module) -> NativeHead | None:
         return None
     if embedding.shape[-1] != classifier.in_features:
         return None
-    matrix, bias = classifier.weight.detach(), classifier.bias
-    bias = torch.zeros(len(labels)) if bias is None else bias.detach()
+    matrix = classifier.weight.detach()
+    bias = torch.zeros(len(labels)) if classifier.bias is None else classifier.bias.detach()
     if not torch.allclose(embedding @ matrix.T + bias, logits, atol=_TOLERANCE, rtol=_TOLERANCE):
         return None  # two classifiers averaged, a scaled one: not what a native head is
     return NativeHead(matrix=matrix, bias=bias, labels=labels)
 
 
 def _backbone(
-    found: Configuration, network: nn.Module, *, native_head: NativeHead | None = None
+    found: PretrainedCfg, network: nn.Module, *, native_head: NativeHead | None = None
 ) -> Backbone:
     network.eval()
     dim = int(network.head_hidden_size)  # type: ignore[arg-type]
@@ -109,10 +109,10 @@ def _backbone(
     )
 
 
-def _watch_twin(found: Configuration, network: nn.Module) -> Trace:
+def _watch_twin(found: PretrainedCfg, network: nn.Module) -> Trace:
     """The forward of a twin on the meta device costs no arithmetic; some networks cannot do it."""
     size = found.input_size[1], found.input_size[2]
-    name = f"{found.architecture}.{found.tag}" if found.tag else found.architecture
+    name = ".".join(filter(None, [found.architecture, found.tag]))
     try:
         with torch.device("meta"):
             twin = timm.create_model(name, num_classes=0).eval()

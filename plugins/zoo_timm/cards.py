@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, list_models
+from timm.models import PretrainedCfg, get_arch_pretrained_cfgs, get_pretrained_cfg, list_models
 
-from zoo.backbone import Card, InputSizes, Interpolation, Preprocessing, Weights
-from zoo_timm.configuration import Configuration
+from zoo.backbone import Card, CropMode, InputSizes, Interpolation, Preprocessing, Weights
 from zoo_timm.multipliers import multipliers
 from zoo_timm.sources import read_tag
 
@@ -32,20 +31,19 @@ def describe(architecture: str) -> Card:
     )
 
 
-def configuration(architecture: str, tag: str = "") -> Configuration:
+def configuration(architecture: str, tag: str = "") -> PretrainedCfg:
     """timm's configuration of a tag, without one that of the architecture itself."""
     name = f"{architecture}.{tag}" if tag else architecture
-    found: Configuration = get_pretrained_cfg(name, allow_unregistered=False)
-    return found
+    return get_pretrained_cfg(name, allow_unregistered=False) or PretrainedCfg()
 
 
-def trained(architecture: str) -> Iterator[Configuration]:
+def trained(architecture: str) -> Iterator[PretrainedCfg]:
     """The configurations that parameters have been published for."""
-    found: dict[str, Configuration] = get_arch_pretrained_cfgs(architecture)
-    return (one for one in found.values() if one.tag and (one.url or one.hf_hub_id))
+    found = get_arch_pretrained_cfgs(architecture).values()
+    return (one for one in found if one.tag and (one.url or one.hf_hub_id))
 
 
-def describe_weights(found: Configuration) -> Weights:
+def describe_weights(found: PretrainedCfg) -> Weights:
     """What timm says of a tag, and what the tag itself gives away."""
     origin = read_tag(found.tag or "")
     licence = found.license or ""
@@ -60,14 +58,14 @@ def describe_weights(found: Configuration) -> Weights:
     )
 
 
-def _source(found: Configuration) -> str:
+def _source(found: PretrainedCfg) -> str:
     address = f"https://huggingface.co/{found.hf_hub_id}" if found.hf_hub_id else str(found.url)
     papers = found.paper_ids
     listed = [papers] if isinstance(papers, str) else list(papers or ())
     return "; ".join([address, *filter(None, [found.origin_url]), *listed])
 
 
-def read_preprocessing(found: Configuration) -> Preprocessing:
+def read_preprocessing(found: PretrainedCfg) -> Preprocessing:
     """What timm's own `create_transform` does for evaluation."""
     _, height, width = found.input_size
     scaled = math.floor(height / found.crop_pct), math.floor(width / found.crop_pct)
@@ -80,8 +78,13 @@ def read_preprocessing(found: Configuration) -> Preprocessing:
         interpolation=_interpolation(found.interpolation),
         mean=(red, green, blue),
         std=(red_std, green_std, blue_std),
-        crop_mode=found.crop_mode,
+        crop_mode="center" if is_plain else _crop_mode(found.crop_mode),
     )
+
+
+def _crop_mode(name: str) -> CropMode:
+    known: dict[str, CropMode] = {"squash": "squash", "border": "border"}
+    return known.get(name, "center")
 
 
 def _interpolation(name: str) -> Interpolation:
@@ -93,7 +96,7 @@ def _interpolation(name: str) -> Interpolation:
     return known.get(name, "bicubic")  # "random" is a choice for training
 
 
-def read_input_sizes(found: Configuration) -> InputSizes:
+def read_input_sizes(found: PretrainedCfg) -> InputSizes:
     """Which sizes the architecture takes besides its native one."""
     smallest = found.min_input_size
     return InputSizes(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import try_to_load_from_cache
+from timm.models import PretrainedCfg
 
 from zoo.errors import WeightsUnavailableError
-from zoo_timm.configuration import Configuration
 
 PLUGIN = "timm"
 FOLDER = "ZOO_TIMM_WEIGHTS"
@@ -19,7 +19,7 @@ _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _FOREIGN = {".npz"}  # of JAX; timm converts them only when it downloads them itself
 
 
-def find_checkpoint(found: Configuration) -> Path:
+def find_checkpoint(found: PretrainedCfg) -> Path:
     """A local file, one in the hub's cache or in torch's; else `WeightsUnavailableError`."""
     for path in (*_own_files(found), *_hub_files(found), *_torch_files(found)):
         if path.is_file() and path.suffix not in _FOREIGN:
@@ -31,13 +31,13 @@ def find_checkpoint(found: Configuration) -> Path:
     )
 
 
-def _own_files(found: Configuration) -> Iterator[Path]:
+def _own_files(found: PretrainedCfg) -> Iterator[Path]:
     folder = os.environ.get(FOLDER)
     if folder:
         yield Path(folder, f"{found.architecture}.{found.tag}.safetensors")
 
 
-def _hub_files(found: Configuration) -> Iterator[Path]:
+def _hub_files(found: PretrainedCfg) -> Iterator[Path]:
     if not found.hf_hub_id:
         return
     names = (found.hf_hub_filename,) if found.hf_hub_filename else _HUB_FILES
@@ -47,12 +47,12 @@ def _hub_files(found: Configuration) -> Iterator[Path]:
             yield Path(path)
 
 
-def _torch_files(found: Configuration) -> Iterator[Path]:
+def _torch_files(found: PretrainedCfg) -> Iterator[Path]:
     if isinstance(found.url, str) and found.url:
         yield Path(torch.hub.get_dir(), "checkpoints", found.url.rsplit("/", 1)[-1])
 
 
-def _remedy(found: Configuration) -> str:
+def _remedy(found: PretrainedCfg) -> str:
     if found.hf_hub_id:
         fetch = f"hf download {found.hf_hub_id}"
     else:

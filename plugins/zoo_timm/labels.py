@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from timm.data import ImageNetInfo, infer_imagenet_subset
+from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+from timm.models import PretrainedCfg
 from torchvision.models import EfficientNet_B0_Weights  # type: ignore[import-untyped]  # it ships no types
-
-from zoo_timm.configuration import Configuration
 
 _IMAGENET = 1000
 
 
-def class_labels(found: Configuration) -> tuple[str, ...]:
+def class_labels(found: PretrainedCfg) -> tuple[str, ...]:
     """One label a class, all different; none if timm does not tell them."""
     if found.num_classes == _IMAGENET:
         # torchvision's list of ImageNet's classes gives each one short name, all different.
@@ -21,5 +20,5 @@ def class_labels(found: Configuration) -> tuple[str, ...]:
     known = ImageNetInfo(subset)
     return tuple(
         f"{known.index_to_description(index)} ({known.index_to_label_name(index)})"
-        for index in range(known.num_classes())
+        for index in range(found.num_classes)
     )

@@ -36,7 +36,8 @@ def build(request: LoadRequest) -> Backbone:
     network = _create(request.architecture, entry)
     fill(network, state)
     if hasattr(network, "transform_input"):
-        network.transform_input = True  # the two Inceptions' weights expect TensorFlow's numbers
+        # The two Inceptions' weights expect TensorFlow's numbers.
+        network.transform_input = True  # type: ignore[assignment]  # a plain attribute
     return _backbone(request.architecture, entry, network=network, is_trained=True)
 
 

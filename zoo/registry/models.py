@@ -28,7 +28,7 @@ def resolve_backbone(session: Session, name: str) -> ModelRecord:
         raise InvalidError(
             f"{name!r} is a fine-tuned model; a backbone is needed here", code="not_a_backbone"
         )
-    _check_plugin(session, name.partition(".")[0])
+    _check_plugin(session, read_spelling(name).partition(".")[0])
     raise unknown("model", name, models.model_names(session))
 
 
