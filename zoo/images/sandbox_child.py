@@ -89,10 +89,12 @@ def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.
         )
     if target != image.size:
         image = image.resize(target, RESAMPLING[wanted["interpolation"]])
-    height, width = wanted["input_size"]
+    ground = (0, 0, 0)
     if wanted["crop_mode"] == "border":
-        return cut_framed(image, width, height, wanted["mean"])
-    return cut_centre(image, width, height)
+        red, green, blue = (round(255 * value) for value in wanted["mean"])
+        ground = red, green, blue
+    height, width = wanted["input_size"]
+    return cut_centre(image, width, height, ground)
 
 
 def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, int]:
@@ -110,25 +112,18 @@ def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, in
     return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
-def cut_centre(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The centre of a picture; a smaller one is laid on black first."""
+def cut_centre(
+    image: Image.Image, width: int, height: int, ground: tuple[int, int, int]
+) -> Image.Image:
+    """The centre of a picture; a smaller one is laid on the ground colour first."""
     if image.width < width or image.height < height:
-        ground = Image.new("RGB", (max(image.width, width), max(image.height, height)))
+        sheet = Image.new("RGB", (max(image.width, width), max(image.height, height)), ground)
         place = (max(width - image.width, 0) // 2, max(height - image.height, 0) // 2)
-        ground.paste(image, place)
-        image = ground
+        sheet.paste(image, place)
+        image = sheet
     left = round((image.width - width) / 2.0)
     top = round((image.height - height) / 2.0)
     return image.crop((left, top, left + width, top + height))
-
-
-def cut_framed(image: Image.Image, width: int, height: int, mean: list[float]) -> Image.Image:
-    """The centre of a picture, framed by the mean colour where it is smaller."""
-    red, green, blue = (round(255 * value) for value in mean)
-    ground = Image.new("RGB", (width, height), (red, green, blue))
-    left, top = round((image.width - width) / 2.0), round((image.height - height) / 2.0)
-    ground.paste(image, (-left, -top))
-    return ground
 
 
 def read(content: bytes) -> Image.Image:
