@@ -15,7 +15,7 @@ from zoo_timm.cards import configuration, read_input_sizes, read_preprocessing, 
 from zoo_timm.checkpoints import find_checkpoint
 from zoo_timm.labels import class_labels
 from zoo_timm.pooling import pool_if_needed
-from zoo_timm.structure import Trace, find_blocks, find_layers, trace
+from zoo_timm.structure import Trace, find_blocks, find_layers, hollow, trace
 
 _SEED = 0
 _TOLERANCE = 1e-3
@@ -93,7 +93,7 @@ def _backbone(
     dim = int(network.head_hidden_size)  # type: ignore[arg-type]
     pool_if_needed(network, dim=dim)
     preprocessing = read_preprocessing(found)
-    seen = _watch_twin(found, network)
+    seen = _watch(network, preprocessing.input_size)
     tower = Tower(
         module=network,
         preprocessing=preprocessing,
@@ -109,16 +109,11 @@ def _backbone(
     )
 
 
-def _watch_twin(found: PretrainedCfg, network: nn.Module) -> Trace:
-    """The forward of a twin on the meta device costs no arithmetic; some networks cannot do it."""
-    size = found.input_size[1], found.input_size[2]
-    name = ".".join(filter(None, [found.architecture, found.tag]))
+def _watch(network: nn.Module, input_size: tuple[int, int]) -> Trace:
     try:
-        with torch.device("meta"):
-            twin = timm.create_model(name, num_classes=0).eval()
-            return trace(twin, size)
+        return trace(hollow(network), input_size)
     except (RuntimeError, NotImplementedError, TypeError, ValueError):
-        return trace(network, size)
+        return trace(network, input_size)  # it computes with what shapes do not tell
 
 
 def _stages(network: nn.Module) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from zoo_torchvision.cards import read_input_sizes, read_preprocessing
 from zoo_torchvision.checkpoints import fill, find_checkpoint
 from zoo_torchvision.enums import WeightsEntry, architectures, entries, tag_of
 from zoo_torchvision.heads import Classifier, remove_classifier, remove_idle
-from zoo_torchvision.structure import Trace, find_blocks, find_layers, trace
+from zoo_torchvision.structure import Trace, find_blocks, find_layers, hollow, trace
 
 _SEED = 0
 _OPTIONS: Mapping[str, Mapping[str, bool]] = {
@@ -77,11 +77,10 @@ def _backbone(
 ) -> Backbone:
     preprocessing = read_preprocessing(entry)
     labels = tuple(entry.meta["categories"] or ())
-    with torch.device("meta"):  # a twin without numbers: watching its forward costs no arithmetic
-        twin = _create(architecture, entry)
-        seen = trace(twin, preprocessing.input_size)
-        _behead(twin, seen, is_whole=bool(labels))
-        after = trace(twin, preprocessing.input_size)
+    twin = hollow(network)
+    seen = trace(twin, preprocessing.input_size)
+    _behead(twin, seen, is_whole=bool(labels))
+    after = trace(twin, preprocessing.input_size)
     classifier = _behead(network, seen, is_whole=bool(labels))
     tower = Tower(
         module=network,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,15 @@ class Trace:
     begun: dict[str, int] = field(default_factory=dict)  # in the order of their first call
     ended: list[str] = field(default_factory=list)  # each time one gave a tensor
     output: list[tuple[int, ...]] = field(default_factory=list)  # the network's own, once
+
+
+def hollow(network: nn.Module) -> nn.Module:
+    """A copy whose tensors have shapes and no numbers: forwarding it costs no arithmetic."""
+    empty: dict[int, object] = {
+        id(one): nn.Parameter(one.to("meta"), requires_grad=False) for one in network.parameters()
+    }
+    empty |= {id(one): one.to("meta") for one in network.buffers()}
+    return copy.deepcopy(network, empty)
 
 
 def trace(network: nn.Module, input_size: tuple[int, int]) -> Trace:
