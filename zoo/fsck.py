@@ -30,9 +30,12 @@ def check_home(settings: Settings) -> list[str]:
 
 
 def _problems(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
-    yield from _rows(catalog)
-    yield from _files(catalog, blobs)
-    yield from _contents(catalog, blobs)
+    try:
+        yield from _rows(catalog)
+        yield from _files(catalog, blobs)
+        yield from _contents(catalog, blobs)
+    except DamagedError as error:  # of the database itself: there is nothing to go by
+        yield error.detail
 
 
 def _rows(catalog: Catalog) -> Iterator[str]:

@@ -172,12 +172,19 @@ class Predictor:
             raise self._unavailable(FileNotFoundError("there is no such socket"))
         try:
             try:
-                return self._client.post(path, content=body).content
+                return self._send(path, body)
             except httpx.RemoteProtocolError:
                 # A kept connection was closed as we wrote; every call here can be repeated.
-                return self._client.post(path, content=body).content
+                return self._send(path, body)
         except httpx.HTTPError as error:
             raise self._unavailable(error) from error
+
+    def _send(self, path: str, body: bytes) -> bytes:
+        answer = self._client.post(path, content=body)
+        # httpx ties an answer and its stream to a ring: left so, it would keep the request's
+        # pictures, which may be megabytes, until the next full garbage collection.
+        answer.stream = httpx.ByteStream(b"")
+        return answer.content
 
     def _decode(self, body: bytes) -> tuple[wire.Header, list[memoryview]]:
         try:

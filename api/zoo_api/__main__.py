@@ -8,6 +8,7 @@ from zoo import leash, logs
 from zoo.errors import StartError
 from zoo.settings import load_settings
 from zoo.supervisor.preflight import check_bind, check_port
+from zoo_api.memory import return_what_is_freed
 from zoo_api.server import ApiServer
 
 CANNOT_START = 2
@@ -17,6 +18,7 @@ def main() -> None:
     """Serve until told to stop."""
     leash.hold()
     logs.start("api")
+    return_what_is_freed()
     try:
         settings = load_settings()
         check_bind(settings.host)

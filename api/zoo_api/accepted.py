@@ -45,7 +45,17 @@ def accepted(job: JobRecord) -> Response:
 
 
 def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Response:
-    """Submit, or with an `Idempotency-Key` that is known answer with the job that it made.
+    """Submit new work once, as `once` does; 429 if too much waits already."""
+
+    def submit_if_room(session: Session) -> JobRecord:
+        check_room(session)
+        return submit(session)
+
+    return once(fingerprint, submit_if_room)
+
+
+def once(fingerprint: str, act: Callable[[Session], JobRecord]) -> Response:
+    """Act, or with an `Idempotency-Key` that is known answer with the job that it was about.
 
     422 `idempotency_key_reused` if the key came with another request.
     """
@@ -56,7 +66,7 @@ def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Resp
             code="invalid_idempotency_key",
         )
     try:
-        return accepted(_submitted_once(key, fingerprint, submit))
+        return accepted(_done_once(key, fingerprint, act))
     except UnavailableError as error:
         if error.code == "database_unavailable":
             find_owner()  # it may have been committed all the same
@@ -77,15 +87,14 @@ def check_room(session: Session) -> None:
         )
 
 
-def _submitted_once(
-    key: str | None, fingerprint: str, submit: Callable[[Session], JobRecord]
+def _done_once(
+    key: str | None, fingerprint: str, act: Callable[[Session], JobRecord]
 ) -> JobRecord:
     with services().catalog.write() as session:
         known = _recalled(session, key, fingerprint) if key else None
         if known is not None:
             return known
-        check_room(session)
-        job = submit(session)
+        job = act(session)
         if key:
             jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
     find_owner()

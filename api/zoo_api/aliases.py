@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 from flask import Blueprint
+from pydantic import Strict
 
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
@@ -29,7 +30,7 @@ class AliasRequest:
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
-    version: Annotated[int, Ge(1), Le(999_999_999)]
+    version: Annotated[int, Strict(), Ge(1), Le(999_999_999)]  # `true` is not 1
 
 
 @aliases.put("/v1/models/<name>/aliases/<alias>")

@@ -8,6 +8,7 @@ from zoo.settings import Settings
 from zoo_api import guards, problems
 from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
+from zoo_api.bodies import CheckedBodies
 from zoo_api.classify import classify
 from zoo_api.collections import collections
 from zoo_api.datasets import datasets
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)
     guards.register(app)
+    app.wsgi_app = CheckedBodies(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

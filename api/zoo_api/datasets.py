@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from annotated_types import MaxLen
 from flask import Blueprint, Response
 
 from zoo.catalog import Session
@@ -18,9 +19,9 @@ from zoo.names import check_own_name, unknown
 from zoo_api.accepted import idempotent
 from zoo_api.job_views import instant
 from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_json, read_query
+from zoo_api.reading import read_json, read_query, validated
 from zoo_api.services import services
-from zoo_api.uploads import Received, receive_delivery
+from zoo_api.uploads import receive_delivery
 
 datasets = Blueprint("datasets", __name__)
 
@@ -32,6 +33,16 @@ class DatasetRequest:
     """A dataset is made with nothing but its name."""
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamplesOptions:
+    """What may stand beside the files."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    name: str | None = None  # of the file, where it is the bare body
+    label: Annotated[str, MaxLen(1000)] | None = None  # of every file that is no archive
 
 
 @datasets.put("/v1/datasets/<name>")
@@ -80,7 +91,8 @@ def send_examples(name: str) -> Response:
     with services().catalog.read() as session:
         require_dataset(session, name)
     received = receive_delivery()
-    delivery = _labelled(received)
+    options = validated(ExamplesOptions, received.fields)
+    delivery = _labelled(received.delivery, options.label)
 
     def submit(session: Session) -> JobRecord:
         dataset = require_dataset(session, name)
@@ -149,12 +161,8 @@ def version_json(version: DatasetVersionRecord) -> dict[str, Any]:
     }
 
 
-def _labelled(received: Received) -> Delivery:
-    label = received.fields.get("label")
-    arrivals: Sequence[Arrival] = [
-        _with_label(arrival, label) for arrival in received.delivery.arrivals
-    ]
-    return replace(received.delivery, arrivals=arrivals)
+def _labelled(delivery: Delivery, label: str | None) -> Delivery:
+    return replace(delivery, arrivals=[_with_label(one, label) for one in delivery.arrivals])
 
 
 def _with_label(arrival: Arrival, label: str | None) -> Arrival:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
 
 from zoo.catalog import inputs
 from zoo.catalog import jobs as catalog_jobs
@@ -52,9 +52,7 @@ def follow_job(job_id: str) -> Response | dict[str, object]:
             "too many event streams are open already; ask with Accept: application/json",
             code="too_many_streams",
         )
-    response = Response(
-        stream_with_context(_stream(services(), job_id, after)), mimetype="text/event-stream"
-    )
+    response = Response(_stream(services(), job_id, after), mimetype="text/event-stream")
     response.call_on_close(streams.release)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
 
 from zoo.errors import InvalidError
 from zoo.names import new_id
 from zoo_api.services import services
 
+CHUNK_BYTES = 1 << 16
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -22,6 +26,7 @@ def register(app: Flask) -> None:
     app.before_request(check_host)
     app.before_request(check_origin)
     app.after_request(answer_name)
+    app.after_request(read_to_end)
 
 
 def name_request() -> None:
@@ -56,6 +61,16 @@ def answer_name(response: Response) -> Response:
     """Tell the caller the request's name, and browsers not to guess at types."""
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def read_to_end(response: Response) -> Response:
+    """Take in what a refused request still sends: only then does its caller read the answer."""
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        left = services().settings.max_request_bytes
+        with suppress(HTTPException):
+            while left > 0 and (chunk := request.stream.read(CHUNK_BYTES)):
+                left -= len(chunk)
     return response
 
 

@@ -28,7 +28,7 @@ def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
         "state": job.state,
         "spec": dict(job.spec),
         "progress": progress_json(job, counts),
-        "steps": [dict(step) for step in job.steps],
+        "steps": steps_json(job),
         "warnings": list(job.warnings),
         "result": job.result,
         "error": error_json(job.error_code, job.error_detail),
@@ -38,6 +38,13 @@ def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
         "started_at": instant(job.started_at),
         "finished_at": instant(job.finished_at),
     }
+
+
+def steps_json(job: JobRecord) -> list[dict[str, Any]]:
+    """The phases so far; each ended when the next began, the last with the job."""
+    begins = [step["started_at"] for step in job.steps]
+    ends = [*begins, instant(job.finished_at)][1:]  # a job that waits has no phase yet
+    return [{**step, "finished_at": end} for step, end in zip(job.steps, ends, strict=True)]
 
 
 def progress_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:

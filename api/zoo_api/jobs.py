@@ -20,7 +20,7 @@ from zoo.jobs.ledger import cancel, require
 from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, FineTuneSpec
 from zoo.names import check_own_name, nearest, unknown
 from zoo.predictor import BackboneDetail
-from zoo_api.accepted import accepted, idempotent
+from zoo_api.accepted import idempotent, once
 from zoo_api.backbones import ready_backbone
 from zoo_api.datasets import require_dataset, require_dataset_version
 from zoo_api.job_views import input_json, job_json, jobs_json
@@ -116,9 +116,8 @@ def show_job(job_id: str) -> dict[str, object]:
 @jobs.post("/v1/jobs/<job_id>/cancel")
 def cancel_job(job_id: str) -> Response:
     """Ask a job to stop; 409 if it has ended."""
-    with services().catalog.write() as session:
-        job = cancel(session, job_id)
-    return accepted(job)
+    fingerprint = hashlib.sha256(f"cancel {job_id}".encode()).hexdigest()
+    return once(fingerprint, lambda session: cancel(session, job_id))
 
 
 @jobs.post("/v1/jobs/<job_id>/retry")

@@ -11,13 +11,24 @@ from flask import Blueprint, Response, send_file
 
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
+<<<<<<< HEAD
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
 from zoo.errors import DamagedError, InvalidError, NotFoundError, UnavailableError
+=======
+from zoo.catalog.records import ModelRecord, VersionRecord
+from zoo.errors import (
+    DamagedError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    UnavailableError,
+)
+>>>>>>> main
 from zoo.predictor import detail_to_json
 from zoo.registry.models import require_model, require_version
 from zoo.storage.blobs import file_sha256
 from zoo_api.backbones import await_described, ready_backbone
-from zoo_api.job_views import instant
+from zoo_api.job_views import error_json, instant
 from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import read_query
 from zoo_api.services import services
@@ -62,7 +73,7 @@ def show_model(name: str) -> dict[str, object]:
     """One model: a backbone with its detail tier if it can be had, or a user's own."""
     model = await_described(lambda session: require_model(session, name))
     if model.kind == "backbone":
-        return {**model_json(model), "detail": _detail(model)}
+        return {**model_json(model), **_detail(model)}
     with services().catalog.read() as session:
         return {**model_json(model), **_history(session, model)}
 
@@ -153,11 +164,12 @@ def version_json(version: VersionRecord) -> dict[str, Any]:
     }
 
 
-def _detail(model: ModelRecord) -> dict[str, object] | None:
+def _detail(model: ModelRecord) -> dict[str, object]:
+    """What building it told, or null and why it cannot be built here and now."""
     try:
-        return detail_to_json(ready_backbone(model.name)[1])
-    except UnavailableError:
-        return None
+        return {"detail": detail_to_json(ready_backbone(model.name)[1])}
+    except (UnavailableError, PluginError) as error:
+        return {"detail": None, "detail_error": error_json(error.code, error.detail)}
 
 
 def _history(session: Session, model: ModelRecord) -> dict[str, object]:

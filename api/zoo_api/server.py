@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it ships none
 
 from zoo import leash, logs
 from zoo.settings import Settings
-from zoo_api.app import create_app
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 GRACE_S = 3
 KEEP_ALIVE_S = 15
@@ -27,7 +31,9 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
 
     def load(self) -> Flask:
         """Called in the worker, after the fork: faiss and connections belong to it alone."""
-        return create_app(self._settings)
+        # By name, so that the master, which only watches, stays small.
+        app: Flask = import_module("zoo_api.app").create_app(self._settings)
+        return app
 
     def _options(self) -> dict[str, object]:
         settings = self._settings

@@ -43,6 +43,8 @@ def check(url: str) -> None:
     catalog = open_catalog(url)
     try:
         found = _current(catalog)
+    except DatabaseError as error:
+        raise StartError(f"the catalog cannot be opened: {_first_line(error)}") from error
     finally:
         catalog.close()
     _check_known(found)

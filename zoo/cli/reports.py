@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 FAILED_SHOWN = 10
-WHOLE = ("model", "job", "item", "progress", "created")
+WHOLE = ("model", "job", "type", "state", "item", "progress", "created")
 """Columns of what is copied or compared, so never broken into two lines."""
 
 
@@ -64,7 +64,7 @@ def show_jobs(jobs: Sequence[Job]) -> None:
     shown = table("job", "type", "state", "progress", "created", right=("progress",))
     for job in jobs:
         shown.add_row(
-            job.id, job.type, state(job), progress(job), job.created_at[:19].replace("T", " ")
+            job.id, job.type, state(job), progress(job), job.created_at[5:19].replace("T", " ")
         )
     console().print(shown if jobs else "no jobs")
 

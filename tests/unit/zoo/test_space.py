@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from zoo.backbone import Preprocessing
 from zoo.space import Space, TowerSpace
 
@@ -10,21 +12,46 @@ PREPROCESSING = Preprocessing(
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
+TOWER = TowerSpace(tower="image", layer="", pooling="native", preprocessing=PREPROCESSING)
+SPACE = Space(weights_hash="a" * 64, architecture="tiny", towers=(TOWER,))
 
 
-def space(preprocessing: Preprocessing) -> Space:
-    tower = TowerSpace(tower="image", layer="", pooling="native", preprocessing=preprocessing)
-    return Space(weights_hash="ab", architecture="x", towers=(tower,))
+def test_the_same_space_has_the_same_id_in_every_process() -> None:
+    assert SPACE.space_id == replace(SPACE).space_id
+    assert len(SPACE.space_id) == 64
 
 
-def test_what_was_added_later_leaves_the_spaces_of_its_default_alone():
-    assert space(PREPROCESSING).space_id == (
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SPACE, weights_hash="b" * 64),
+        replace(SPACE, architecture="small"),
+        replace(SPACE, towers=(replace(TOWER, layer="block4"),)),
+        replace(SPACE, towers=(replace(TOWER, pooling="max"),)),
+        replace(
+            SPACE,
+            towers=(replace(TOWER, preprocessing=replace(PREPROCESSING, input_size=(192, 192))),),
+        ),
+        replace(SPACE, towers=(TOWER, replace(TOWER, tower="text"))),
+    ],
+)
+def test_whatever_changes_the_vectors_changes_the_space(other: Space) -> None:
+    assert other.space_id != SPACE.space_id
+
+
+def in_space(preprocessing: Preprocessing) -> str:
+    tower = replace(TOWER, preprocessing=preprocessing)
+    return Space(weights_hash="ab", architecture="x", towers=(tower,)).space_id
+
+
+def test_what_was_added_later_leaves_the_spaces_of_its_default_alone() -> None:
+    assert in_space(PREPROCESSING) == (
         "683db540af52b734f078c412e514a8737491994c9ac55910e99ad6896b502158"
     )
 
 
-def test_another_geometry_is_another_space():
+def test_another_geometry_is_another_space() -> None:
     cover = replace(PREPROCESSING, resize=(256, 256))
     squash = replace(cover, crop_mode="squash")
 
-    assert len({space(one).space_id for one in (PREPROCESSING, cover, squash)}) == 3
+    assert len({in_space(one) for one in (PREPROCESSING, cover, squash)}) == 3

@@ -83,6 +83,21 @@ def test_a_lost_message_is_rung_again(
     assert len(bell.rung) == 2
 
 
+def test_what_waits_behind_others_is_not_rung_again(
+    catalog: Catalog, submit: Submit, settings: Settings, bell: Bell
+) -> None:
+    keeper = Keeper(
+        catalog, replace(settings, wake_again_s=0.0), ring=bell, waiting=lambda _queue: 1
+    )
+    submit(1)
+    keeper.relay()
+
+    keeper.reconcile()
+    keeper.relay()
+
+    assert len(bell.rung) == 1
+
+
 def test_claims_of_a_worker_whose_beat_stands_still_are_given_back(
     catalog: Catalog, submit: Submit, keeper: Keeper, clock: Clock
 ) -> None:

@@ -214,3 +214,25 @@ def test_every_step_leaves_an_event(catalog: Catalog, submit: Submit) -> None:
 
 def test_an_unexpected_error_is_named_by_its_type() -> None:
     assert reason_of(ValueError("odd")) == ("internal_error", "ValueError: odd")
+
+
+def test_a_zombies_failure_frees_nothing_of_the_next_holder(
+    catalog: Catalog, submit: Submit
+) -> None:
+    submit(1)
+    [shard_id] = queued_shards(catalog)
+    zombie = take(catalog, shard_id, "a")
+    with catalog.write() as session:
+        give_back(session, [zombie.shard])
+    heir = take(catalog, shard_id, "b")
+    with catalog.write() as session:
+        features.reserve_forwards(session, space_id="space", shard_id=shard_id, sha256s=["a"])
+
+    fail_attempt(catalog, zombie.shard, code="x", detail="x", attempts=1)
+    with catalog.write() as session:
+        assert give_back(session, [zombie.shard]) == 0
+
+    with catalog.write() as session:
+        assert shards.get_shard(session, shard_id) == heir.shard
+        other = features.reserve_forwards(session, space_id="space", shard_id=99, sha256s=["a"])
+    assert not other

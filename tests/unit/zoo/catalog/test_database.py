@@ -1,0 +1,141 @@
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from zoo.catalog import Catalog, datasets, open_catalog
+from zoo.catalog.database import sqlite_path
+from zoo.errors import ConflictError, DamagedError, UnavailableError
+from zoo.settings import Settings
+
+
+def test_a_block_that_raises_writes_nothing(catalog: Catalog) -> None:
+    def write_half() -> None:
+        with catalog.write() as session:
+            datasets.create_dataset(session, "d")
+            raise KeyError("d")
+
+    with pytest.raises(KeyError):
+        write_half()
+
+    with catalog.read() as session:
+        assert datasets.dataset_names(session) == []
+
+
+def test_what_a_reading_session_changes_is_thrown_away(catalog: Catalog) -> None:
+    with catalog.read() as session:
+        datasets.create_dataset(session, "d")
+
+    with catalog.read() as session:
+        assert datasets.dataset_names(session) == []
+
+
+def test_a_writer_keeps_its_snapshot_from_its_first_read_on(
+    catalog: Catalog, settings: Settings
+) -> None:
+    """BEGIN IMMEDIATE: a deferred transaction would fail when it turns from reading to writing."""
+    other = open_catalog(settings.resolved_database_url)
+    entered, done = threading.Event(), threading.Event()
+
+    def write_too() -> None:
+        entered.set()
+        with other.write() as session:
+            datasets.create_dataset(session, "second")
+        done.set()
+
+    thread = threading.Thread(target=write_too)
+    with catalog.write() as session:
+        datasets.get_dataset(session, "first")
+        thread.start()
+        entered.wait(5)
+        assert not done.is_set()
+        datasets.create_dataset(session, "first")
+    thread.join(10)
+
+    with catalog.read() as session:
+        assert datasets.dataset_names(session) == ["first", "second"]
+    other.close()
+
+
+def test_one_process_has_one_writer_at_a_time(catalog: Catalog) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def write(number: int) -> None:
+        with catalog.write() as session:
+            inside.append(number)
+            datasets.create_dataset(session, f"d{number}")
+            most.append(len(inside))
+            inside.remove(number)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert most == [1] * 8
+
+
+def test_more_threads_than_a_pool_holds_read_at_once(catalog: Catalog) -> None:
+    n = 40
+    together = threading.Barrier(n, timeout=20)
+    read: list[list[str]] = []
+
+    def read_one() -> None:
+        with catalog.read() as session:
+            names = datasets.dataset_names(session)
+            together.wait()
+            read.append(names)
+
+    threads = [threading.Thread(target=read_one) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert read == [[]] * n
+
+
+def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    catalog = open_catalog(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.sqlite3'}")
+    with pytest.raises(UnavailableError) as caught, catalog.read() as session:
+        datasets.dataset_names(session)
+    assert caught.value.code == "database_unavailable"
+    assert caught.value.detail == "the database does not answer: unable to open database file"
+
+
+def test_a_race_for_a_name_is_a_conflict(catalog: Catalog) -> None:
+    with catalog.write() as session:
+        datasets.create_dataset(session, "d")
+    with pytest.raises(ConflictError) as caught, catalog.write() as session:
+        datasets.create_dataset(session, "d")
+    assert caught.value.code == "concurrent_change"
+    assert caught.value.detail == (
+        "something that this builds on was made or deleted at the same time; try again"
+    )
+
+
+def test_sqlite_writes_ahead_flushes_and_checks_references(catalog: Catalog) -> None:
+    with catalog.read() as session:
+        found = [
+            session.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert found == ["wal", 2, 1]
+
+
+def test_the_file_of_a_url_is_known_where_there_is_one() -> None:
+    assert sqlite_path("sqlite:////home/a%3Fb/c.sqlite3") == Path("/home/a?b/c.sqlite3")
+    assert sqlite_path("postgresql://host/db") is None
+    assert sqlite_path("sqlite://") is None
+
+
+def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "c.sqlite3").write_bytes(b"no database" * 100)
+    catalog = open_catalog(f"sqlite:///{tmp_path / 'c.sqlite3'}")
+    with pytest.raises(DamagedError) as caught, catalog.read() as session:
+        datasets.dataset_names(session)
+    assert caught.value.code == "damaged_database"
+    assert caught.value.detail == "the database is damaged: file is not a database"

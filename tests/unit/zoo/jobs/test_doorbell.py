@@ -1,0 +1,53 @@
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import UnavailableError
+from zoo.jobs.doorbell import Doorbell, make_celery
+from zoo.settings import Settings, load_settings
+from zoo.supervisor import broker
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "run" / "broker").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    return load_settings({}, home=tmp_path)
+
+
+@pytest.fixture
+def bell(settings: Settings) -> Iterator[Doorbell]:
+    celery = make_celery(settings)
+    yield Doorbell(celery)
+    celery.close()
+
+
+def test_rung_wake_ups_wait_in_their_queue(settings: Settings, bell: Doorbell) -> None:
+    server = subprocess.Popen(broker.broker_command(settings))
+    try:
+        _await_answer(settings.runtime_dir / broker.SOCKET)
+        assert bell.waiting("cpu") == 0
+        for shard_id in (1, 2):
+            bell.ring(shard_id, "cpu")
+        assert (bell.waiting("cpu"), bell.waiting("gpu")) == (2, 0)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_a_broker_that_is_down_is_unavailable(bell: Doorbell) -> None:
+    for attempt in (lambda: bell.ring(1, "cpu"), lambda: bell.waiting("cpu")):
+        with pytest.raises(UnavailableError) as caught:
+            attempt()
+        assert caught.value.code == "broker_unavailable"
+        assert caught.value.detail.startswith("the broker does not answer: Error 2 connecting to")
+
+
+def _await_answer(path: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not broker.is_answering(path):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

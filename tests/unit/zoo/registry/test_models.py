@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+import zoo_migrations
+from tests.serving import register_pets, register_tiny
+from zoo.catalog import Catalog, models, open_catalog, plugins
+from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.registry.models import require_model, resolve_backbone, resolve_version
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Catalog:
+    """The backbone `lite.tiny` and two versions of `pets`, whose champion is the first."""
+    url = f"sqlite:///{tmp_path / 'c.sqlite3'}"
+    zoo_migrations.upgrade(url)
+    catalog = open_catalog(url)
+    register_tiny(catalog)
+    for job_id in ("a", "b"):
+        register_pets(catalog, job_id=job_id)
+    with catalog.write() as session:
+        pets = models.get_model(session, "pets")
+        assert pets is not None
+        models.move_alias(session, pets.id, "champion", version=1)
+    return catalog
+
+
+def version(catalog: Catalog, name: str) -> int:
+    with catalog.read() as session:
+        return resolve_version(session, name).version
+
+
+def backbone(catalog: Catalog, name: str) -> str:
+    with catalog.read() as session:
+        return resolve_backbone(session, name).name
+
+
+def expect(catalog: Catalog, name: str, *, state: str, reason: str = "") -> None:
+    with catalog.write() as session:
+        plugins.expect_plugin(
+            session, name, distribution="x", version="1", state=state, reason=reason
+        )
+
+
+def test_a_name_without_a_tag_means_the_default_weights(known: Catalog) -> None:
+    assert backbone(known, "lite.tiny") == "lite.tiny.in1k"
+    assert backbone(known, "lite.tiny.random") == "lite.tiny.random"
+
+
+def test_a_version_is_named_by_number_by_alias_or_as_the_newest(known: Catalog) -> None:
+    named = ("pets", "pets:1", "pets@champion")
+    assert [version(known, name) for name in named] == [2, 1, 1]
+
+
+def test_an_unknown_backbone_comes_with_the_nearest(known: Catalog) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        backbone(known, "lite.tinny.in1k")
+    assert caught.value.nearest[0] == "lite.tiny.in1k"
+    assert caught.value.detail.startswith("no model 'lite.tinny.in1k'; did you mean 'lite.tiny.")
+    assert caught.value.code == "unknown_model"
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("pets:3", "no version 3 of model 'pets'; its newest version is 2"),
+        ("pets@best", "no alias 'pets@best'"),
+        ("pest", "no model 'pest'; did you mean 'pets'?"),
+        ("pets:", "no model 'pets:'; did you mean 'pets'?"),
+        ("", "no model ''"),
+    ],
+)
+def test_an_unknown_version_says_what_there_is(known: Catalog, name: str, detail: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        version(known, name)
+    assert caught.value.detail.startswith(detail)
+
+
+def test_a_model_of_the_users_is_no_backbone(known: Catalog) -> None:
+    with pytest.raises(InvalidError) as caught:
+        backbone(known, "pets")
+    assert caught.value.detail == "'pets' is a fine-tuned model; a backbone is needed here"
+
+
+def test_a_plugin_that_is_being_described_is_waited_for(known: Catalog) -> None:
+    expect(known, "slow", state="pending")
+    with pytest.raises(UnavailableError) as caught:
+        backbone(known, "slow.net")
+    assert caught.value.code == "plugin_pending"
+    assert caught.value.detail == "plugin 'slow' is being described; try again in a moment"
+
+
+def test_an_installed_plugin_that_nobody_has_seen_yet_is_waited_for(known: Catalog) -> None:
+    with known.write() as session:
+        plugins.forget_plugins(session, ["lite"])
+    with pytest.raises(UnavailableError) as caught:
+        backbone(known, "lite.efficientnet_lite0")
+    assert caught.value.code == "plugin_pending"
+
+
+def test_a_plugin_that_does_not_work_says_why(known: Catalog) -> None:
+    expect(known, "odd", state="unavailable", reason="pip install torch")
+    with pytest.raises(PluginError) as caught:
+        backbone(known, "odd.net")
+    assert caught.value.detail == "plugin 'odd' is unavailable: pip install torch"
+
+
+def test_a_model_of_either_kind_is_found_by_its_name(known: Catalog) -> None:
+    with known.read() as session:
+        kinds = [require_model(session, name).kind for name in ("pets", "lite.tiny")]
+    assert kinds == ["tuned", "backbone"]

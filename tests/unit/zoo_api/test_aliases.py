@@ -1,0 +1,100 @@
+import pytest
+from flask.testing import FlaskClient
+
+from tests.serving import register_pets
+from tests.stock import Stock
+
+URL = "/v1/models/pets/aliases/champion"
+
+
+@pytest.fixture(autouse=True)
+def pets(stock: Stock) -> None:
+    """Three versions of the user's model `pets`."""
+    for number in range(1, 4):
+        register_pets(stock.catalog, job_id=f"job_{number}")
+
+
+def move(client: FlaskClient, version: int) -> None:
+    answer = client.put(URL, json={"version": version})
+    assert answer.status_code == 200
+    assert answer.get_json() == {
+        "model": "pets",
+        "alias": "champion",
+        "version": version,
+        "name": "pets@champion",
+    }
+
+
+def moves(client: FlaskClient) -> list[tuple[int | None, int | None]]:
+    rows = client.get(f"{URL}/history").get_json()["data"]
+    return [(row["from_version"], row["to_version"]) for row in rows]
+
+
+def test_every_move_is_kept_newest_first(client: FlaskClient) -> None:
+    move(client, 1)
+    move(client, 3)
+    move(client, 3)
+    assert client.delete(URL).status_code == 204
+    assert moves(client) == [(3, None), (1, 3), (None, 1)]
+
+
+def test_rolling_back_returns_to_the_version_before_and_is_a_move_itself(
+    client: FlaskClient,
+) -> None:
+    move(client, 1)
+    move(client, 3)
+    assert client.post(f"{URL}/rollback").get_json()["version"] == 1
+    assert moves(client)[0] == (3, 1)
+    assert client.get("/v1/models/pets").get_json()["aliases"] == {"champion": 1}
+
+
+def test_there_is_nothing_to_roll_back_to_before_the_first_move(client: FlaskClient) -> None:
+    move(client, 2)
+    answer = client.post(f"{URL}/rollback")
+    assert answer.status_code == 409
+    assert answer.get_json()["detail"] == "pets@champion has named no version before 2"
+
+
+def test_a_version_that_does_not_exist_moves_nothing(client: FlaskClient) -> None:
+    move(client, 2)
+    answer = client.put(URL, json={"version": 9})
+    assert answer.status_code == 404
+    assert answer.get_json()["detail"] == "no version 9 of model 'pets'; its newest version is 3"
+    assert moves(client) == [(None, 2)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"version": 0}, {"version": "1"}, {"version": True}, {"version": 10**12}],
+)
+def test_a_version_is_a_positive_number(client: FlaskClient, body: dict[str, object]) -> None:
+    answer = client.put(URL, json=body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "version")
+
+
+@pytest.mark.parametrize("alias", ["Champion", "a.b", "x" * 101])
+def test_an_alias_has_the_alphabet_of_own_names(client: FlaskClient, alias: str) -> None:
+    answer = client.put(f"/v1/models/pets/aliases/{alias}", json={"version": 1})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_name")
+
+
+def test_an_alias_that_does_not_exist_is_unknown_with_the_nearest(client: FlaskClient) -> None:
+    move(client, 1)
+    wrong = "/v1/models/pets/aliases/champio"
+    for answer in (
+        client.delete(wrong),
+        client.post(f"{wrong}/rollback"),
+        client.get(f"{wrong}/history"),
+    ):
+        assert answer.status_code == 404
+        assert answer.get_json()["detail"] == (
+            "no alias 'pets@champio'; did you mean 'pets@champion'?"
+        )
+
+
+def test_backbones_have_no_aliases(client: FlaskClient) -> None:
+    answer = client.put("/v1/models/lite.tiny.in1k/aliases/best", json={"version": 1})
+    assert answer.status_code == 422
+    assert answer.get_json()["detail"] == (
+        "'lite.tiny.in1k' is a backbone; only models of your own have versions and aliases"
+    )

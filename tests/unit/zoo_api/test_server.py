@@ -1,0 +1,115 @@
+"""The API as a process: how it starts, what it weighs, and that it stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+import zoo_migrations
+from zoo.settings import Settings, load_settings
+
+LIGHT = 150_000_000  # bytes, master and worker together
+
+
+def start(settings: Settings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-P", "-m", "zoo_api"]
+    environment = {**os.environ, **settings.environment(), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def post_file(client: httpx.Client) -> str:
+    """The id of the job that one labelled file makes."""
+    client.put("/v1/datasets/pets", json={}).raise_for_status()
+    kind = {"Content-Type": "image/png"}
+    answer = client.post("/v1/datasets/pets/items?label=cat", content=b"x", headers=kind)
+    return str(answer.raise_for_status().json()["id"])
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    made = load_settings({}, home=tmp_path, port=port)
+    zoo_migrations.upgrade(made.resolved_database_url)
+    return made
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as made:
+        yield made
+
+
+@pytest.fixture
+def process(settings: Settings, client: httpx.Client) -> Iterator[subprocess.Popen[str]]:
+    with start(settings) as started:
+        deadline = time.monotonic() + 60
+        while not is_ready(client):
+            assert started.poll() is None, "the API ended at once"
+            assert time.monotonic() < deadline, "the API did not start"
+            time.sleep(0.05)
+        yield started
+        if started.poll() is None:
+            started.kill()
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"host": "0.0.0.0"},
+            "binding to 0.0.0.0 would let anybody on the network in: it needs an API key, "
+            "and this home has none; bind to 127.0.0.1\n",
+        ),
+        ({"port": "many"}, "ZOO_PORT is 'many'; it should be an int\n"),
+    ],
+)
+def test_a_wrong_setting_ends_it_with_one_sentence(
+    settings: Settings, changed: dict[str, str], sentence: str
+) -> None:
+    with start(replace(settings, **changed)) as refused:
+        assert refused.communicate(timeout=60)[1] == sentence
+    assert refused.returncode == 2
+
+
+def test_a_taken_port_ends_it_with_one_sentence(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", settings.port)), start(settings) as refused:
+        assert refused.communicate(timeout=60)[1] == (
+            f"port {settings.port} is taken on 127.0.0.1; "
+            "stop what listens there or choose another with --port\n"
+        )
+    assert refused.returncode == 2
+
+
+def test_it_is_light_and_stops_soon_though_a_stream_is_open(
+    client: httpx.Client, process: subprocess.Popen[str]
+) -> None:
+    with client.stream("GET", f"/v1/jobs/{post_file(client)}/events") as stream:
+        assert next(stream.iter_lines()).startswith("id: ")
+        master = psutil.Process(process.pid)
+        family = [master, *master.children(recursive=True)]
+        if sys.platform == "linux":
+            assert sum(one.memory_full_info().pss for one in family) < LIGHT
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(10) == 0
+        assert psutil.wait_procs(family[1:], timeout=5)[1] == []
+    assert not is_ready(client)

@@ -1,0 +1,161 @@
+"""What comes in over `POST .../items`; datasets take it, as they need no model."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.pictures import tarred, zipped
+from zoo.catalog import Catalog, contents, shards
+from zoo.settings import Settings
+from zoo.storage.blobs import BlobStore, open_blobs
+from zoo.storage.packs import read_content
+
+URL = "/v1/datasets/pets/items"
+BOUNDARY = "multipart/form-data; boundary=b"
+
+
+@pytest.fixture(autouse=True)
+def pets(client: FlaskClient) -> None:
+    client.put("/v1/datasets/pets", json={})
+
+
+@pytest.fixture
+def blobs(settings: Settings) -> BlobStore:
+    return open_blobs(settings)
+
+
+def send(client: FlaskClient, *files: tuple[str, bytes], label: str = "cat") -> TestResponse:
+    parts = [(io.BytesIO(content), name) for name, content in files]
+    return client.post(URL, data={"files": parts, "label": label})
+
+
+def inputs(client: FlaskClient, answer: TestResponse) -> dict[str, tuple[str, str | None]]:
+    """State and code of each input of the accepted job, by name."""
+    assert answer.status_code == 202, answer.get_json()
+    page = client.get(f"{answer.headers['Location']}/items").get_json()
+    return {row["name"]: (row["state"], (row["error"] or {}).get("code")) for row in page["data"]}
+
+
+def archive_of(catalog: Catalog, blobs: BlobStore, answer: TestResponse) -> tuple[str, bytes]:
+    """Name and bytes of the one archive that the accepted job is to expand."""
+    assert answer.status_code == 202, answer.get_json()
+    with catalog.read() as session:
+        [(_, found)] = shards.unfinished(session, answer.get_json()["id"], kinds=["expand"])
+    return str(found["name"]), blobs.local_path(str(found["archive"])).read_bytes()
+
+
+def spooled(settings: Settings) -> list[Path]:
+    return list((settings.home / "tmp").iterdir())
+
+
+def test_files_of_every_size_are_stored_as_they_came(
+    client: FlaskClient, catalog: Catalog, blobs: BlobStore
+) -> None:
+    sizes = (1, 511, 512, 513, 4999, 5000)
+    given = {f"{size}.jpg": bytes([size % 251]) * size for size in sizes}
+    found = inputs(client, send(client, *given.items()))
+
+    assert found == dict.fromkeys(given, ("queued", None))
+    with catalog.read() as session:
+        sha256s = {hashlib.sha256(content).hexdigest() for content in given.values()}
+        stored = contents.get_contents(session, sha256s)
+    assert sorted(read_content(blobs, one) for one in stored.values()) == sorted(given.values())
+
+
+def test_a_file_too_large_or_empty_fails_alone(client: FlaskClient, settings: Settings) -> None:
+    answer = send(client, ("big", b"x" * 5001), ("good", b"x"), ("none", b""), ("after", b"y"))
+    assert inputs(client, answer) == {
+        "big": ("failed", "file_too_large"),
+        "good": ("queued", None),
+        "none": ("failed", "empty_file"),
+        "after": ("queued", None),
+    }
+    assert spooled(settings) == []
+
+
+def test_names_stay_as_they_were_given(client: FlaskClient) -> None:
+    names = {"a/b/ü.jpg", "../x.png", " spaced .gif", "😀"}
+    assert set(inputs(client, send(client, *[(name, b"x") for name in names]))) == names
+
+
+def test_a_bare_body_is_one_file_named_by_the_query(client: FlaskClient) -> None:
+    def post(query: str, kind: str) -> set[str]:
+        answer = client.post(f"{URL}?label=cat{query}", data=b"pixels", content_type=kind)
+        return set(inputs(client, answer))
+
+    assert post("", "image/jpeg") == {"upload"}
+    assert post("&name=cat.jpg", "application/octet-stream") == {"cat.jpg"}
+
+
+@pytest.mark.parametrize("kind", ["application/zip", "application/x-tar", "image/png"])
+@pytest.mark.parametrize("pack", [zipped, tarred], ids=["zip", "tar"])
+def test_the_bytes_decide_what_is_an_archive_not_the_type(
+    client: FlaskClient, catalog: Catalog, blobs: BlobStore, pack, kind: str
+) -> None:
+    content = pack({"cat/1.jpg": b"x" * 6000})
+    answer = client.post(f"{URL}?name=pets.any", data=content, content_type=kind)
+    assert archive_of(catalog, blobs, answer) == ("pets.any", content)
+
+
+def test_an_archive_among_the_parts_is_kept_whole_beside_the_files(
+    client: FlaskClient, catalog: Catalog, blobs: BlobStore, settings: Settings
+) -> None:
+    content = zipped({"cat/1.jpg": b"x" * 9000}, compression=0)
+    answer = send(client, ("one.jpg", b"x"), ("pets.jpg", content), ("two.jpg", b"y"))
+
+    assert archive_of(catalog, blobs, answer) == ("pets.jpg", content)
+    assert inputs(client, answer) == {"one.jpg": ("queued", None), "two.jpg": ("queued", None)}
+    assert spooled(settings) == []
+
+
+def test_a_request_without_a_file_says_what_to_send(client: FlaskClient) -> None:
+    answer = client.post(URL, data={"label": "cat"}, content_type="multipart/form-data")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "no_files")
+    assert answer.get_json()["detail"] == (
+        "the request holds no file; send parts named 'files', or an archive"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"--b--", 400),
+        (BOUNDARY, b"no boundary in it", 400),
+        (
+            BOUNDARY,
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nx',
+            400,
+        ),
+        ("text/csv", b"path,label", 415),
+        ("application/json", b"{}", 415),
+    ],
+    ids=["no boundary named", "no part", "cut off", "csv", "json"],
+)
+def test_a_body_that_cannot_be_read_makes_no_job_and_leaves_nothing(
+    client: FlaskClient, settings: Settings, blobs: BlobStore, kind: str, body: bytes, status: int
+) -> None:
+    answer = client.post(URL, data=body, content_type=kind)
+    assert answer.status_code == status
+    assert client.get("/v1/jobs").get_json()["data"] == []
+    assert [*blobs.keys("packs/"), *blobs.keys("archives/")] == []
+    assert not (settings.home / "tmp").exists() or spooled(settings) == []
+
+
+def test_form_fields_have_a_limit_of_their_own(client: FlaskClient) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="label"\r\n\r\n'
+    body = head + b"x" * ((1 << 20) + 1) + b"\r\n--b--\r\n"
+    answer = client.post(URL, data=body, content_type=BOUNDARY)
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "request_too_large")
+
+
+def test_the_label_is_part_of_what_a_key_was_used_for(client: FlaskClient) -> None:
+    def post(label: str) -> TestResponse:
+        data = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": label}
+        return client.post(URL, data=data, headers={"Idempotency-Key": "k"})
+
+    assert post("cat").get_json()["id"] == post("cat").get_json()["id"]
+    assert post("dog").get_json()["code"] == "idempotency_key_reused"

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.pictures import picture
+from tests.workplace import Workplace
+from zoo.catalog import datasets
+from zoo.catalog.records import Example
+from zoo_workers import check, seal, shards
+
+CAT = Example(item_id="i", name="a", label="cat", split=None, sha256="a" * 64)
+
+
+def run_all(place: Workplace, n: int) -> None:
+    for _ in range(n):
+        shards.run(place.context, place.next_shard().id)
+
+
+def test_the_digest_knows_contents_labels_and_splits_and_no_order_or_name() -> None:
+    dog = replace(CAT, label="dog", sha256="b" * 64)
+    known = seal.digest([CAT, dog])
+    assert seal.digest([dog, replace(CAT, item_id="j", name="b")]) == known
+    for other in (
+        replace(CAT, label="dog"),
+        replace(CAT, split="test"),
+        replace(CAT, sha256="c" * 64),
+    ):
+        assert seal.digest([other, dog]) != known
+    assert seal.digest([CAT]) != seal.digest([CAT, CAT])
+
+
+def test_a_label_cannot_pass_for_two_examples() -> None:
+    line = f"cat\n{'b' * 64}  dog"
+    two = [CAT, replace(CAT, sha256="b" * 64, label="dog")]
+    assert seal.digest([replace(CAT, label=line)]) != seal.digest(two)
+
+
+def test_readable_files_are_sealed_and_the_others_told(place: Workplace) -> None:
+    files = [("a.png", "cat", picture(1)), ("b.png", "dog", b"none"), ("c.png", "cat", picture(1))]
+    job = place.submit(place.dataset(), place.deliver(files))
+
+    run_all(place, 2)
+
+    ended = place.job(job)
+    assert ended.state == "succeeded"
+    assert ended.result == {"embedded": 0, "reused": 2, "failed": 1, "dataset_version": 1}
+    with place.context.catalog.read() as session:
+        version = datasets.get_version(session, "pets", 1)
+    assert version is not None
+    assert (version.n_items, version.labels, version.job_id) == (2, {"cat": 2}, job.id)
+
+
+def test_without_a_readable_file_nothing_is_sealed(place: Workplace) -> None:
+    job = place.submit(place.dataset(), place.deliver([("b.png", "dog", b"none")]))
+
+    run_all(place, 2)
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "no_item_succeeded")
+    assert ended.error_detail == (
+        "none of the 1 files given could be used; "
+        f"GET /v1/jobs/{job.id}/items?state=failed says why for each"
+    )
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_a_dataset_deleted_meanwhile_ends_the_job_though_its_name_is_taken_again(
+    place: Workplace, n_before: int
+) -> None:
+    dataset_id = place.dataset()
+    job = place.submit(dataset_id, place.deliver([("a.png", "cat", picture(1))]))
+    run_all(place, n_before)
+    with place.context.catalog.write() as session:
+        datasets.create_dataset(session, "between")
+        datasets.delete_dataset(session, "pets")
+        datasets.create_dataset(session, "pets")
+
+    run_all(place, 2 - n_before)
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "dataset_deleted")
+    assert ended.error_detail == "dataset 'pets' was deleted while files were being added"
+
+
+def test_a_content_that_was_measured_before_is_not_decoded_again(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id = place.dataset()
+    files = [("a.png", "cat", picture(1))]
+    place.submit(dataset_id, place.deliver(files))
+    run_all(place, 2)
+    monkeypatch.setattr(check, "read_content", None)
+
+    job = place.submit(dataset_id, place.deliver(files))
+    run_all(place, 2)
+
+    assert (place.job(job).result or {})["dataset_version"] == 2

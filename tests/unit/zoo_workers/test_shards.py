@@ -1,0 +1,107 @@
+from collections.abc import Callable
+
+import pytest
+
+from tests.workplace import Workplace
+from zoo.catalog import Catalog
+from zoo.catalog.records import JobRecord
+from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.jobs.ledger import Claim, cancel, give_back
+from zoo_workers import check, shards
+from zoo_workers.context import Context
+
+Work = Callable[[Context, Claim], None]
+
+
+@pytest.fixture
+def job(place: Workplace) -> JobRecord:
+    return place.submit(place.dataset(), place.deliver([("a.png", "cat", b"a")]))
+
+
+def fails_with(error: Exception) -> Work:
+    def work(_context: Context, _claim: Claim) -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PluginError("no weights", plugin="p"), InvalidError("bad"), NotFoundError("gone")],
+)
+def test_what_no_attempt_would_change_ends_the_job_at_once(
+    error: InvalidError, place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "run", fails_with(error))
+
+    shards.run(place.context, place.next_shard().id)
+
+    ended = place.job(job)
+    assert ended.state == "failed"
+    assert (ended.error_code, ended.error_detail) == (error.code, error.detail)
+
+
+def test_other_errors_count_an_attempt_and_the_last_one_names_the_cause(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "run", fails_with(RuntimeError("a bug")))
+    states = []
+    for _ in range(3):
+        shards.run(place.context, place.next_shard().id)
+        states.append(place.job(job).state)
+
+    assert states == ["running", "running", "failed"]
+    ended = place.job(job)
+    assert ended.attempt == 3
+    assert ended.error_code == "internal_error"
+    assert ended.error_detail == "RuntimeError: a bug (after 3 attempts)"
+
+
+def test_a_second_message_for_a_shard_changes_nothing(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = place.claim(worker_id="other")
+    monkeypatch.setattr(check, "run", fails_with(AssertionError("not to be run")))
+
+    shards.run(place.context, claimed.shard.id)
+
+    assert place.shard(claimed.shard.id) == claimed.shard
+    assert place.job(job).state == "running"
+
+
+def test_a_claim_that_is_lost_meanwhile_counts_nothing(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(context: Context, claim: Claim) -> None:
+        with context.catalog.write() as session:
+            cancel(session, claim.job.id)
+            give_back(session, [claim.shard])
+        raise RuntimeError("too late to count")
+
+    monkeypatch.setattr(check, "run", lose)
+    shards.run(place.context, place.next_shard().id)
+
+    assert place.job(job).state == "cancelled"
+
+
+def test_the_end_is_written_when_the_database_answers_again(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_down = [True, True]
+    write = Catalog.write
+
+    def fail_first(catalog: Catalog) -> object:
+        if is_down:
+            is_down.pop()
+            raise UnavailableError("the database does not answer: locked")
+        return write(catalog)
+
+    def go_down(_context: Context, _claim: Claim) -> None:
+        monkeypatch.setattr(Catalog, "write", fail_first)
+        raise InvalidError("bad")
+
+    monkeypatch.setattr(check, "run", go_down)
+    monkeypatch.setattr(shards, "PAUSE_S", 0.0)
+    shards.run(place.context, place.next_shard().id)
+
+    assert place.job(job).error_detail == "bad"

@@ -1,0 +1,137 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pictures import picture
+from tests.workplace import Workplace
+from zoo.catalog import datasets, features, models
+from zoo.catalog.records import JobRecord
+from zoo.jobs.intake import submit_fine_tune
+from zoo.jobs.ledger import give_back
+from zoo.jobs.specs import FineTuneSpec
+from zoo.storage.segments import write_segment
+from zoo.training.heads import read_head
+from zoo_workers import plan, shards, train
+
+SPACE = "5" * 64
+
+
+@pytest.fixture
+def dataset_id(place: Workplace) -> int:
+    """A sealed dataset of twenty cats and twenty dogs that two numbers tell apart."""
+    made = place.dataset()
+    files = [(f"{n}.bmp", "cat" if n % 2 else "dog", picture(n, kind="BMP")) for n in range(40)]
+    place.submit(made, place.deliver(files))
+    place.work()
+    return made
+
+
+def embed(place: Workplace, dataset_id: int) -> None:
+    catalog = place.context.catalog
+    with catalog.read() as session:
+        examples = datasets.list_examples(session, dataset_id, version=1)
+    rng = np.random.default_rng(0)
+    sides = np.array([[1.0, 0.0] if one.label == "cat" else [0.0, 1.0] for one in examples])
+    vectors = (sides + 0.1 * rng.standard_normal(sides.shape)).astype(np.float32)
+    written = write_segment(place.context.blobs, vectors)
+    with catalog.write() as session:
+        features.add_space(session, SPACE, model="lite.tiny.in1k", dim=2, description={})
+        segment_id = features.add_segment(
+            session, space_id=SPACE, key=written.key, sha256=written.sha256,
+            n_rows=written.n_rows, dim=written.dim,
+        )  # fmt: skip
+        shas = [one.sha256 for one in examples]
+        features.add_features(session, space_id=SPACE, segment_id=segment_id, contents=shas)
+
+
+def submit(place: Workplace, dataset_id: int) -> JobRecord:
+    work: dict[str, Any] = {
+        "dataset_id": dataset_id,
+        "dataset_version": 1,
+        "backbone": "lite.tiny.in1k",
+        "model": "lite.tiny.in1k",
+        "space_id": SPACE,
+        "dim": 2,
+        "weights_hash": "0" * 64,
+        "is_random": False,
+    }
+    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine", l2=1.0)
+    with place.context.catalog.write() as session:
+        return submit_fine_tune(session, spec, work=work)
+
+
+def test_what_is_embedded_already_is_not_planned_again(place: Workplace, dataset_id: int) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    plan.run(place.context, place.claim())
+    assert place.inputs(job) == []
+    assert place.next_shard().kind == "train"
+
+
+def test_what_lacks_an_embedding_is_given_to_embed_shards(
+    place: Workplace, dataset_id: int
+) -> None:
+    job = submit(place, dataset_id)
+    plan.run(place.context, place.claim())
+    assert len(place.inputs(job)) == 40
+    assert place.next_shard().kind == "embed"
+
+
+def test_a_version_is_registered_with_its_figures_and_where_it_comes_from(
+    place: Workplace, dataset_id: int
+) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    place.work()
+
+    result = place.job(job).result or {}
+    assert result["version"] == "mine:1"
+    assert result["metrics"]["accuracy"] == 1.0
+    assert result["confusion_matrix"]["labels"] == ["cat", "dog"]
+    with place.context.catalog.read() as session:
+        version = models.get_version(session, "mine", 1)
+    assert version is not None
+    assert version.lineage["dataset_version"] == 1
+    assert version.lineage["job_id"] == job.id
+    assert read_head(place.context.blobs.local_path(version.blob_key)).labels == ("cat", "dog")
+    assert json.dumps(dict(version.metrics)) == json.dumps(result["metrics"])
+
+
+def test_an_attempt_that_is_repeated_registers_one_version(
+    place: Workplace, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    shards.run(place.context, place.next_shard().id)
+    first = place.claim()
+    with place.context.catalog.write() as session:
+        give_back(session, [first.shard])
+    with monkeypatch.context() as patched:
+        patched.setattr(shards, "claim", lambda *_, **__: first)
+        shards.run(place.context, first.shard.id)  # a zombie: its claim was given back
+    assert place.job(job).state == "running"
+
+    shards.run(place.context, place.next_shard().id)
+
+    assert (place.job(job).result or {})["version"] == "mine:1"
+    with place.context.catalog.read() as session:
+        assert len(models.list_versions(session, "mine", before=99, limit=9)) == 1
+    assert len(list(place.context.blobs.keys("versions/"))) == 1
+
+
+def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, dataset_id: int) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    shards.run(place.context, place.next_shard().id)
+    with place.context.catalog.write() as session:
+        datasets.delete_dataset(session, "pets")
+
+    train_shard = place.next_shard()
+    assert train_shard.kind == train.__name__.rpartition(".")[2]
+    shards.run(place.context, train_shard.id)
+
+    ended = place.job(job)
+    assert ended.error_code == "dataset_deleted"
+    assert ended.error_detail == "dataset 'pets' was deleted before training began"

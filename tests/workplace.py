@@ -1,0 +1,105 @@
+"""Jobs as the API makes them, and their shards claimed as a worker does."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from zoo.catalog import datasets, inputs, jobs, shards
+from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, ShardRecord
+from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery, submit_describe, submit_ingest
+from zoo.jobs.ledger import Claim, claim
+from zoo.jobs.specs import IngestSpec
+from zoo.storage.packs import PackWriter
+from zoo_workers import shards as shard_work
+from zoo_workers.context import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """One worker's context with jobs to do."""
+
+    context: Context
+
+    def dataset(self, name: str = "pets") -> int:
+        with self.context.catalog.write() as session:
+            return datasets.create_dataset(session, name).id
+
+    def deliver(self, files: Sequence[tuple[str, str, bytes]]) -> Delivery:
+        """Named, labelled files, durable in a pack."""
+        spool = self.context.settings.home / "tmp"
+        with PackWriter(self.context.blobs, spool=spool, pack_bytes=1 << 20) as writer:
+            packed = [writer.add(content) for _, _, content in files]
+            packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+        arrivals = [
+            Arrival(
+                name=name,
+                label=label,
+                content=ContentRecord(**asdict(one), width=None, height=None),
+            )
+            for (name, label, _), one in zip(files, packed, strict=True)
+        ]
+        return Delivery(arrivals=arrivals, packs=packs)
+
+    def submit(self, dataset_id: int, delivery: Delivery, *, dataset: str = "pets") -> JobRecord:
+        with self.context.catalog.write() as session:
+            return submit_ingest(
+                session,
+                IngestSpec(dataset=dataset),
+                delivery,
+                work={"dataset_id": dataset_id},
+                settings=self.context.settings,
+            )
+
+    def submit_archive(self, content: bytes) -> JobRecord:
+        self.context.blobs.put_bytes("archives/a", content)
+        archive = ArrivedArchive(name="all.zip", key="archives/a")
+        return self.submit(self.dataset(), Delivery(arrivals=[], packs={}, archives=[archive]))
+
+    def submit_describe(self, plugin: str) -> JobRecord:
+        with self.context.catalog.write() as session:
+            return submit_describe(session, plugin)
+
+    def next_shard(self) -> ShardRecord:
+        """The oldest shard that waits."""
+        with self.context.catalog.write() as session:
+            waiting = shards.take_outbox(session, 1)
+            shards.clear_outbox(session, waiting)
+            found = shards.get_shard(session, waiting[0][1])
+        assert found is not None
+        return found
+
+    def work(self) -> None:
+        """Do what waits, and what comes of it."""
+        while self._is_waiting():
+            shard_work.run(self.context, self.next_shard().id)
+
+    def _is_waiting(self) -> bool:
+        with self.context.catalog.read() as session:
+            return bool(shards.take_outbox(session, 1))
+
+    def claim(self, *, worker_id: str = "worker_1", pid: int | None = None) -> Claim:
+        """The claim of the oldest shard that waits."""
+        found = claim(
+            self.context.catalog,
+            self.next_shard().id,
+            worker_id=worker_id,
+            pid=pid or os.getpid(),
+        )
+        assert found is not None
+        return found
+
+    def shard(self, shard_id: int) -> ShardRecord:
+        with self.context.catalog.read() as session:
+            found = shards.get_shard(session, shard_id)
+        assert found is not None
+        return found
+
+    def job(self, job: JobRecord) -> JobRecord:
+        with self.context.catalog.read() as session:
+            found = jobs.get_job(session, job.id)
+        assert found is not None
+        return found
+
+    def inputs(self, job: JobRecord) -> list[InputRecord]:
+        with self.context.catalog.read() as session:
+            return inputs.list_inputs(session, job.id, after=-1, limit=1000, state=None)
