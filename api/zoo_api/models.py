@@ -11,11 +11,7 @@ from flask import Blueprint, Response, send_file
 
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
-<<<<<<< HEAD
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
-from zoo.errors import DamagedError, InvalidError, NotFoundError, UnavailableError
-=======
-from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import (
     DamagedError,
     InvalidError,
@@ -23,7 +19,6 @@ from zoo.errors import (
     PluginError,
     UnavailableError,
 )
->>>>>>> main
 from zoo.predictor import detail_to_json
 from zoo.registry.models import require_model, require_version
 from zoo.storage.blobs import file_sha256
