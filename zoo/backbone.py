@@ -20,6 +20,7 @@ RANDOM_WEIGHTS = "random"
 """The weights tag of the untrained variant that every backbone has."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+CropMode = Literal["center", "squash", "border"]
 ReadCheckpoint = Callable[[Path], "Mapping[str, Tensor]"]
 """Reads a checkpoint file (safetensors, or a pickle once through a safetensors cache)."""
 
@@ -28,15 +29,27 @@ ReadCheckpoint = Callable[[Path], "Mapping[str, Tensor]"]
 class Preprocessing:
     """How pixels become the tensor that the weights were trained on; part of the weights.
 
-    RGB, resized with antialiasing so that the shorter side is `resize`, the centre
-    `input_size` cut out, scaled to [0, 1], then `(x - mean) / std` per channel.
+    RGB, resized with antialiasing, the centre `input_size` cut out, scaled to [0, 1], then
+    `(x - mean) / std` per channel. With one number as `resize` the shorter side becomes that
+    long; with a pair (height, width) the crop mode says how the picture meets it: `center`
+    covers it, `squash` takes exactly its shape, `border` fits into it. What the crop lacks is
+    black, with `border` of the colour `mean`.
     """
 
     input_size: tuple[int, int]  # height, width after the crop, in pixels
-    resize: int  # the shorter side before the crop, in pixels
+    resize: int | tuple[int, int]  # before the crop, in pixels
     interpolation: Interpolation
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    crop_mode: CropMode = "center"  # the others need a pair as `resize`
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSizes:
+    """Which sizes of picture a network takes besides its native one."""
+
+    is_fixed: bool = False  # only the native one
+    minimum: tuple[int, int] | None = None  # height, width in pixels, where one is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +71,11 @@ class Card:
     """What a plugin says of one architecture without building it."""
 
     architecture: str
-    weights: tuple[Weights, ...]  # the first is the default
+    weights: tuple[Weights, ...]  # the first is the default; none: there is the untrained only
     towers: tuple[str, ...] = ("image",)
+    preprocessing: Preprocessing | None = None  # of the untrained; None: that of the first weights
+    input_sizes: InputSizes = field(default_factory=InputSizes)
+    facts: Mapping[str, str | float] = field(default_factory=dict)  # such as its multipliers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +83,15 @@ class Tower:
     """One way into the output space: a head-free network.
 
     `module` maps a float32 tensor `(n, 3, height, width)`, preprocessed, to `(n, dim)`.
+    Parameters that lie in no block (a class token, position embeddings) count as part of the
+    first block.
     """
 
     module: nn.Module
     preprocessing: Preprocessing
     blocks: tuple[str, ...]  # submodule names in forward order: what freezing counts in
     layers: tuple[str, ...]  # submodule names whose output may be tapped
+    input_sizes: InputSizes = field(default_factory=InputSizes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +110,9 @@ class Backbone:
     towers: Mapping[str, Tower]
     dim: int
     native_head: NativeHead | None = None
+    classes: int | None = (
+        None  # what the architecture's own classifier tells apart, trained or not
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ It needs no torch; whoever holds it may be the API, a worker or a test.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo import wire
-from zoo.backbone import Preprocessing
+from zoo.backbone import InputSizes, Preprocessing
 from zoo.catalog.records import ModelRecord
 from zoo.errors import ImageError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
@@ -67,6 +67,12 @@ class BackboneDetail:
     layers: tuple[str, ...]
     labels: tuple[str, ...] | None  # of the native head, where there is one
     space: Space
+    towers: tuple[str, ...] = ()
+    multiply_adds: int | None = None  # for one picture of the native size
+    layer_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # without the batch
+    taps: Mapping[str, str] = field(default_factory=dict)  # early, middle, deep: a layer each
+    input_sizes: InputSizes = field(default_factory=InputSizes)
+    head_output: tuple[int, int] | None = None  # of the classifier, trained or not: (1, classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +211,10 @@ def detail_to_json(detail: BackboneDetail) -> dict[str, object]:
 
 
 def detail_from_json(fields: wire.Header) -> BackboneDetail:
-    """The same detail again."""
-    labels = fields["labels"]
+    """The same detail again; one written by an older version lacks what was added since."""
+    labels, output = fields["labels"], fields.get("head_output")
+    shapes = fields.get("layer_shapes", {})
+    sizes = fields.get("input_sizes", {"is_fixed": False, "minimum": None})
     return BackboneDetail(
         weights_hash=fields["weights_hash"],
         dim=fields["dim"],
@@ -215,6 +223,12 @@ def detail_from_json(fields: wire.Header) -> BackboneDetail:
         layers=tuple(fields["layers"]),
         labels=None if labels is None else tuple(labels),
         space=_space_from_json(fields["space"]),
+        towers=tuple(fields.get("towers", ())),
+        multiply_adds=fields.get("multiply_adds"),
+        layer_shapes={name: tuple(shape) for name, shape in shapes.items()},
+        taps=dict(fields.get("taps", {})),
+        input_sizes=wire.input_sizes_from_json(sizes),
+        head_output=None if output is None else (output[0], output[1]),
     )
 
 

@@ -33,5 +33,14 @@ class Space:
     @property
     def space_id(self) -> str:
         """sha256 (hex) of the canonical JSON of all fields."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        for tower in fields["towers"]:
+            _leave_out_defaults(tower["preprocessing"])
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _leave_out_defaults(preprocessing: dict[str, object]) -> None:
+    # What was added later is not part of the text at its default: spaces that exist keep their id.
+    if preprocessing["crop_mode"] == "center":
+        del preprocessing["crop_mode"]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo import errors
-from zoo.backbone import Preprocessing
+from zoo.backbone import InputSizes, Preprocessing
 from zoo.errors import (
     ImageError,
     InvalidError,
@@ -93,24 +93,46 @@ def image_error_from_json(fields: Header) -> ImageError:
 
 def preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, object]:
     """All fields, tuples as lists."""
+    resize = preprocessing.resize
     return {
         "input_size": list(preprocessing.input_size),
-        "resize": preprocessing.resize,
+        "resize": resize if isinstance(resize, int) else list(resize),
         "interpolation": preprocessing.interpolation,
         "mean": list(preprocessing.mean),
         "std": list(preprocessing.std),
+        "crop_mode": preprocessing.crop_mode,
     }
 
 
 def preprocessing_from_json(fields: Header) -> Preprocessing:
     """The same preprocessing again; raises `KeyError`, `TypeError`, `ValueError` if malformed."""
-    height, width = fields["input_size"]
     red, green, blue = fields["mean"]
     red_std, green_std, blue_std = fields["std"]
+    resize = fields["resize"]
     return Preprocessing(
-        input_size=(int(height), int(width)),
-        resize=int(fields["resize"]),
+        input_size=_size(fields["input_size"]),
+        resize=_size(resize) if isinstance(resize, list | tuple) else int(resize),
         interpolation=fields["interpolation"],
         mean=(float(red), float(green), float(blue)),
         std=(float(red_std), float(green_std), float(blue_std)),
+        crop_mode=fields.get("crop_mode", "center"),  # what was written before there were others
     )
+
+
+def input_sizes_to_json(sizes: InputSizes) -> dict[str, object]:
+    """All fields, tuples as lists."""
+    minimum = sizes.minimum
+    return {"is_fixed": sizes.is_fixed, "minimum": None if minimum is None else list(minimum)}
+
+
+def input_sizes_from_json(fields: Header) -> InputSizes:
+    """The same sizes again."""
+    minimum = fields["minimum"]
+    return InputSizes(
+        is_fixed=bool(fields["is_fixed"]), minimum=None if minimum is None else _size(minimum)
+    )
+
+
+def _size(pair: Iterable[int]) -> tuple[int, int]:
+    height, width = pair
+    return int(height), int(width)

@@ -93,7 +93,9 @@ def _backbone(
         layers=(*blocks, *inner),
     )
     dim = network.get_submodule("conv_head").get_parameter("weight").shape[0]
-    return Backbone(towers={"image": tower}, dim=dim, native_head=native_head)
+    return Backbone(
+        towers={"image": tower}, dim=dim, native_head=native_head, classes=variant.classes
+    )
 
 
 def _in_blocks(network: nn.Module) -> nn.Sequential:

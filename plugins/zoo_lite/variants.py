@@ -22,6 +22,8 @@ class Variant:
     input_size: int
     crop_share: float  # of the resized picture's shorter side
     top1: float  # published accuracy on ImageNet's validation set
+    multipliers: tuple[float, float]  # of width and depth
+    classes: int = 1000
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -35,7 +37,14 @@ class Variant:
         )
 
 
-def _variant(size: int, *, input_size: int, crop_share: float, top1: float) -> Variant:
+def _variant(
+    size: int,
+    *,
+    input_size: int,
+    crop_share: float,
+    top1: float,
+    multipliers: tuple[float, float],
+) -> Variant:
     return Variant(
         architecture=f"efficientnet_lite{size}",
         timm_name=f"tf_efficientnet_lite{size}",
@@ -44,13 +53,14 @@ def _variant(size: int, *, input_size: int, crop_share: float, top1: float) -> V
         input_size=input_size,
         crop_share=crop_share,
         top1=top1,
+        multipliers=multipliers,
     )
 
 
 VARIANTS = (
-    _variant(0, input_size=224, crop_share=0.875, top1=0.751),
-    _variant(1, input_size=240, crop_share=0.882, top1=0.767),
-    _variant(2, input_size=260, crop_share=0.89, top1=0.776),
+    _variant(0, input_size=224, crop_share=0.875, top1=0.751, multipliers=(1.0, 1.0)),
+    _variant(1, input_size=240, crop_share=0.882, top1=0.767, multipliers=(1.0, 1.1)),
+    _variant(2, input_size=260, crop_share=0.89, top1=0.776, multipliers=(1.1, 1.2)),
 )
 
 
@@ -72,4 +82,13 @@ def card(variant: Variant) -> Card:
             "(float32) from github.com/tensorflow/tpu, models/official/efficientnet/lite"
         ),
     )
-    return Card(architecture=variant.architecture, weights=(weights,))
+    width, depth = variant.multipliers
+    return Card(
+        architecture=variant.architecture,
+        weights=(weights,),
+        facts={
+            "width_multiplier": width,
+            "depth_multiplier": depth,
+            "resolution": variant.input_size,
+        },
+    )

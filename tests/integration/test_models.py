@@ -96,3 +96,35 @@ def test_turned_and_transparent_pictures_are_embedded_as_they_are_seen(
     assert upright @ rotated > 0.9999
     assert hidden @ blank > 0.9999
     assert upright @ blank < 0.99
+
+
+@pytest.mark.parametrize(
+    ("model", "dim"), [("timm.test_vit.random", 64), ("torchvision.mobilenet_v2.random", 1280)]
+)
+def test_an_untrained_network_of_another_plugin_is_listed_described_and_embeds(
+    service: EagerService, model: str, dim: int
+) -> None:
+    listed = {row["id"]: row for row in service.get("/v1/models")["data"]}
+    shown = service.get(f"/v1/models/{model}")
+    response = service.client.post(
+        "/v1/embeddings", json={"model": model, "input": data_uri(encode(corners(), "PNG"))}
+    )
+
+    assert listed[model]["is_random"] is True
+    assert {key: shown[key] for key in listed[model]} == listed[model]
+    assert shown["detail"]["dim"] == dim
+    assert shown["detail"]["multiply_adds"] > 0
+    assert shown["detail"]["head_output"] == [1, 1000]
+    assert len(response.get_json()["data"][0]["embedding"]) == dim
+
+
+def test_weights_that_are_not_on_this_machine_are_refused_with_what_to_do(
+    service: EagerService,
+) -> None:
+    response = service.client.put(
+        "/v1/collections/absent", json={"model": "torchvision.ResNet50_Weights.DEFAULT"}
+    )
+
+    assert response.status_code == 422
+    assert response.get_json()["code"] == "weights_unavailable"
+    assert "torchvision.resnet50.imagenet1k_v2" in response.get_json()["detail"]

@@ -27,14 +27,18 @@ def run(context: Context, claim: Claim) -> None:
 
 
 def model_rows(plugin: str, card: Card) -> Iterable[Mapping[str, Any]]:
-    """A model for each weights tag of an architecture, and the untrained one."""
-    for position, weights in enumerate([*card.weights, None]):
-        tag = weights.tag if weights else RANDOM_WEIGHTS
-        described = card_to_json(replace(card, weights=(weights,) if weights else ()))
+    """A model for each weights tag of an architecture, and the untrained one.
+
+    The untrained one is never the default: nobody gets its noise without having asked for it.
+    """
+    first = card.preprocessing or card.weights[0].preprocessing
+    variants = [(w.tag, (w,), None) for w in card.weights] + [(RANDOM_WEIGHTS, (), first)]
+    for position, (tag, weights, preprocessing) in enumerate(variants):
+        described = card_to_json(replace(card, weights=weights, preprocessing=preprocessing))
         yield {
             "name": f"{plugin}.{card.architecture}.{tag}",
             "architecture": card.architecture,
             "weights_tag": tag,
-            "is_default": position == 0,
-            "card": {**described, "is_random": weights is None},
+            "is_default": position == 0 and bool(weights),
+            "card": {**described, "is_random": not weights},
         }

@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from zoo.catalog.records import AliasMoveRecord, AliasRecord, Json, ModelRecord, VersionRecord
+from zoo.catalog.records import (
+    AliasMoveRecord,
+    AliasRecord,
+    Json,
+    ListedModelRecord,
+    ModelRecord,
+    VersionRecord,
+)
 from zoo.catalog.rows import as_record
 from zoo.catalog.tables import Alias, AliasMove, Model, ModelVersion, now
 
 
-def list_models(session: Session, *, kind: str | None = None) -> list[ModelRecord]:
-    """Every model, by name."""
-    statement = select(Model).order_by(Model.name)
+def list_models(session: Session, *, kind: str | None = None) -> list[ListedModelRecord]:
+    """Every model, by name, its card as the text that is stored."""
+    statement = select(
+        Model.name,
+        Model.kind,
+        Model.plugin,
+        Model.is_default,
+        Model.created_at,
+        cast(Model.card, Text).label("card_json"),
+    ).order_by(Model.name)
     if kind is not None:
         statement = statement.where(Model.kind == kind)
-    return [as_record(ModelRecord, row) for row in session.scalars(statement)]
+    return [ListedModelRecord(**row) for row in session.execute(statement).mappings()]
 
 
 def model_names(session: Session) -> list[str]:

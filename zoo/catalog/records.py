@@ -40,6 +40,18 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListedModelRecord:
+    """A name in the registry as lists show it; thousands of cards are not worth parsing."""
+
+    name: str
+    kind: str
+    plugin: str | None
+    is_default: bool
+    created_at: datetime
+    card_json: str  # a JSON object
+
+
+@dataclass(frozen=True, kw_only=True)
 class VersionRecord:
     """A model version; `number` is its place in the model's history."""
 

@@ -79,29 +79,48 @@ class Limits(NamedTuple):
 
 
 def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.Image:
-    """Resize the shorter side, then cut the centre out, as torchvision's transforms do."""
-    width, height = image.size
-    short, long = sorted(image.size)
-    reduced = wanted["resize"], int(wanted["resize"] * long / short)
-    target = reduced if width <= height else reduced[::-1]
+    """Resize, then cut the centre out, as torchvision's and timm's transforms do."""
+    target = resized_size(image.size, wanted)
     if target[0] * target[1] > limits.max_pixels:
         raise Refused(
             "too_many_pixels",
-            f"the picture is {width} x {height} pixels; resized for the model it would have "
-            f"{target[0]} x {target[1]}, more than {limits.max_pixels}",
+            f"the picture is {image.width} x {image.height} pixels; resized for the model it "
+            f"would have {target[0]} x {target[1]}, more than {limits.max_pixels}",
         )
     if target != image.size:
         image = image.resize(target, RESAMPLING[wanted["interpolation"]])
-    return cut_centre(image, wanted["input_size"][1], wanted["input_size"][0])
+    ground = (0, 0, 0)
+    if wanted["crop_mode"] == "border":
+        red, green, blue = (round(255 * value) for value in wanted["mean"])
+        ground = red, green, blue
+    height, width = wanted["input_size"]
+    return cut_centre(image, width, height, ground)
 
 
-def cut_centre(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The centre of a picture; a smaller one is laid on black first."""
+def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, int]:
+    """Width and height before the crop."""
+    width, height = size
+    if isinstance(wanted["resize"], int):
+        short, long = sorted(size)
+        reduced = wanted["resize"], int(wanted["resize"] * long / short)
+        return reduced if width <= height else (reduced[1], reduced[0])
+    rows, columns = wanted["resize"]
+    if wanted["crop_mode"] == "squash":
+        return columns, rows
+    ratios = height / rows, width / columns
+    ratio = max(ratios) if wanted["crop_mode"] == "border" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+
+def cut_centre(
+    image: Image.Image, width: int, height: int, ground: tuple[int, int, int]
+) -> Image.Image:
+    """The centre of a picture; a smaller one is laid on the ground colour first."""
     if image.width < width or image.height < height:
-        ground = Image.new("RGB", (max(image.width, width), max(image.height, height)))
+        sheet = Image.new("RGB", (max(image.width, width), max(image.height, height)), ground)
         place = (max(width - image.width, 0) // 2, max(height - image.height, 0) // 2)
-        ground.paste(image, place)
-        image = ground
+        sheet.paste(image, place)
+        image = sheet
     left = round((image.width - width) / 2.0)
     top = round((image.height - height) / 2.0)
     return image.crop((left, top, left + width, top + height))

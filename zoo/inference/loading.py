@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from zoo import wire
 from zoo.backbone import Backbone, LoadRequest, NativeHead, Tower
 from zoo.errors import PluginError, ZooError
 from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
+from zoo.inference.measuring import Measurement, find_taps, measure
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.registry.plugins import load_plugin
 from zoo.space import Space, TowerSpace
@@ -45,9 +46,12 @@ def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
     if fault:
         raise _failed(ref, f"breaks the backbone contract: {fault}")
     backbone = replace(backbone, towers={n: _settled(t) for n, t in backbone.towers.items()})
-    for name, tower in backbone.towers.items():
-        _probe(ref, name, tower=tower, dim=backbone.dim)
-    return LoadedBackbone(ref=ref, backbone=backbone, detail=_detail(ref, backbone))
+    measured = {
+        name: _probe(ref, name, tower=tower, dim=backbone.dim)
+        for name, tower in backbone.towers.items()
+    }
+    detail = _detail(ref, backbone, measured=measured)
+    return LoadedBackbone(ref=ref, backbone=backbone, detail=detail)
 
 
 def _build(ref: BackboneRef, weights_cache: Path) -> Backbone:
@@ -107,22 +111,25 @@ def _settled(tower: Tower) -> Tower:
     return replace(tower, preprocessing=wire.preprocessing_from_json(plain))
 
 
-def _probe(ref: BackboneRef, name: str, *, tower: Tower, dim: int) -> None:
+def _probe(ref: BackboneRef, name: str, *, tower: Tower, dim: int) -> Measurement:
     """Forward one black picture: the shape must be right and every number finite."""
     zeros = torch.zeros(1, 3, *tower.preprocessing.input_size)
     try:
-        with torch.inference_mode():
-            output = tower.module(zeros)
+        measured = measure(tower.module, zeros, layers=(*tower.blocks, *tower.layers))
     except Exception as error:  # a stranger's network: anything may come of it
         raise _failed(ref, f"cannot forward: {type(error).__name__}: {error}") from error
+    output = measured.output
     if not isinstance(output, Tensor) or output.shape != (1, dim):
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise _failed(ref, f"gives {shape} from tower {name!r} for one picture, not (1, {dim})")
     if not math.isfinite(float(output.abs().sum())):
         raise _failed(ref, f"gives numbers that are not finite from tower {name!r}")
+    return measured
 
 
-def _detail(ref: BackboneRef, backbone: Backbone) -> BackboneDetail:
+def _detail(
+    ref: BackboneRef, backbone: Backbone, *, measured: Mapping[str, Measurement]
+) -> BackboneDetail:
     weights_hash = _weights_hash(backbone)
     image = backbone.towers[IMAGE]
     head = backbone.native_head
@@ -135,7 +142,19 @@ def _detail(ref: BackboneRef, backbone: Backbone) -> BackboneDetail:
         layers=tuple(image.layers),
         labels=None if head is None else tuple(head.labels),
         space=_space(ref, backbone, weights_hash=weights_hash),
+        towers=tuple(sorted(backbone.towers)),
+        multiply_adds=measured[IMAGE].multiply_adds,
+        layer_shapes=measured[IMAGE].shapes,
+        taps=find_taps(measured[IMAGE].shapes, blocks=image.blocks),
+        input_sizes=image.input_sizes,
+        head_output=_head_output(backbone),
     )
+
+
+def _head_output(backbone: Backbone) -> tuple[int, int] | None:
+    head = backbone.native_head
+    classes = backbone.classes if head is None else len(head.labels)
+    return None if classes is None else (1, classes)
 
 
 def _space(ref: BackboneRef, backbone: Backbone, *, weights_hash: str) -> Space:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import get_args
 
-from zoo.backbone import Card, Preprocessing, Weights
+from zoo.backbone import Card, CropMode, InputSizes, Interpolation, Preprocessing, Weights
 from zoo.errors import PluginError
 
 _PLUGIN_NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def check_cards(plugin: str, cards: Iterable[object]) -> tuple[Card, ...]:
@@ -51,11 +51,14 @@ def _check_card(plugin: str, card: object) -> Card:
 def _fault_of_card(card: Card) -> str:
     if not (isinstance(card.architecture, str) and _ARCHITECTURE.fullmatch(card.architecture)):
         return "the name should be of letters, digits, '_' and '-'"
-    if not (isinstance(card.weights, tuple) and card.weights):
-        return "weights should be a tuple of at least one zoo.backbone.Weights"
+    if not isinstance(card.weights, tuple):
+        return "weights should be a tuple of zoo.backbone.Weights"
+    if not card.weights and card.preprocessing is None:
+        return "without weights it should have a preprocessing for the untrained network"
     if not (isinstance(card.towers, tuple) and all(isinstance(t, str) for t in card.towers)):
         return "towers should be a tuple of names"
     faults = [_fault_of_weights(weights) for weights in card.weights]
+    faults += [_fault_of_untrained(card), _fault_of_facts(card)]
     tags = [getattr(weights, "tag", None) for weights in card.weights]
     if len(set(tags)) < len(tags):
         faults.append(f"weights tags should differ; they are {tags}")
@@ -72,6 +75,21 @@ def _fault_of_weights(weights: object) -> str:
         if not isinstance(getattr(weights, name), str):
             return f"weights {weights.tag!r}: {name} should be a text"
     return _fault_of_metrics(weights) or _fault_of_preprocessing(weights)
+
+
+def _fault_of_untrained(card: Card) -> str:
+    if card.preprocessing is not None and not _is_applicable(card.preprocessing):
+        return f"the untrained network's {card.preprocessing} cannot be applied to a picture"
+    if not isinstance(card.input_sizes, InputSizes):
+        return "input_sizes should be a zoo.backbone.InputSizes"
+    return ""
+
+
+def _fault_of_facts(card: Card) -> str:
+    for name, value in dict(card.facts).items():
+        if not (isinstance(name, str) and (isinstance(value, str) or _is_number(value))):
+            return f"fact {name!r} is {value!r}, neither text nor number"
+    return ""
 
 
 def _fault_of_metrics(weights: Weights) -> str:
@@ -92,17 +110,35 @@ def _fault_of_preprocessing(weights: Weights) -> str:
 
 def is_sound(preprocessing: Preprocessing) -> bool:
     """Whether its numbers can be applied to a picture."""
-    sizes = (*preprocessing.input_size, preprocessing.resize)
     return (
-        len(sizes) == 3
-        and all(isinstance(size, int) and 0 < size <= 4096 for size in sizes)
-        and preprocessing.resize >= max(preprocessing.input_size)
-        and preprocessing.interpolation in _INTERPOLATIONS
+        _is_size(preprocessing.input_size)
+        and _is_resize(preprocessing)
+        and preprocessing.interpolation in get_args(Interpolation)
         and len(preprocessing.mean) == 3
         and len(preprocessing.std) == 3
         and all(_is_number(value) for value in preprocessing.mean)
         and all(_is_number(value) and value > 0 for value in preprocessing.std)
     )
+
+
+def _is_applicable(preprocessing: object) -> bool:
+    return isinstance(preprocessing, Preprocessing) and is_sound(preprocessing)
+
+
+def _is_resize(preprocessing: Preprocessing) -> bool:
+    if preprocessing.crop_mode not in get_args(CropMode):
+        return False
+    if isinstance(preprocessing.resize, int):
+        return _is_side(preprocessing.resize) and preprocessing.crop_mode == "center"
+    return _is_size(preprocessing.resize)
+
+
+def _is_size(pair: object) -> bool:
+    return isinstance(pair, tuple | list) and len(pair) == 2 and all(map(_is_side, pair))
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and 0 < value <= 4096
 
 
 def _is_number(value: object) -> bool:

@@ -13,7 +13,13 @@ from typing import IO, Literal
 
 from zoo import leash
 from zoo.backbone import Card, Weights
-from zoo.wire import Header, preprocessing_from_json, preprocessing_to_json
+from zoo.wire import (
+    Header,
+    input_sizes_from_json,
+    input_sizes_to_json,
+    preprocessing_from_json,
+    preprocessing_to_json,
+)
 
 State = Literal["ready", "unavailable", "broken"]
 
@@ -119,20 +125,30 @@ def description_from_json(fields: Header) -> Description:
 
 
 def card_to_json(card: Card) -> dict[str, object]:
-    """A card as the catalog keeps it."""
-    return {
+    """A card as the catalog keeps it; what it does not tell is left out."""
+    fields: dict[str, object] = {
         "architecture": card.architecture,
         "weights": [_weights_to_json(weights) for weights in card.weights],
         "towers": list(card.towers),
+        "input_sizes": input_sizes_to_json(card.input_sizes),
     }
+    if card.preprocessing is not None:
+        fields["preprocessing"] = preprocessing_to_json(card.preprocessing)
+    if card.facts:
+        fields["facts"] = dict(card.facts)
+    return fields
 
 
 def card_from_json(fields: Header) -> Card:
     """The same card again."""
+    preprocessing = fields.get("preprocessing")
     return Card(
         architecture=fields["architecture"],
         weights=tuple(_weights_from_json(weights) for weights in fields["weights"]),
         towers=tuple(fields["towers"]),
+        preprocessing=None if preprocessing is None else preprocessing_from_json(preprocessing),
+        input_sizes=input_sizes_from_json(fields["input_sizes"]),
+        facts=dict(fields.get("facts", {})),
     )
 
 

@@ -9,6 +9,7 @@ from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.names import unknown
 from zoo.registry.plugins import installed_plugins
+from zoo.registry.spellings import read_spelling
 
 VERSION_NAME = re.compile(r"(?P<name>[a-z0-9_-]+)(?::(?P<version>\d{1,9})|@(?P<alias>[\w-]+))?")
 
@@ -16,20 +17,26 @@ VERSION_NAME = re.compile(r"(?P<name>[a-z0-9_-]+)(?::(?P<version>\d{1,9})|@(?P<a
 def resolve_backbone(session: Session, name: str) -> ModelRecord:
     """The backbone of a full name, or of one without weights tag: then the plugin's default.
 
+    A name that is not found so is read as other libraries spell it (`DEFAULT`, `IMAGENET1K_V2`).
     Raises `NotFoundError` with the nearest names, `UnavailableError` while the plugin is being
     described, `PluginError` if it is broken.
     """
-    found = models.get_model(session, name)
-    if found is None and name.count(".") == 1:
-        found = models.get_default_backbone(session, *name.split("."))
+    found = _find(session, name) or _find(session, read_spelling(name))
     if found is not None and found.kind == "backbone":
         return found
     if found is not None:
         raise InvalidError(
             f"{name!r} is a fine-tuned model; a backbone is needed here", code="not_a_backbone"
         )
-    _check_plugin(session, name.partition(".")[0])
+    _check_plugin(session, read_spelling(name).partition(".")[0])
     raise unknown("model", name, models.model_names(session))
+
+
+def _find(session: Session, name: str) -> ModelRecord | None:
+    found = models.get_model(session, name)
+    if found is None and name.count(".") == 1:
+        return models.get_default_backbone(session, *name.split("."))
+    return found
 
 
 def resolve_version(session: Session, name: str) -> VersionRecord:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoo import wire
-from zoo.backbone import Preprocessing
+from zoo.backbone import InputSizes, Preprocessing
 from zoo.errors import ImageError, UnavailableError, WeightsUnavailableError
 from zoo.predictor import (
     BackboneDetail,
@@ -20,6 +20,7 @@ from zoo.predictor import (
     HeadRef,
     Label,
     Predictor,
+    detail_from_json,
     detail_to_json,
 )
 from zoo.space import Space, TowerSpace
@@ -104,6 +105,12 @@ def test_the_detail_comes_back_as_it_was():
         layers=("a",),
         labels=None,
         space=Space(weights_hash="ab", architecture="x", towers=(tower,)),
+        towers=("image",),
+        multiply_adds=12,
+        layer_shapes={"a": (4, 2, 2)},
+        taps={"deep": "a"},
+        input_sizes=InputSizes(is_fixed=True, minimum=(8, 8)),
+        head_output=(1, 10),
     )
 
     with answering(wire.encode({"detail": detail_to_json(detail)})) as (predictor, _):
@@ -111,6 +118,40 @@ def test_the_detail_comes_back_as_it_was():
 
     assert again == detail
     assert again.space.space_id == detail.space.space_id
+
+
+def test_a_detail_kept_by_an_older_version_is_still_read():
+    preprocessing = {
+        "input_size": [8, 8],
+        "resize": 9,
+        "interpolation": "bilinear",
+        "mean": [0.0, 0.0, 0.0],
+        "std": [1.0, 1.0, 1.0],
+    }
+    tower = {"tower": "image", "layer": "", "pooling": "native", "preprocessing": preprocessing}
+    space = {
+        "weights_hash": "ab",
+        "architecture": "x",
+        "towers": [tower],
+        "normalisation": "none",
+        "precision": "float32",
+        "quantisation": "none",
+    }
+    kept = {
+        "weights_hash": "ab",
+        "dim": 4,
+        "parameters": 9,
+        "blocks": ["a"],
+        "layers": ["a"],
+        "labels": None,
+        "space": space,
+    }
+
+    again = detail_from_json(kept)
+
+    assert again.dim == 4
+    assert again.multiply_adds is None
+    assert again.space.towers[0].preprocessing.crop_mode == "center"
 
 
 def test_an_error_of_the_predictor_is_raised_as_it_was():

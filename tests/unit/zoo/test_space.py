@@ -37,3 +37,21 @@ def test_the_same_space_has_the_same_id_in_every_process() -> None:
 )
 def test_whatever_changes_the_vectors_changes_the_space(other: Space) -> None:
     assert other.space_id != SPACE.space_id
+
+
+def in_space(preprocessing: Preprocessing) -> str:
+    tower = replace(TOWER, preprocessing=preprocessing)
+    return Space(weights_hash="ab", architecture="x", towers=(tower,)).space_id
+
+
+def test_what_was_added_later_leaves_the_spaces_of_its_default_alone() -> None:
+    assert in_space(PREPROCESSING) == (
+        "683db540af52b734f078c412e514a8737491994c9ac55910e99ad6896b502158"
+    )
+
+
+def test_another_geometry_is_another_space() -> None:
+    cover = replace(PREPROCESSING, resize=(256, 256))
+    squash = replace(cover, crop_mode="squash")
+
+    assert len({in_space(one) for one in (PREPROCESSING, cover, squash)}) == 3

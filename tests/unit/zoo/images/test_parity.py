@@ -14,7 +14,7 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from tests.pictures import picture
-from zoo.backbone import Interpolation, Preprocessing
+from zoo.backbone import CropMode, Interpolation, Preprocessing
 from zoo.images.sandbox import Sandbox
 
 PHOTOGRAPHS = sorted(
@@ -95,3 +95,44 @@ def test_any_shape_becomes_what_torchvision_makes_of_it(
     )
     found = sandbox.decode(content, preprocessing(input_size, resize, "bicubic"))
     assert np.array_equal(found.pixels, np.asarray(transform(Image.open(io.BytesIO(content)))))
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "mode", "interpolation"),
+    [
+        ((224, 224), 1.0, "squash", "bicubic"),
+        ((256, 192), 0.9, "squash", "bilinear"),
+        ((256, 192), 0.95, "center", "bicubic"),
+        ((378, 378), 1.0, "border", "bicubic"),
+        ((224, 160), 0.9, "border", "bilinear"),
+        ((448, 448), 1.15, "center", "bicubic"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(500, 375), (375, 501), (97, 301), (33, 20), (1, 50)])
+def test_every_crop_mode_is_timms(
+    sandbox: Sandbox,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+    crop: float,
+    mode: CropMode,
+    interpolation: Interpolation,
+) -> None:
+    content = picture(3, width=shape[0], height=shape[1], kind="PNG")
+    mean = (0.4814, 0.4578, 0.4082)
+    transform = create_transform(
+        size, crop_pct=crop, crop_mode=mode, interpolation=interpolation, mean=mean
+    )
+    scaled = int(size[0] / crop), int(size[1] / crop)
+    is_plain = mode == "center" and scaled[0] == scaled[1]
+    wanted = Preprocessing(
+        input_size=size,
+        resize=scaled[0] if is_plain else scaled,
+        interpolation=interpolation,
+        mean=mean,
+        std=(0.5, 0.5, 0.5),
+        crop_mode=mode,
+    )
+    geometry = transforms.Compose(transform.transforms[:2])
+    expected = np.asarray(geometry(Image.open(io.BytesIO(content)).convert("RGB")))
+
+    assert np.array_equal(sandbox.decode(content, wanted).pixels, expected)

@@ -130,3 +130,13 @@ def test_a_head_of_another_size_is_refused(give, tiny, tiny_ref, tmp_path):
     give(replace(backbone, native_head=head))
 
     assert "the native head has a matrix (2, 3) and a bias (5,)" in reason(tiny_ref, tmp_path)
+
+
+def test_the_space_of_what_was_embedded_before_crop_modes_is_the_same(lite0, tmp_path):
+    detail = load_backbone(lite0, weights_cache=tmp_path).detail
+
+    assert detail.space.space_id == (
+        "3aaf14c4ad4881832864bd794924ac22797f15c40ade480ff723142c1b2a4786"
+    )
+    assert detail.head_output == (1, 1000)
+    assert detail.layer_shapes["head"] == (1280, 7, 7)

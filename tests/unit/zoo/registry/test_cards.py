@@ -44,11 +44,22 @@ def test_a_plugin_name_that_no_model_name_can_hold_is_refused():
     )
 
 
+def test_an_architecture_may_have_no_weights_and_a_pair_as_resize():
+    squashed = replace(PREPROCESSING, resize=(9, 12), crop_mode="squash")
+    card = replace(CARD, weights=(), preprocessing=squashed)
+
+    assert check_cards("good", [card]) == (card,)
+
+
 @pytest.mark.parametrize(
     ("card", "reason"),
     [
         (replace(CARD, architecture="a.b"), "the name should be of letters, digits, '_' and '-'"),
-        (replace(CARD, weights=()), "weights should be a tuple of at least one"),
+        (replace(CARD, weights=()), "without weights it should have a preprocessing for the"),
+        (replace(CARD, weights=None), "weights should be a tuple of zoo.backbone.Weights"),
+        (replace(CARD, preprocessing=replace(PREPROCESSING, resize=0)), "cannot be applied"),
+        (replace(CARD, input_sizes=(8, 8)), "input_sizes should be a zoo.backbone.InputSizes"),
+        (replace(CARD, facts={"depth": [1]}), "fact 'depth' is [1], neither text nor number"),
         (replace(CARD, weights=(WEIGHTS, WEIGHTS)), "tags should differ; they are ['w', 'w']"),
         (replace(CARD, weights=("w",)), "weights hold a str; each should be"),
         (replace(CARD, towers="image"), "towers should be a tuple of names"),
@@ -58,7 +69,10 @@ def test_a_plugin_name_that_no_model_name_can_hold_is_refused():
             replace(CARD, weights=(replace(WEIGHTS, published_metrics={"top1": "75 %"}),)),
             "published metric 'top1' is '75 %', no number",
         ),
-        (with_preprocessing(resize=7), "cannot be applied to a picture"),
+        (with_preprocessing(resize=5000), "cannot be applied to a picture"),
+        (with_preprocessing(crop_mode="squash"), "cannot be applied to a picture"),
+        (with_preprocessing(crop_mode="corner"), "cannot be applied to a picture"),
+        (with_preprocessing(resize=(9, 9, 9)), "cannot be applied to a picture"),
         (with_preprocessing(std=(1.0, 0.0, 1.0)), "cannot be applied to a picture"),
         (with_preprocessing(mean=(0.0, float("nan"), 0.0)), "cannot be applied to a picture"),
         (with_preprocessing(interpolation="area"), "cannot be applied to a picture"),
