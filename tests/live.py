@@ -43,12 +43,12 @@ class LiveService:
         self.process: subprocess.Popen[bytes] | None = None
         self._log = home.parent / f"{home.name}.log"
 
-    def start(self) -> float:
+    def start(self, *options: str) -> float:
         """Start it and return how many seconds it took until it was ready."""
         began = time.monotonic()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                zoo("up", "--home", str(self.home), "--port", str(self.port)),
+                zoo("up", "--home", str(self.home), "--port", str(self.port), *options),
                 env=environment(),
                 stdout=log,
                 stderr=log,

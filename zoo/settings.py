@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import sys
 import tempfile
@@ -33,6 +34,7 @@ class Settings:
     home: Path
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    allowed_hosts: str = ""  # host names it answers to beside its own, with commas between
     database_url: str = ""  # default: SQLite in the home
     broker_url: str = ""  # default: the embedded Valkey's socket in the home
     predictor_url: str = ""  # default: a unix socket in the home
@@ -65,6 +67,21 @@ class Settings:
         """The database in use."""
         # quoted: a `?` or `%41` in a folder's name would mean something in a URL
         return self.database_url or f"sqlite:///{quote(str(self.home / 'catalog.sqlite3'))}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address that is listened on."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def allowed_host_names(self) -> frozenset[str]:
+        """The host names in `allowed_hosts`, in small letters."""
+        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",")) - {""}
 
     @property
     def runtime_dir(self) -> Path:

@@ -21,7 +21,7 @@ def main() -> None:
     return_what_is_freed()
     try:
         settings = load_settings()
-        check_bind(settings.host)
+        check_bind(settings)
         check_port(settings.host, settings.port)
     except StartError as error:
         sys.stderr.write(f"{error.detail}\n")

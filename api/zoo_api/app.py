@@ -17,10 +17,13 @@ from zoo_api.events import events
 from zoo_api.item_images import item_images
 from zoo_api.items import items
 from zoo_api.jobs import jobs
+from zoo_api.keyring import KeyRing
+from zoo_api.keys import keys
 from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
+from zoo_api.sessions import sessions
 from zoo_api.system import system
 
 BLUEPRINTS = (
@@ -33,9 +36,11 @@ BLUEPRINTS = (
     item_images,
     items,
     jobs,
+    keys,
     models,
     plugins,
     search,
+    sessions,
     system,
 )
 
@@ -46,7 +51,9 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_parts
-    app.extensions["zoo"] = services or make_services(settings)
+    parts = services or make_services(settings)
+    app.extensions["zoo"] = parts
+    app.extensions["zoo_keys"] = KeyRing(parts.catalog)
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)
     guards.register(app)

@@ -14,6 +14,7 @@ from zoo_api.data_uris import decode_inputs
 from zoo_api.forwarding import Asked, classify_images, resolve_asked
 from zoo_api.pictures import Pictures, body_form, read_pictures
 from zoo_api.reading import read_json
+from zoo_api.scopes import needs
 
 classify = Blueprint("classify", __name__)
 
@@ -36,6 +37,7 @@ class ClassifyRequest(ClassifyOptions):
 
 
 @classify.post("/v1/classify")
+@needs("read")
 def classify_pictures() -> dict[str, object]:
     """The most probable labels of up to 64 images, best first.
 

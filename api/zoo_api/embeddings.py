@@ -14,6 +14,7 @@ from zoo_api.data_uris import decode_inputs
 from zoo_api.forwarding import embed_images, resolve_asked
 from zoo_api.pictures import Pictures, body_form, read_pictures
 from zoo_api.reading import read_json
+from zoo_api.scopes import needs
 
 embeddings = Blueprint("embeddings", __name__)
 
@@ -40,6 +41,7 @@ class EmbeddingsRequest(EmbeddingsOptions):
 
 
 @embeddings.post("/v1/embeddings")
+@needs("read")
 def create_embeddings() -> dict[str, object]:
     """Embed up to 64 images; the vectors are as the backbone pools them, not normalised.
 

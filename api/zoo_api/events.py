@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -16,6 +16,7 @@ from zoo.catalog import jobs as catalog_jobs
 from zoo.catalog.records import EventRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import require
+from zoo_api.admission import admission
 from zoo_api.job_views import event_json, progress_json
 from zoo_api.paging import NUMBER, page_json
 from zoo_api.reading import read_query
@@ -52,7 +53,9 @@ def follow_job(job_id: str) -> Response | dict[str, object]:
             "too many event streams are open already; ask with Accept: application/json",
             code="too_many_streams",
         )
-    response = Response(_stream(services(), job_id, after), mimetype="text/event-stream")
+    response = Response(
+        _stream(services(), job_id, after, admission()), mimetype="text/event-stream"
+    )
     response.call_on_close(streams.release)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -64,9 +67,11 @@ def _after() -> int:
     return int(given) if NUMBER.fullmatch(given) else query.after
 
 
-def _stream(parts: Services, job_id: str, after: int) -> Iterator[str]:
+def _stream(
+    parts: Services, job_id: str, after: int, is_let_in: Callable[[], bool]
+) -> Iterator[str]:
     said, progress = time.monotonic(), ""
-    while True:
+    while is_let_in():
         with parts.catalog.read() as session:
             job = require(session, job_id)
             found = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)

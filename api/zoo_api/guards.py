@@ -1,4 +1,4 @@
-"""What is asked of every request: whose page it comes from, and a name for it in the log."""
+"""What is asked of every request: whose page it comes from, its key, and a name for the log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from zoo.errors import InvalidError
 from zoo.names import new_id
+from zoo_api import admission
 from zoo_api.services import services
 
 CHUNK_BYTES = 1 << 16
@@ -25,6 +26,7 @@ def register(app: Flask) -> None:
     app.before_request(name_request)
     app.before_request(check_host)
     app.before_request(check_origin)
+    app.before_request(admission.check_key)
     app.after_request(answer_name)
     app.after_request(read_to_end)
 
@@ -38,9 +40,17 @@ def name_request() -> None:
 
 
 def check_host() -> None:
-    """Refuse a name that is not ours: a page elsewhere may have it point to this machine."""
+    """Refuse a name that is not ours: a page elsewhere may have it point to this machine.
+
+    Beyond loopback a key is asked for, which such a page does not have: there any name will do
+    unless `ZOO_ALLOWED_HOSTS` says which.
+    """
+    settings = services().settings
+    allowed = settings.allowed_host_names
+    if not settings.is_loopback and not allowed:
+        return
     name = _host_name(f"//{request.host}")
-    if name not in LOOPBACK | {services().settings.host}:
+    if name not in LOOPBACK | {settings.host.lower()} | allowed:
         raise InvalidError(
             f"host {request.host!r} is not served here; use 127.0.0.1 or localhost",
             code="foreign_host",

@@ -31,6 +31,10 @@ STATUS: Mapping[type[ZooError], int] = {
 STATUS_OF_CODE: Mapping[str, int] = {
     "malformed_json": 400,
     "malformed_multipart": 400,
+    "key_required": 401,
+    "invalid_key": 401,
+    "session_ended": 401,
+    "scope_missing": 403,
     "foreign_host": 403,
     "foreign_origin": 403,
     "incompatible_space": 409,
@@ -38,6 +42,13 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "queue_full": 429,
     "disk_full": 507,
 }
+CHALLENGES: Mapping[str, str] = {
+    "key_required": 'Bearer realm="featurezoo"',
+    "session_ended": 'Bearer realm="featurezoo"',
+    "invalid_key": 'Bearer realm="featurezoo", error="invalid_token"',
+    "scope_missing": 'Bearer realm="featurezoo", error="insufficient_scope"',
+}
+"""What RFC 6750 says of a key that is needed."""
 CODE_OF_STATUS: Mapping[int, str] = {
     400: "bad_request",
     404: "unknown_route",
@@ -77,6 +88,8 @@ def answer_error(error: ZooError) -> Response:
     response = problem(status, code=error.code, detail=error.detail, extra=extra)
     if isinstance(error, UnavailableError):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.code in CHALLENGES:
+        response.headers["WWW-Authenticate"] = CHALLENGES[error.code]
     return response
 
 

@@ -23,6 +23,7 @@ from zoo_api.forwarding import check_space, embed_images
 from zoo_api.items import require_item
 from zoo_api.pictures import body_form, read_pictures
 from zoo_api.reading import read_json
+from zoo_api.scopes import needs
 from zoo_api.services import services
 
 search = Blueprint("search", __name__)
@@ -59,6 +60,7 @@ class Query:
 
 
 @search.post("/v1/collections/<name>/search")
+@needs("read")
 def search_collection(name: str) -> dict[str, object]:
     """The k nearest items, best first; an item that is searched for finds itself first.
 

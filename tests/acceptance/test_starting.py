@@ -57,7 +57,7 @@ def test_a_home_of_a_newer_release(tmp_path: Path, seasoned: Path) -> None:
     database.close()
     sentence = (
         "this home was made by another, newer release (its schema is '9999', "
-        "this one knows up to '0002'); upgrade featurezoo"
+        "this one knows up to '0003'); upgrade featurezoo"
     )
     check_refused(sentence, "--home", str(home), "--port", str(free_port()))
     sound = run_zoo("fsck", "--home", str(home))
@@ -106,7 +106,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_an_address_that_others_can_reach(tmp_path: Path, host: str) -> None:
     check_refused(
         f"binding to {host} would let anybody on the network in: it needs an API key, "
-        "and this home has none; bind to 127.0.0.1",
+        "and this home has none; bind to 127.0.0.1, or make a key with: "
+        f"zoo key create --name NAME --scope submit --home {tmp_path}/home",
         *("--home", str(tmp_path / "home"), "--host", host, "--port", str(free_port())),
     )
     assert not (tmp_path / "home").exists()

@@ -277,3 +277,16 @@ class WorkerRecord:
     pid_started: str
     queue: str
     beat: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRecord:
+    """An API key without its text."""
+
+    id: str
+    name: str
+    scope: str
+    digest: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None

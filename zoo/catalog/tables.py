@@ -266,3 +266,16 @@ class DatasetVersion(Table):
     labels: Mapped[dict[str, Any]]  # label -> number of items
     job_id: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Table):
+    """A key that lets requests in until it is revoked; of its text only the digest is kept."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scope: Mapped[str] = mapped_column(String(16))  # read | submit | admin
+    digest: Mapped[str] = mapped_column(String(64))  # sha256 of the whole key
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ import typer
 
 from zoo.cli.options import Home
 from zoo.errors import StartError
-from zoo.settings import load_settings
+from zoo.settings import Settings, load_settings
 from zoo.supervisor.home import locked_home
 
 
@@ -18,14 +18,18 @@ def register(app: typer.Typer) -> None:
 
 def migrate(home: Home = None) -> None:
     """Bring the catalog's schema to this version."""
-    settings = load_settings(home=home)
+    bring_up_to_date(load_settings(home=home))
+    typer.echo("the catalog is up to date")
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Make the catalog, or bring its schema to this version; the home must not be in use."""
     upgrade = import_module("zoo_migrations").upgrade  # by name: the core may not import it
     if settings.database_url:
         upgrade(settings.database_url)
     else:
         with locked_home(settings):
             upgrade(settings.resolved_database_url)
-    typer.echo("the catalog is up to date")
 
 
 def fsck(home: Home = None) -> None:

@@ -19,4 +19,12 @@ Url = Annotated[
     str | None,
     typer.Option("--url", help="The service to ask.", show_default="$ZOO_URL or this machine's"),
 ]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        help="The API key to send; $ZOO_KEY keeps it out of the list of processes.",
+        show_default="$ZOO_KEY",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

@@ -28,7 +28,7 @@ def up(home: Home = None, host: Host = None, port: Port = None) -> None:
 def api(home: Home = None, host: Host = None, port: Port = None) -> None:
     """Run the HTTP API alone."""
     settings = load_settings(home=home, host=host, port=port)
-    check_bind(settings.host)
+    check_bind(settings)
     _become("api", settings)
 
 

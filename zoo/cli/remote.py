@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli import reports
-from zoo.cli.options import Json, Url
+from zoo.cli.options import Json, Key, Url
 
 if TYPE_CHECKING:
     from zoo.client import Client, Job
@@ -28,10 +28,11 @@ def register(app: typer.Typer) -> None:
 def models(
     kind: Annotated[str | None, typer.Option("--kind", help="backbone or tuned.")] = None,
     url: Url = None,
+    key: Key = None,
     is_json: Json = False,
 ) -> None:
     """List the models that the service knows."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         found = client.models(kind=kind)
     if is_json:
         _print_json({"data": [dict(model.body) for model in found]})
@@ -44,10 +45,11 @@ def jobs(
     job_type: Annotated[str | None, typer.Option("--type", help="Only those of a type.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
     url: Url = None,
+    key: Key = None,
     is_json: Json = False,
 ) -> None:
     """List jobs."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         found = client.jobs(job_type=job_type, state=state, limit=limit)
     if is_json:
         _print_json({"data": [dict(one.body) for one in found]})
@@ -56,10 +58,13 @@ def jobs(
 
 
 def job(
-    job_id: Annotated[str, typer.Argument(metavar="ID")], url: Url = None, is_json: Json = False
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    url: Url = None,
+    key: Key = None,
+    is_json: Json = False,
 ) -> None:
     """Show a job, and the files that it could not use."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         found = client.job(job_id)
         failed = client.failed_inputs(job_id) if found.count("failed") else ()
     if is_json:
@@ -73,10 +78,11 @@ def search(
     image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many hits.")] = 10,
     url: Url = None,
+    key: Key = None,
     is_json: Json = False,
 ) -> None:
     """Find what looks most like a picture."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         answer = client.search_image(collection, image.read_bytes(), k=k)
     if is_json:
         _print_json(answer.body)
@@ -91,11 +97,12 @@ def ingest(
         str | None, typer.Option("--model", help="Make the collection first, with this backbone.")
     ] = None,
     url: Url = None,
+    key: Key = None,
     is_json: Json = False,
 ) -> None:
     """Send pictures, folders of them and archives to a collection, and wait until they are in."""
     uploads = import_module("zoo.client").gather(paths)
-    with connect(url) as client:
+    with connect(url, key) as client:
         if model:
             client.put_collection(collection, model=model)
         sent = list(client.add_files(collection, uploads))
@@ -109,9 +116,9 @@ def ingest(
     _check_ended_well(ended)
 
 
-def connect(url: str | None) -> Client:
+def connect(url: str | None, key: str | None) -> Client:
     """A client of the service at `url`; by name, as httpx takes longer than most commands."""
-    client: Client = import_module("zoo.client").Client(url or reports.default_url())
+    client: Client = import_module("zoo.client").Client(url or reports.default_url(), key=key)
     return client
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 FAILED_SHOWN = 10
-WHOLE = ("model", "job", "type", "state", "item", "progress", "created")
+WHOLE = ("model", "job", "type", "state", "item", "key", "progress", "created")
 """Columns of what is copied or compared, so never broken into two lines."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -33,12 +34,15 @@ TOO_BUSY = 429
 class Client:
     """A connection to one service; a context manager.
 
+    `key` is its API key, where it asks for one; by default what `ZOO_KEY` says.
+
     Every method raises `ClientError` for what the service refuses and `UnavailableError` when
     none answers.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 120.0, key: str = "") -> None:
+    def __init__(self, url: str, *, timeout_s: float = 120.0, key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        key = os.environ.get("ZOO_KEY", "") if key is None else key
         self._http = Http(url, timeout_s=timeout_s, key=key)
 
     def __enter__(self) -> Self:

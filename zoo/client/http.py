@@ -11,6 +11,7 @@ from zoo.client.answers import Json
 from zoo.errors import UnavailableError, ZooError
 
 PAGE = 1000
+KEY_CODES = ("key_required", "invalid_key")
 
 
 class ClientError(ZooError):
@@ -103,6 +104,8 @@ def _refusal(answer: httpx.Response) -> ClientError:
 
 def _sentence(problem: Json) -> str:
     detail = str(problem.get("detail") or problem.get("title") or problem["code"])
+    if problem["code"] in KEY_CODES:
+        detail = f"{detail}; give one with --key or ZOO_KEY"
     errors = [f"{one.get('field')}: {one.get('message')}" for one in problem.get("errors") or ()]
     unsaid = [text for text in errors if text.partition(": ")[2] not in detail]
     return "; ".join([detail, *unsaid])

@@ -1,11 +1,12 @@
 """What must hold before anything is started, each with the sentence to say when it does not."""
 
-import ipaddress
+import shlex
 import socket
 import time
+from importlib import import_module
 from importlib.util import find_spec
 
-from zoo.errors import StartError
+from zoo.errors import StartError, ZooError
 from zoo.settings import Settings
 
 _NEEDED = (
@@ -17,17 +18,19 @@ _PORT_PATIENCE_S = 1.0  # a service killed a moment ago may still be letting go 
 
 def check_configuration(settings: Settings) -> None:
     """Raise `StartError` for what no running process can be to blame for."""
-    check_bind(settings.host)
+    check_bind(settings)
     for module, remedy in _NEEDED:
         check_installed(module, remedy=remedy)
 
 
-def check_bind(host: str) -> None:
-    """Refuse an address that other machines can reach."""
-    if not _is_loopback(host):
+def check_bind(settings: Settings) -> None:
+    """Refuse an address that other machines can reach, unless an API key guards it."""
+    if not settings.is_loopback and not _has_key(settings):
+        home = shlex.quote(str(settings.home))
         raise StartError(
-            f"binding to {host} would let anybody on the network in: it needs an API key, "
-            "and this home has none; bind to 127.0.0.1"
+            f"binding to {settings.host} would let anybody on the network in: it needs an API "
+            "key, and this home has none; bind to 127.0.0.1, or make a key with: "
+            f"zoo key create --name NAME --scope submit --home {home}"
         )
 
 
@@ -49,13 +52,13 @@ def check_port(host: str, port: int) -> None:
         time.sleep(0.05)
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _has_key(settings: Settings) -> bool:
+    # By name: only this start needs the catalog, which takes long to import.
+    keys = import_module("zoo.catalog.keys")
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return bool(keys.has_working_key(settings.resolved_database_url))
+    except ZooError as error:
+        raise StartError(f"cannot look for an API key: {error.detail}") from error
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -5,6 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from zoo.supervisor.signals import StopSignals, listening
 
 DEATHS_BEFORE_READY = 5
 BROKER_PATIENCE_S = 20.0
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not bound here, only asked
+"""Addresses that listen but cannot be asked, and those that answer for them here."""
 _TICK_S = 0.1
 _IDLE_S = 1.0
 
@@ -112,6 +115,7 @@ def url(settings: Settings) -> str:
 
 def is_ready(settings: Settings) -> bool:
     """Whether the API says that it serves requests."""
+    settings = replace(settings, host=EVERYWHERE.get(settings.host, settings.host))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{url(settings)}/readyz", timeout=1.0) as response:

@@ -76,7 +76,8 @@ def process(settings: Settings, client: httpx.Client) -> Iterator[subprocess.Pop
         (
             {"host": "0.0.0.0"},
             "binding to 0.0.0.0 would let anybody on the network in: it needs an API key, "
-            "and this home has none; bind to 127.0.0.1\n",
+            "and this home has none; bind to 127.0.0.1, or make a key with: "
+            "zoo key create --name NAME --scope submit --home {home}\n",
         ),
         ({"port": "many"}, "ZOO_PORT is 'many'; it should be an int\n"),
     ],
@@ -85,7 +86,7 @@ def test_a_wrong_setting_ends_it_with_one_sentence(
     settings: Settings, changed: dict[str, str], sentence: str
 ) -> None:
     with start(replace(settings, **changed)) as refused:
-        assert refused.communicate(timeout=60)[1] == sentence
+        assert refused.communicate(timeout=60)[1] == sentence.format(home=settings.home)
     assert refused.returncode == 2
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.options import Url
+from zoo.cli.options import Key, Url
 from zoo.cli.remote import connect
 from zoo.errors import InvalidError
 
@@ -34,13 +34,14 @@ def demo(
         ),
     ] = None,
     url: Url = None,
+    key: Key = None,
 ) -> None:
     """Show on real pictures what a running service does: embed, search, classify, fine-tune.
 
     It uses the collections 'demo' and 'demo-again', made anew each time, the dataset and the
     model 'digits'.
     """
-    with connect(url) as client:
+    with connect(url, key) as client:
         _load_tour()(client, folder)
 
 

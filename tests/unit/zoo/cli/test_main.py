@@ -31,7 +31,17 @@ def test_it_says_its_version(argument: str) -> None:
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(build_app(), ["--help"]).output
 
-    for name in ("up", "api", "keeper", "worker", "predictor", "migrate", "fsck", "version"):
+    for name in (
+        "up",
+        "api",
+        "keeper",
+        "worker",
+        "predictor",
+        "migrate",
+        "fsck",
+        "key",
+        "version",
+    ):
         assert f" {name} " in shown
 
 
@@ -43,7 +53,8 @@ def test_a_public_address_is_refused_in_one_sentence(tmp_path: Path) -> None:
         assert ended.stdout == ""
         assert ended.stderr == (
             "zoo: binding to 0.0.0.0 would let anybody on the network in: it needs an API key, "
-            "and this home has none; bind to 127.0.0.1\n"
+            "and this home has none; bind to 127.0.0.1, or make a key with: "
+            f"zoo key create --name NAME --scope submit --home {tmp_path / 'home'}\n"
         )
     assert not (tmp_path / "home").exists()
 

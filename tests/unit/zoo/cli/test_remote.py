@@ -116,3 +116,36 @@ def test_what_the_service_refuses_is_one_sentence_and_ends_with_1(
 
     assert ended.value.code == 1
     assert capsys.readouterr() == ("", "zoo: no job 'job_2'; did you mean 'job_1'?\n")
+
+
+def test_the_key_is_the_option_s_or_the_environment_s(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_KEY", "zoo_of_environment")
+    for _ in range(2):
+        service.will_answer({"data": [], "next_cursor": None})
+
+    zoo(service, "jobs")
+    zoo(service, "jobs", "--key", "zoo_of_option")
+
+    assert [request.headers["authorization"] for request in service.requests] == [
+        "Bearer zoo_of_environment",
+        "Bearer zoo_of_option",
+    ]
+
+
+def test_a_service_that_asks_for_a_key_is_told_with_the_way_to_give_one(
+    service: ScriptedService,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    service.will_refuse(401, code="key_required", detail="this service asks for an API key")
+    monkeypatch.setattr("sys.argv", ["zoo", "jobs"])
+    monkeypatch.setenv("ZOO_URL", service.url)
+
+    with pytest.raises(SystemExit):
+        app()
+
+    assert capsys.readouterr().err == (
+        "zoo: this service asks for an API key; give one with --key or ZOO_KEY\n"
+    )
