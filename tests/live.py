@@ -151,7 +151,11 @@ class LiveService:
         return self.get(path)
 
     def season(self) -> None:
-        """Wait until the plugin is described and its weights stand in the home."""
+        """Wait until all plugins are described and the weights in use stand in the home."""
+        eventually(
+            lambda: all(row["state"] != "pending" for row in self.get("/v1/plugins")["data"]),
+            what=self.said,
+        )
         self.put("/v1/collections/first", {"model": LITE0})
         self.request("DELETE", "/v1/collections/first")
 

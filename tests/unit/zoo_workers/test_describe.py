@@ -34,4 +34,5 @@ def described(place: Workplace, plugin: str) -> dict[str, Any]:
     shards.run(place.context, place.next_shard().id)
     assert place.job(job).state == "succeeded"
     with place.context.catalog.read() as session:
-        return {model.name: model for model in models.list_models(session)}
+        listed = models.list_models(session)
+        return {model.name: models.get_model(session, model.name) for model in listed}
