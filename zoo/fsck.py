@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from zoo.catalog import Catalog, collections, contents, features, models, open_unpooled, soundness
-from zoo.catalog.database import sqlite_path
+from zoo.catalog.engines import sqlite_path
 from zoo.errors import DamagedError, StartError
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, file_sha256, open_blobs
@@ -40,6 +40,7 @@ def _problems(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
 
 def _rows(catalog: Catalog) -> Iterator[str]:
     with catalog.read() as session:
+        soundness.take_time(session)
         for problem in soundness.integrity_problems(session):
             yield f"the database is damaged: {problem}"
         for key, sha256 in soundness.features_beyond_segment(session):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from zoo import leash, logs
+from zoo.catalog import open_catalog
 from zoo.errors import StartError
 from zoo.settings import load_settings
 from zoo.supervisor.preflight import check_bind, check_port
@@ -23,6 +24,7 @@ def main() -> None:
         settings = load_settings()
         check_bind(settings)
         check_port(settings.host, settings.port)
+        open_catalog(settings.resolved_database_url).close()  # connects to nothing yet
     except StartError as error:
         sys.stderr.write(f"{error.detail}\n")
         raise SystemExit(CANNOT_START) from error

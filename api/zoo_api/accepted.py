@@ -90,14 +90,18 @@ def check_room(session: Session) -> None:
 def _done_once(
     key: str | None, fingerprint: str, act: Callable[[Session], JobRecord]
 ) -> JobRecord:
-    with services().catalog.write() as session:
+    def once(session: Session) -> tuple[JobRecord, bool]:
         known = _recalled(session, key, fingerprint) if key else None
         if known is not None:
-            return known
+            return known, False
         job = act(session)
         if key:
             jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
-    find_owner()
+        return job, True
+
+    job, is_new = services().catalog.transact(once)
+    if is_new:
+        find_owner()
     return job
 
 

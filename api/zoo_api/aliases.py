@@ -60,6 +60,7 @@ def roll_back(name: str, alias: str) -> dict[str, object]:
     """Point an alias at the version that it named before; 409 if there is none."""
     with services().catalog.write() as session:
         model = require_own(session, name)
+        catalog_models.lock_model(session, model.id)  # what is read next decides what is written
         now = require_alias(session, model, alias)
         history = catalog_models.alias_history(session, model.id, alias)
         before = next((m.from_version for m in history if m.to_version == now), None)

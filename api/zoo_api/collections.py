@@ -46,13 +46,16 @@ def create_collection(name: str) -> tuple[dict[str, object], int]:
     check_own_name("collection", name)
     wanted = read_json(CollectionRequest)
     backbone, detail = ready_backbone(_backbone_name(wanted))
-    with services().catalog.write() as session:
+
+    def put(session: Session) -> tuple[dict[str, object], int]:
         known = catalog_collections.get_collection(session, name)
         if known is None:
             made = _create(session, name, wanted.metric, backbone, detail)
             return collection_json(session, made), 201
         _check_same(known, model=backbone.name, metric=wanted.metric)
         return collection_json(session, known), 200
+
+    return services().catalog.transact(put)
 
 
 @collections.get("/v1/collections")

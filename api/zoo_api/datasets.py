@@ -50,10 +50,13 @@ def create_dataset(name: str) -> tuple[dict[str, Any], int]:
     """Create a dataset (201), or answer the one that is there (200)."""
     check_own_name("dataset", name)
     read_json(DatasetRequest)
-    with services().catalog.write() as session:
+
+    def put(session: Session) -> tuple[dict[str, Any], int]:
         known = catalog_datasets.get_dataset(session, name)
         dataset = known or catalog_datasets.create_dataset(session, name)
         return dataset_json(session, dataset), 200 if known else 201
+
+    return services().catalog.transact(put)
 
 
 @datasets.get("/v1/datasets")

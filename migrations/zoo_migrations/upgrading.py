@@ -3,58 +3,78 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
 
 from zoo.catalog import Catalog, open_catalog
-from zoo.catalog.database import sqlite_path
-from zoo.errors import StartError, UnavailableError
+from zoo.catalog.database import first_line
+from zoo.catalog.engines import shown, sqlite_path
+from zoo.errors import StartError
+
+MIGRATING = 0x5A4F4F  # our number among PostgreSQL's advisory locks: one migrates at a time
 
 
 def upgrade(url: str) -> str:
     """Bring the database at `url` to the newest schema; returns the revision it had before.
 
-    Raises `StartError` if the database cannot be written, is damaged, or was made by a newer
-    release.
+    Raises `StartError` if the database does not answer, cannot be written, is damaged, or was
+    made by a newer release.
     """
     _check_writable(url)
-    catalog = open_catalog(url)
-    try:
-        before = _current(catalog)
+    with _opened(url) as catalog, catalog.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            _prepare_postgresql(connection)
+        before = _revision(connection)
         _check_known(before)
-        with catalog.engine.begin() as connection:
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
         return before
-    except (DatabaseError, UnavailableError) as error:
-        raise StartError(f"the catalog cannot be opened: {_first_line(error)}") from error
-    finally:
-        catalog.close()
 
 
 def check(url: str) -> None:
     """Raise `StartError` unless the database has exactly this release's schema."""
-    catalog = open_catalog(url)
-    try:
-        found = _current(catalog)
-    except DatabaseError as error:
-        raise StartError(f"the catalog cannot be opened: {_first_line(error)}") from error
-    finally:
-        catalog.close()
+    with _opened(url) as catalog, catalog.engine.connect() as connection:
+        found = _revision(connection)
     _check_known(found)
     if found != _script().get_current_head():
         raise StartError("the catalog has an older schema than this release; run `zoo migrate`")
 
 
-def _current(catalog: Catalog) -> str:
-    with catalog.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
+@contextmanager
+def _opened(url: str) -> Iterator[Catalog]:
+    catalog = open_catalog(url)
+    try:
+        yield catalog
+    except DatabaseError as error:
+        where = "" if sqlite_path(url) else f" at {shown(url)}"
+        reason = first_line(error)
+        raise StartError(f"the catalog{where} cannot be opened: {reason}") from error
+    finally:
+        catalog.close()
+
+
+def _prepare_postgresql(connection: Connection) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar()
+    if encoding != "UTF8":
+        raise StartError(
+            f"the database is encoded in {encoding}; it should be made with ENCODING 'UTF8'"
+        )
+    for name in ("statement_timeout", "lock_timeout"):  # a migration may take its time
+        connection.execute(text(f"SET LOCAL {name} = 0"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
+
+
+def _revision(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def _check_known(revision: str) -> None:
@@ -86,7 +106,3 @@ def _config() -> Config:
 
 def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
-
-
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).splitlines()[0]

@@ -66,15 +66,18 @@ def _plan(context: Context, claim: Claim) -> Todo:
         fence(session, claim)
         given = inputs.queued_inputs(session, claim.shard.id)
         wanted = {str(one.sha256) for one in given}
-        known = features.locate(session, space_id=space_id, sha256s=wanted).keys()
+        known = frozenset(features.locate(session, space_id=space_id, sha256s=wanted))
         mine = features.reserve_forwards(
             session, space_id=space_id, shard_id=claim.shard.id, sha256s=wanted - known
         )
+        # What another shard finished between the two statements above is known by now.
+        known |= features.locate(session, space_id=space_id, sha256s=mine).keys()
+        mine -= known
         found = contents.get_contents(session, mine)
     return Todo(
         inputs=given,
         contents=[found[sha256] for sha256 in sorted(mine)],
-        known=frozenset(known),
+        known=known,
         busy=frozenset(wanted - known - mine),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from zoo.catalog import Catalog, shards, workers
+from zoo.catalog import Catalog, Session, shards, workers
 from zoo.catalog.records import WorkerRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import fail_attempt, give_back
@@ -21,15 +21,11 @@ class WorkerPresence:
         self._id = worker_id
         self._queue = queue
         self._attempts = attempts
+        self._unburied: dict[int, str] = {}  # shard -> cause, while the database did not answer
 
     def arrive(self) -> None:
         """Register, and give back at once what earlier workers of this node still hold."""
-        with self._catalog.write() as session:
-            gone = [row.id for row in workers.list_workers(session) if is_gone(_presence(row))]
-            freed = give_back(session, shards.claims_of(session, gone))
-            for worker_id in gone:
-                workers.remove_worker(session, worker_id)
-            workers.add_worker(session, self._record())
+        freed = self._catalog.transact(self._arrive)
         log.info("worker_arrived", worker=self._id, queue=self._queue, freed=freed)
 
     def beat(self) -> None:
@@ -38,11 +34,24 @@ class WorkerPresence:
             with self._catalog.write() as session:
                 if not workers.beat(session, self._id):
                     workers.add_worker(session, self._record())
+            for shard_id, cause in list(self._unburied.items()):
+                self._bury(shard_id, cause=cause)
+                del self._unburied[shard_id]
         except UnavailableError as error:
             log.warning("beat_missed", detail=error.detail)
 
     def bury(self, shard_id: int, *, cause: str) -> None:
-        """Count an attempt of a shard whose process, a child of this worker, has died."""
+        """Count an attempt of a shard whose process, a child of this worker, has died.
+
+        With a later beat, if the database does not answer now: nobody else would ever do it.
+        """
+        try:
+            self._bury(shard_id, cause=cause)
+        except UnavailableError as error:
+            log.warning("burial_waits", shard=shard_id, detail=error.detail)
+            self._unburied[shard_id] = cause
+
+    def _bury(self, shard_id: int, *, cause: str) -> None:
         with self._catalog.read() as session:
             shard = shards.get_shard(session, shard_id)
         is_ours = shard is not None and shard.worker_id == self._id
@@ -59,9 +68,19 @@ class WorkerPresence:
 
     def leave(self) -> None:
         """Give back what is still claimed and take the row away."""
-        with self._catalog.write() as session:
-            give_back(session, shards.claims_of(session, [self._id]))
-            workers.remove_worker(session, self._id)
+        self._catalog.transact(self._leave)
+
+    def _arrive(self, session: Session) -> int:
+        gone = [row.id for row in workers.list_workers(session) if is_gone(_presence(row))]
+        freed = give_back(session, shards.claims_of(session, gone))
+        for worker_id in sorted(gone):
+            workers.remove_worker(session, worker_id)
+        workers.add_worker(session, self._record())
+        return freed
+
+    def _leave(self, session: Session) -> None:
+        give_back(session, shards.claims_of(session, [self._id]))
+        workers.remove_worker(session, self._id)
 
     def _record(self) -> WorkerRecord:
         here = this_process()

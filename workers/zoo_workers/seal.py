@@ -18,7 +18,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         counts = count_inputs(session, claim.job.id)
-        if not datasets.has_dataset(session, int(claim.job.work["dataset_id"])):
+        if not datasets.lock_dataset(session, int(claim.job.work["dataset_id"])):
             code = "dataset_deleted"
             detail = (
                 f"dataset {claim.job.spec['dataset']!r} was deleted while files were being added"

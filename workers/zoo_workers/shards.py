@@ -43,7 +43,11 @@ log = structlog.get_logger()
 
 def run(context: Context, shard_id: int) -> None:
     """Do a shard if it can be claimed; never raises for what the shard itself does wrong."""
-    claimed = claim(context.catalog, shard_id, worker_id=context.worker_id, pid=os.getpid())
+    try:
+        claimed = claim(context.catalog, shard_id, worker_id=context.worker_id, pid=os.getpid())
+    except UnavailableError as error:
+        log.warning("claim_dropped", shard=shard_id, detail=error.detail)  # it is rung for again
+        return
     if claimed is None:
         return
     with structlog.contextvars.bound_contextvars(job_id=claimed.job.id, shard=shard_id):

@@ -41,7 +41,8 @@ def collection_names(session: Session) -> list[str]:
 
 def delete_collection(session: Session, name: str) -> bool:
     """Delete a collection with its items and generations; embeddings stay in the feature store."""
-    row = session.scalar(select(Collection).where(Collection.name == name))
+    named = select(Collection).where(Collection.name == name)
+    row = session.scalar(named.with_for_update())
     if row is None:
         return False
     session.execute(delete(Item).where(Item.collection_id == row.id))

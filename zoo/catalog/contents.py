@@ -51,7 +51,7 @@ def get_contents(session: Session, sha256s: Iterable[str]) -> dict[str, ContentR
 
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
-    for sha256, (width, height) in sizes.items():
+    for sha256, (width, height) in sorted(sizes.items()):  # in one order: no deadlocks
         session.execute(
             update(Content).where(Content.sha256 == sha256).values(width=width, height=height)
         )

@@ -1,34 +1,64 @@
-"""Opening the database and the two kinds of transaction."""
+"""The two kinds of transaction, and what a database's refusals mean."""
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from zoo.errors import ConflictError, DamagedError, UnavailableError
+from zoo.catalog.engines import make_engine
+from zoo.errors import (
+    ConflictError,
+    DamagedError,
+    InvalidError,
+    UnavailableError,
+    ZooError,
+)
 
-BUSY_TIMEOUT_MS = 30_000
+Result = TypeVar("Result")
+
+LONGEST_PAUSE_S = 0.05
+TRIES = 5
+"""How often a transaction is done that loses race after race."""
+
+LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+OTHER_SCHEMA = frozenset({"42P01", "42703"})  # no such table, no such column
+NOT_WRITABLE = frozenset({"25006", "42501"})  # a standby, a user without rights
+REPEATED = frozenset({"database_busy", "concurrent_change"})
 
 
 class Catalog:
-    """Hands out sessions: `read()` sees one snapshot, `write()` is the process's only writer."""
+    """Hands out sessions: `read()` sees one snapshot, `write()` and `transact()` may change rows.
+
+    On SQLite a process has one writer at a time. On PostgreSQL writers run side by side at READ
+    COMMITTED; whoever needs the order of others locks a row first: a job's before its shards'.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writer = threading.Lock()
+        if engine.dialect.name == "sqlite":
+            self._writer: contextlib.AbstractContextManager[object] = threading.Lock()
+            self._reading = engine
+            self._writing = engine.execution_options(zoo_begin="BEGIN IMMEDIATE")
+        else:
+            self._writer = contextlib.nullcontext()
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writing = engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; whatever it changes is thrown away."""
-        with _answering(), Session(self.engine, expire_on_commit=False) as session:
+        """A session for reading; whatever it changes is thrown away or refused."""
+        with _answering(), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -37,80 +67,94 @@ class Catalog:
 
         Keep it short: no forward, decode or file write inside.
         """
-        engine = self.engine.execution_options(zoo_begin="BEGIN IMMEDIATE")
         with (
             self._writer,
             _answering(),
-            Session(engine, expire_on_commit=False) as session,
+            Session(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    def transact(self, work: Callable[[Session], Result]) -> Result:
+        """What `work` gives, committed; done again from the start when another writer won a race.
+
+        For what others may be doing at the same moment: making the same name, say. Raises after
+        `TRIES` times what `write` would have raised after the first.
+        """
+        for lost in range(1, TRIES):
+            try:
+                return self._once(work)
+            except (ConflictError, UnavailableError) as error:
+                if error.code not in REPEATED:
+                    raise
+            # Not at once: the loser would often take its first lock before the winner its second.
+            time.sleep(random.uniform(0, LONGEST_PAUSE_S) * lost)  # noqa: S311 - no secret
+        return self._once(work)
 
     def close(self) -> None:
         """Close all connections of this process."""
         self.engine.dispose()
 
+    def _once(self, work: Callable[[Session], Result]) -> Result:
+        with self.write() as session:
+            return work(session)
+
 
 def open_catalog(url: str) -> Catalog:
-    """The catalog at a SQLAlchemy URL; connects on first use, so opening before a fork is fine."""
-    # Threads bound the connections; a pool's own limit would only make one of them fail.
-    return _open(create_engine(url, connect_args=_connect_args(url), max_overflow=-1))
+    """The catalog at a database URL; connects on first use, so opening before a fork is fine."""
+    return Catalog(make_engine(url, is_pooled=True))
 
 
 def open_unpooled(url: str) -> Catalog:
     """A catalog that closes its connection after each session, for a process that forks."""
-    return _open(create_engine(url, connect_args=_connect_args(url), poolclass=NullPool))
-
-
-def _open(engine: Engine) -> Catalog:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return Catalog(engine)
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The file behind a SQLite URL; None for any other database."""
-    parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
-    return Path(str(parsed.database)) if is_file else None
-
-
-def _connect_args(url: str) -> dict[str, object]:
-    is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False} if is_sqlite else {}
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions by itself
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("zoo_begin", "BEGIN"))
+    return Catalog(make_engine(url, is_pooled=False))
 
 
 @contextmanager
 def _answering() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
-        raise UnavailableError(
-            f"the database does not answer: {reason}", code="database_unavailable"
-        ) from error
-    except IntegrityError as error:
-        raise ConflictError(
+    except DBAPIError as error:
+        meaning = _meaning(error)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _meaning(error: DBAPIError) -> ZooError | None:
+    """What a refusal of the database is to our callers; None for a mistake of ours."""
+    reason = first_line(error)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if isinstance(error, IntegrityError):
+        return ConflictError(
             "something that this builds on was made or deleted at the same time; try again",
             code="concurrent_change",
-        ) from error
-    except DatabaseError as error:
-        if type(error) is not DatabaseError:
-            raise  # a statement that the database does not take: ours to mend
-        reason = str(error.orig).splitlines()[0]
-        raise DamagedError(
-            f"the database is damaged: {reason}", code="damaged_database"
-        ) from error
+        )
+    if type(error) is DatabaseError:  # SQLite's word for a file that is not whole
+        return DamagedError(f"the database is damaged: {reason}", code="damaged_database")
+    if isinstance(error, DataError):
+        return InvalidError(f"no database holds this value: {reason}", code="value_not_storable")
+    return _passing(state, reason, is_operational=isinstance(error, OperationalError))
+
+
+def _passing(state: str, reason: str, *, is_operational: bool) -> UnavailableError | None:
+    """What may be over when it is tried again, by its SQLSTATE."""
+    if state in LOST_RACES:
+        return UnavailableError(
+            "too many change the same rows at the same moment; try again", code="database_busy"
+        )
+    if state in OTHER_SCHEMA:
+        detail = f"the database has not this release's schema ({reason}); run `zoo migrate`"
+        return UnavailableError(detail, code="wrong_schema")
+    if is_operational or state in NOT_WRITABLE:
+        return UnavailableError(
+            f"the database does not answer: {reason}", code="database_unavailable"
+        )
+    return None
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a driver says, without the addresses that it tried."""
+    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    # When a connection fails, PostgreSQL's own words stand behind where it was tried.
+    return said.splitlines()[0].rpartition("FATAL:")[2].strip()

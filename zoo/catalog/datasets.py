@@ -27,8 +27,9 @@ def get_dataset(session: Session, name: str) -> DatasetRecord | None:
 
 
 def has_dataset(session: Session, dataset_id: int) -> bool:
-    """Whether this very dataset is there still; another may have its name by now."""
-    return session.get(Dataset, dataset_id) is not None
+    """Whether this very dataset is there, in a write until its end; another may have its name."""
+    held = select(Dataset.id).where(Dataset.id == dataset_id)
+    return session.scalar(held.with_for_update(read=True, key_share=True)) is not None
 
 
 def list_datasets(session: Session, *, after: str, limit: int) -> list[DatasetRecord]:
@@ -44,13 +45,22 @@ def dataset_names(session: Session) -> list[str]:
 
 def delete_dataset(session: Session, name: str) -> bool:
     """Delete a dataset with its items and versions."""
-    row = session.scalar(select(Dataset).where(Dataset.name == name))
+    row = session.scalar(select(Dataset).where(Dataset.name == name).with_for_update())
     if row is None:
         return False
     session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == row.id))
     session.execute(delete(DatasetVersion).where(DatasetVersion.dataset_id == row.id))
     session.execute(delete(Dataset).where(Dataset.id == row.id))
     return True
+
+
+def lock_dataset(session: Session, dataset_id: int) -> bool:
+    """Hold a dataset against those who add to it, seal or delete it; False if it is gone.
+
+    Waits for additions that have begun, as each refers to the dataset's row until its commit.
+    """
+    held = select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()
+    return session.scalar(held) is not None
 
 
 def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord]) -> None:
@@ -72,7 +82,10 @@ def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord
 def seal_version(
     session: Session, dataset_id: int, *, job_id: str, digest: str, labels: Mapping[str, int]
 ) -> int:
-    """Make the next version of everything that the dataset holds now; returns its number."""
+    """Make the next version of everything that the dataset holds now; returns its number.
+
+    For a dataset that was locked before `digest` and `labels` were counted.
+    """
     newest = select(func.max(DatasetVersion.version)).where(
         DatasetVersion.dataset_id == dataset_id
     )

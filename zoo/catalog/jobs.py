@@ -27,14 +27,18 @@ def add_job(session: Session, job_id: str, *, values: Mapping[str, Any]) -> JobR
 
 
 def get_job(session: Session, job_id: str) -> JobRecord | None:
-    """A job by id."""
-    row = session.get(Job, job_id)
+    """A job by id, as it stands now."""
+    row = session.get(Job, job_id, populate_existing=True)
     return as_record(JobRecord, row) if row else None
 
 
 def lock_job(session: Session, job_id: str) -> JobRecord | None:
-    """A job by id, held against other writers until the transaction ends."""
-    row = session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    """A job by id, held against other writers until the transaction ends.
+
+    Taken before the locks of the job's shards; rows that only refer to the job go on being made.
+    """
+    held = {"key_share": True}
+    row = session.get(Job, job_id, with_for_update=held, populate_existing=True)
     return as_record(JobRecord, row) if row else None
 
 

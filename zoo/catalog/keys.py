@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import inspect, select, update
 from sqlalchemy.orm import Session
 
-from zoo.catalog.database import open_unpooled, sqlite_path
+from zoo.catalog.database import open_unpooled
+from zoo.catalog.engines import sqlite_path
 from zoo.catalog.records import KeyRecord
 from zoo.catalog.rows import as_record
 from zoo.catalog.tables import ApiKey, now
@@ -43,7 +44,7 @@ def revoke_key(session: Session, key_id: str) -> None:
 
 def note_uses(session: Session, used: Mapping[str, datetime]) -> None:
     """Write when keys were last used."""
-    for key_id, at in used.items():
+    for key_id, at in sorted(used.items()):  # in one order: no deadlocks
         session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at))
 
 

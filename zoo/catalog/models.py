@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, delete, func, select, update
+from sqlalchemy import BigInteger, Select, Text, cast, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import (
@@ -16,7 +16,7 @@ from zoo.catalog.records import (
     ModelRecord,
     VersionRecord,
 )
-from zoo.catalog.rows import as_record
+from zoo.catalog.rows import as_record, insert_new
 from zoo.catalog.tables import Alias, AliasMove, Model, ModelVersion, now
 
 
@@ -73,24 +73,29 @@ def add_version(
     known = session.scalar(select(ModelVersion).where(ModelVersion.job_id == values["job_id"]))
     if known is not None:
         return as_record(VersionRecord, known, model=name)
-    model = session.scalar(select(Model).where(Model.name == name).with_for_update())
-    if model is None:
-        model = Model(name=name, kind="tuned", is_default=False, card=dict(card))
-        session.add(model)
-        session.flush()
-    newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
+    made = {"name": name, "kind": "tuned", "is_default": False, "card": dict(card)}
+    insert_new(session, Model, [{**made, "created_at": now()}], key=["name"])
+    model_id = session.scalars(select(Model.id).where(Model.name == name)).one()
+    lock_model(session, model_id)
+    newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model_id)
     number = (session.scalar(newest) or 0) + 1
-    row = ModelVersion(model_id=model.id, version=number, created_at=now(), **values)
+    row = ModelVersion(model_id=model_id, version=number, created_at=now(), **values)
     session.add(row)
     session.flush()
     return as_record(VersionRecord, row, model=name)
+
+
+def lock_model(session: Session, model_id: int) -> None:
+    """Hold a model against others who number versions or move aliases, until the commit."""
+    held = select(Model.id).where(Model.id == model_id).with_for_update(key_share=True)
+    session.execute(held)
 
 
 def list_versions(session: Session, name: str, *, before: int, limit: int) -> list[VersionRecord]:
     """A model's versions, newest first, those before a number."""
     statement = (
         _versions(name)
-        .where(ModelVersion.version < before)
+        .where(ModelVersion.version < literal(before, BigInteger))
         .order_by(ModelVersion.version.desc())
         .limit(limit)
     )
@@ -131,7 +136,8 @@ def get_alias(session: Session, model_id: int, alias: str) -> int | None:
 
 def move_alias(session: Session, model_id: int, alias: str, *, version: int | None) -> None:
     """Point an alias at a version, or with None delete it; the move goes into its history."""
-    row = session.get(Alias, (model_id, alias), with_for_update=True)
+    lock_model(session, model_id)
+    row = session.get(Alias, (model_id, alias), populate_existing=True)
     before = row.version if row else None
     if before == version:
         return

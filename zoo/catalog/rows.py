@@ -35,8 +35,11 @@ def chunks(values: Iterable[Value], size: int = CHUNK) -> Iterator[list[Value]]:
 def insert_new(
     session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]
 ) -> None:
-    """Insert the rows whose key is not there yet; the others stay as they are."""
-    for chunk in chunks(rows):
+    """Insert the rows whose key is not there yet; the others stay as they are.
+
+    In the order of their keys: two that insert the same keys wait for each other in one direction.
+    """
+    for chunk in chunks(sorted(rows, key=lambda row: [row[name] for name in key])):
         statement = _insert(session, table)
         session.execute(statement.on_conflict_do_nothing(index_elements=list(key)), chunk)
 

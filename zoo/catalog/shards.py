@@ -45,15 +45,19 @@ def add_shard(
 
 
 def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
-    """A shard by id."""
-    row = session.get(Shard, shard_id)
+    """A shard by id, as it stands now."""
+    row = session.get(Shard, shard_id, populate_existing=True)
     return as_record(ShardRecord, row) if row else None
 
 
 def claim_shard(
     session: Session, shard_id: int, *, worker_id: str, pid: int
 ) -> ShardRecord | None:
-    """Take a queued shard: compare-and-set with the next fencing token; None if it is gone."""
+    """Take a queued shard: compare-and-set with the next fencing token; None if it is gone.
+
+    Waits for who holds the row instead of skipping it: that may be the keeper's note that the
+    shard was announced, and a claim given up for it would come back only with the next ring.
+    """
     statement = (
         update(Shard)
         .where(Shard.id == shard_id, Shard.state == "queued")
@@ -176,12 +180,18 @@ def take_outbox(session: Session, limit: int) -> list[tuple[int, int, str]]:
 
 
 def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None:
-    """Forget wake-ups that were published, and note when their shards were announced."""
+    """Forget wake-ups that were published, and note when their shards were announced.
+
+    A shard that somebody holds at this moment keeps its wake-up and is rung for once more: it is
+    most likely being claimed, and the keeper never waits for a worker.
+    """
     for chunk in chunks(rows):
-        session.execute(delete(Outbox).where(Outbox.id.in_([row[0] for row in chunk])))
-        session.execute(
-            update(Shard).where(Shard.id.in_([row[1] for row in chunk])).values(announced_at=now())
-        )
+        named = select(Shard.id).where(Shard.id.in_([row[1] for row in chunk]))
+        known = set(session.scalars(named))
+        free = set(session.scalars(named.with_for_update(skip_locked=True, key_share=True)))
+        rung = [row[0] for row in chunk if row[1] in free or row[1] not in known]
+        session.execute(delete(Outbox).where(Outbox.id.in_(rung)))
+        session.execute(update(Shard).where(Shard.id.in_(free)).values(announced_at=now()))
 
 
 def queues_to_announce(session: Session, *, before: datetime) -> list[str]:
@@ -208,6 +218,7 @@ def announce_again(session: Session, queue: str, *, before: datetime, limit: int
         .where(Shard.state == "queued", Shard.queue == queue, Shard.announced_at < before)
         .order_by(Shard.id)
         .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
     ).scalars()
     late = list(rows)
     session.add_all(Outbox(shard_id=shard_id, queue=queue, due_at=now()) for shard_id in late)

@@ -22,6 +22,12 @@ def check_schema(session: Session) -> None:
         )
 
 
+def take_time(session: Session) -> None:
+    """Lift the limit on how long a statement of this transaction may take."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 def integrity_problems(session: Session) -> list[str]:
     """What the database itself finds wrong with its file; PostgreSQL looks after its own."""
     if session.get_bind().dialect.name != "sqlite":

@@ -129,7 +129,7 @@ class Lease(Table):
 
     __tablename__ = "leases"
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
-    holder: Mapped[str] = mapped_column(String(64))
+    holder: Mapped[str]  # a presence: a host's name alone may have 253 characters
     beat: Mapped[int]
 
 

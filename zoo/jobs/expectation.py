@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from zoo.catalog import Catalog, Session, jobs, plugins
 from zoo.catalog.records import PluginRecord
@@ -16,26 +16,29 @@ def expect_plugins(catalog: Catalog) -> list[str]:
 
     A plugin is described once per version; a name that two distributions claim is broken.
     """
-    found = installed_plugins()
-    with catalog.write() as session:
-        known = {plugin.name: plugin for plugin in plugins.list_plugins(session)}
-        plugins.forget_plugins(session, known.keys() - {plugin.name for plugin in found})
-        _refuse_twins(session, found)
-        new = [one for one in _single(found) if _is_new(one, known.get(one.name))]
-        for plugin in new:
-            plugins.expect_plugin(
-                session,
-                plugin.name,
-                distribution=plugin.distribution,
-                version=plugin.version,
-                state="pending",
-                reason="",
-            )
-            plugins.clear_details(session, plugin.name)
-        asked = {job.spec["plugin"] for job in jobs.live_jobs(session, "describe")}
-        for plugin in new:
-            if plugin.name not in asked:
-                submit_describe(session, plugin.name)
+    found = sorted(installed_plugins(), key=lambda plugin: plugin.name)
+    return catalog.transact(lambda session: _expect(session, found))
+
+
+def _expect(session: Session, found: Sequence[InstalledPlugin]) -> list[str]:
+    known = {plugin.name: plugin for plugin in plugins.list_plugins(session)}
+    plugins.forget_plugins(session, known.keys() - {plugin.name for plugin in found})
+    _refuse_twins(session, found)
+    new = [one for one in _single(found) if _is_new(one, known.get(one.name))]
+    for plugin in new:
+        plugins.expect_plugin(
+            session,
+            plugin.name,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            state="pending",
+            reason="",
+        )
+        plugins.clear_details(session, plugin.name)
+    asked = {job.spec["plugin"] for job in jobs.live_jobs(session, "describe")}
+    for plugin in new:
+        if plugin.name not in asked:
+            submit_describe(session, plugin.name)
     return [plugin.name for plugin in new]
 
 

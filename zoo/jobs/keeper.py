@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from zoo.catalog import Catalog, shards, workers
+from zoo.catalog import Catalog, Session, shards, workers
 from zoo.catalog.records import ShardRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import give_back, settle
@@ -63,6 +63,10 @@ class Keeper:
         is_dead = holder is not None and is_gone(holder)
         return is_dead or self._clock() - since >= self._settings.beat_lost_s
 
+    def look_away(self) -> None:
+        """Forget what was seen of the workers' beats: nobody is lost for not being watched."""
+        self._beats = {}
+
     def relay(self) -> int:
         """Publish what waits in the outbox; returns how many wake-ups were rung."""
         with self._catalog.read() as session:
@@ -92,11 +96,15 @@ class Keeper:
         self._announce_again()
 
     def _give_back(self, lost: list[str], claims: list[ShardRecord], idle: list[str]) -> None:
-        with self._catalog.write() as session:
+        def free(session: Session) -> int:
             freed = give_back(session, claims)
-            for worker_id in lost:
+            for worker_id in sorted(lost):
                 workers.remove_worker(session, worker_id)
-            for job_id in idle:
+            return freed
+
+        freed = self._catalog.transact(free)
+        for job_id in idle:
+            with self._catalog.write() as session:
                 settle(session, job_id)
         log.warning("claims_given_back", workers=lost, shards=freed, idle_jobs=idle)
 

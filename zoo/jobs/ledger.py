@@ -2,6 +2,9 @@
 
 A shard is claimed by compare-and-set with a fencing token, which stands in the WHERE of every
 later write of that attempt: a zombie that wakes after its claim was given away changes nothing.
+Every step locks the job's row first, then its shards: so the last of two shards that end at once
+sees that the other has ended, events and positions are numbered in the order of their commits,
+and nobody waits in a circle.
 """
 
 from __future__ import annotations
@@ -70,23 +73,30 @@ def create_job(
 
 def claim(catalog: Catalog, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
     """Take a shard; None if it is done, taken, or its job has ended or is being cancelled."""
-    with catalog.write() as session:
-        shard = shards.claim_shard(session, shard_id, worker_id=worker_id, pid=pid)
-        if shard is None:
-            return None
-        job = jobs.lock_job(session, shard.job_id)
-        if job is None or job.state not in ("queued", "running"):
-            shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
-            settle(session, shard.job_id)
-            return None
-        jobs.start_job(session, job.id)
-        jobs.note_attempt(session, job.id, shard.attempt + 1)
-        enter_phase(session, job, shard.kind)
-        return Claim(shard=shard, job=job)
+    return catalog.transact(
+        lambda session: _claim(session, shard_id, worker_id=worker_id, pid=pid)
+    )
+
+
+def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
+    queued = shards.get_shard(session, shard_id)
+    job = jobs.lock_job(session, queued.job_id) if queued else None
+    shard = shards.claim_shard(session, shard_id, worker_id=worker_id, pid=pid)
+    if job is None or shard is None:
+        return None
+    if job.state not in ("queued", "running"):
+        shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
+        settle(session, shard.job_id)
+        return None
+    jobs.start_job(session, job.id)
+    jobs.note_attempt(session, job.id, shard.attempt + 1)
+    enter_phase(session, job, shard.kind)
+    return Claim(shard=shard, job=job)
 
 
 def fence(session: Session, claimed: Claim) -> None:
     """First step of every write of an attempt: raises `ClaimLostError` if it is not ours."""
+    jobs.lock_job(session, claimed.job.id)
     if not shards.holds(session, claimed.shard.id, token=claimed.shard.token):
         raise ClaimLostError(f"shard {claimed.shard.id} was given to somebody else or cancelled")
 
@@ -117,7 +127,9 @@ def fail_attempt(
 
     Changes nothing if the claim was lost: what another holder has reserved is not ours to free.
     """
-    with catalog.write() as session:
+
+    def count(session: Session) -> None:
+        jobs.lock_job(session, shard.job_id)
         if not shards.holds(session, shard.id, token=shard.token):
             return
         features.release_forwards(session, [shard.id])
@@ -131,9 +143,13 @@ def fail_attempt(
         values = {"error_code": code, "error_detail": f"{detail} (after {tried} attempts)"}
         _end(session, shard.job_id, state="failed", values=values)
 
+    catalog.transact(count)
+
 
 def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     """Queue shards again whose node was lost; that is nobody's fault and counts no attempt."""
+    for job_id in sorted({shard.job_id for shard in claims}):
+        jobs.lock_job(session, job_id)
     freed = [
         shard
         for shard in claims
@@ -162,7 +178,7 @@ def settle(session: Session, job_id: str) -> None:
 
 def cancel(session: Session, job_id: str) -> JobRecord:
     """Ask a job to stop: at once if nothing runs, else when its running shards end."""
-    job = require(session, job_id)
+    job = jobs.lock_job(session, job_id) or require(session, job_id)
     if job.state not in jobs.LIVE:
         raise ConflictError(
             f"job {job_id} has ended ({job.state}); only a queued or running job can be cancelled",

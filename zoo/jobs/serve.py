@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 
 import structlog
 
 from zoo.catalog import open_catalog
-from zoo.errors import UnavailableError
+from zoo.errors import ConflictError, StartError, UnavailableError
 from zoo.jobs.doorbell import Doorbell, make_celery
 from zoo.jobs.expectation import expect_plugins
 from zoo.jobs.keeper import Keeper
@@ -17,6 +18,7 @@ from zoo.leash import hold
 from zoo.logs import start
 from zoo.settings import Settings, load_settings
 
+CANNOT_START = 2
 PAUSE_AFTER_FAILURE_S = 1.0
 
 log = structlog.get_logger()
@@ -34,6 +36,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
             if time.monotonic() >= due:
                 due = time.monotonic() + settings.reconcile_every_s
                 if not keeper.lead():
+                    keeper.look_away()
                     stop.wait(settings.reconcile_every_s)
                     continue
                 if is_expecting:
@@ -42,8 +45,9 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                 keeper.reconcile()
             keeper.relay()
             stop.wait(settings.relay_every_s)
-        except UnavailableError as error:
+        except (ConflictError, UnavailableError) as error:
             log.warning("keeper_waits", code=error.code, detail=error.detail)
+            keeper.look_away()  # the workers could not beat either
             stop.wait(PAUSE_AFTER_FAILURE_S)
 
 
@@ -54,7 +58,11 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    keep(load_settings(), stop)
+    try:
+        keep(load_settings(), stop)
+    except StartError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        raise SystemExit(CANNOT_START) from error
 
 
 if __name__ == "__main__":

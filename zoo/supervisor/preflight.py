@@ -19,6 +19,7 @@ _PORT_PATIENCE_S = 1.0  # a service killed a moment ago may still be letting go 
 def check_configuration(settings: Settings) -> None:
     """Raise `StartError` for what no running process can be to blame for."""
     check_bind(settings)
+    check_database(settings)
     for module, remedy in _NEEDED:
         check_installed(module, remedy=remedy)
 
@@ -32,6 +33,12 @@ def check_bind(settings: Settings) -> None:
             "key, and this home has none; bind to 127.0.0.1, or make a key with: "
             f"zoo key create --name NAME --scope submit --home {home}"
         )
+
+
+def check_database(settings: Settings) -> None:
+    """Refuse PostgreSQL without its driver, before a process is started that would need it."""
+    if settings.database_url.startswith("postgres"):
+        check_installed("psycopg", remedy="pip install 'featurezoo[postgres]'")
 
 
 def check_installed(module: str, *, remedy: str) -> None:

@@ -49,7 +49,7 @@ def upgrade() -> None:
     op.create_table(
         "leases",
         sa.Column("name", sa.String(length=32), nullable=False),
-        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.catalog.database import sqlite_path
+from zoo.catalog.engines import sqlite_path
 from zoo.errors import StartError
 from zoo.settings import MAX_SOCKET_PATH, Settings, load_settings
 

@@ -1,0 +1,114 @@
+"""From a database's URL to an engine: drivers, timeouts, and how a transaction begins on each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from zoo.errors import StartError
+
+BUSY_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
+STATEMENT_TIMEOUT_S = 30
+LOCK_TIMEOUT_S = 10
+IDLE_IN_TRANSACTION_S = 30  # a process that was stopped in one gives its row locks up after this
+
+POSTGRESQL = "postgresql+psycopg"
+SPELLINGS = ("postgres", "postgresql", POSTGRESQL)
+
+
+def make_engine(url: str, *, is_pooled: bool) -> Engine:
+    """An engine that connects on first use; `StartError` if no driver serves this URL."""
+    parsed = parse_url(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    arguments = _sqlite_arguments() if is_sqlite else _postgresql_arguments(parsed)
+    try:
+        if is_pooled:
+            # Threads bound the connections; a pool's own limit would only make one of them fail.
+            engine = create_engine(
+                parsed, connect_args=arguments, max_overflow=-1, pool_pre_ping=not is_sqlite
+            )
+        else:
+            engine = create_engine(parsed, connect_args=arguments, poolclass=NullPool)
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"PostgreSQL needs {error.name}, which is not installed; "
+            "get it with: pip install 'featurezoo[postgres]'"
+        ) from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def parse_url(text: str) -> URL:
+    """The URL with the one driver that we use for its database; `StartError` for any other."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise _refusal("no URL") from error  # not shown: it may hold a password
+    if url.drivername in SPELLINGS:
+        return url.set(drivername=POSTGRESQL)
+    if url.drivername == "sqlite":
+        return url
+    raise _refusal(repr(url.render_as_string(hide_password=True)))
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind a SQLite URL; None for any other database."""
+    parsed = parse_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without its password."""
+    return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def _refusal(given: str) -> StartError:
+    return StartError(
+        f"ZOO_DATABASE_URL is {given}; it should be postgresql://user:password@host/database "
+        "or sqlite:////path/to/file"
+    )
+
+
+def _sqlite_arguments() -> dict[str, object]:
+    return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+
+
+def _postgresql_arguments(url: URL) -> dict[str, object]:
+    """What every connection is made with, unless the URL says otherwise."""
+    timeouts = {
+        "statement_timeout": STATEMENT_TIMEOUT_S,
+        "lock_timeout": LOCK_TIMEOUT_S,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_S,
+    }
+    arguments: dict[str, object] = {
+        "application_name": "featurezoo",
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 5000,  # milliseconds until a network that swallows all is noticed
+        "options": " ".join(f"-c {name}={value}s" for name, value in timeouts.items()),
+        # Poolers between us and the server share connections, prepared statements do not.
+        "prepare_threshold": None,
+    }
+    return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("zoo_begin", "BEGIN"))
