@@ -1,4 +1,4 @@
-"""A real, migrated SQLite catalog for each test that asks for one."""
+"""A real, migrated catalog for each test that asks for one, on both databases."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def catalog(settings: Settings) -> Iterator[Catalog]:
-    zoo_migrations.upgrade(settings.resolved_database_url)
-    opened = open_catalog(settings.resolved_database_url)
+def catalog(settings: Settings, database_url: str) -> Iterator[Catalog]:
+    url = database_url or settings.resolved_database_url
+    if not database_url:
+        zoo_migrations.upgrade(url)
+    opened = open_catalog(url)
     yield opened
     opened.close()

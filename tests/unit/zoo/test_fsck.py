@@ -14,6 +14,11 @@ Damage = Callable[[str], str]
 
 
 @pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return load_settings({}, home=tmp_path, database_url=database_url)
+
+
+@pytest.fixture
 def stock(catalog: Catalog, settings: Settings) -> Stock:
     made = Stock(catalog=catalog, blobs=open_blobs(settings))
     made.collection("c")

@@ -30,9 +30,11 @@ def settings(tmp_path: Path, max_image_bytes: int) -> Settings:
 
 
 @pytest.fixture
-def catalog(settings: Settings) -> Iterator[Catalog]:
-    zoo_migrations.upgrade(settings.resolved_database_url)
-    opened = open_catalog(settings.resolved_database_url)
+def catalog(settings: Settings, database_url: str) -> Iterator[Catalog]:
+    url = database_url or settings.resolved_database_url
+    if not database_url:
+        zoo_migrations.upgrade(url)
+    opened = open_catalog(url)
     register_tiny(opened)
     yield opened
     opened.close()

@@ -4,10 +4,13 @@ import sys
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from tests.workplace import Workplace
-from zoo.catalog import workers
+from zoo.catalog import shards, workers
 from zoo.catalog.records import JobRecord, WorkerRecord
+from zoo.catalog.work_tables import Shard
+from zoo.errors import UnavailableError
 from zoo.jobs.presence import this_process
 from zoo_workers.presence import WorkerPresence
 
@@ -125,3 +128,26 @@ def test_who_leaves_gives_back_what_it_held(place: Workplace, presence: WorkerPr
     freed = place.shard(claimed.shard.id)
     assert freed == replace(claimed.shard, state="queued", worker_id=None, pid=None)
     assert known(place) == []
+
+
+def test_a_child_that_died_while_the_database_was_away_is_buried_with_a_later_beat(
+    place: Workplace, presence: WorkerPresence, monkeypatch: pytest.MonkeyPatch, dead_pid: int
+) -> None:
+    place.submit(place.dataset(), place.deliver([("a.png", "cat", b"a")]))
+    presence.arrive()
+    claimed = place.claim(worker_id="worker_1")
+    with place.context.catalog.write() as session:
+        session.execute(update(Shard).values(pid=dead_pid))
+
+    def be_away() -> None:
+        raise UnavailableError("the database does not answer", code="database_unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.context.catalog, "read", be_away)
+        presence.bury(claimed.shard.id, cause="signal SIGKILL")
+    presence.beat()
+
+    with place.context.catalog.read() as session:
+        found = shards.get_shard(session, claimed.shard.id)
+    assert found is not None
+    assert (found.state, found.attempt) == ("queued", 1)

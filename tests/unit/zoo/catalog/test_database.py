@@ -5,9 +5,15 @@ import pytest
 from sqlalchemy import text
 
 from zoo.catalog import Catalog, datasets, open_catalog
-from zoo.catalog.database import sqlite_path
+from zoo.catalog.engines import sqlite_path
 from zoo.errors import ConflictError, DamagedError, UnavailableError
 from zoo.settings import Settings
+
+
+@pytest.fixture
+def database_url() -> str:
+    """SQLite alone: what both databases promise stands in `test_transactions`."""
+    return ""
 
 
 def test_a_block_that_raises_writes_nothing(catalog: Catalog) -> None:

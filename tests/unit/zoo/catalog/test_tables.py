@@ -15,7 +15,7 @@ def test_an_instant_is_stored_in_utc_and_comes_back_with_its_offset(catalog: Cat
         stored = session.execute(text("SELECT created_at FROM packs")).scalar()
         read = session.query(Pack).one().created_at
 
-    assert stored == "2026-07-01 10:00:00.000000"
+    assert str(stored).removesuffix(".000000") == "2026-07-01 10:00:00"
     assert (read, read.tzinfo) == (noon, UTC)
 
 

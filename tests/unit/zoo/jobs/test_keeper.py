@@ -70,6 +70,25 @@ def test_what_the_broker_does_not_take_is_rung_when_it_is_back(
     assert keeper.relay() == 1
 
 
+def test_nobody_is_lost_for_a_time_in_which_nobody_watched(
+    catalog: Catalog, keeper: Keeper, clock: Clock
+) -> None:
+    with catalog.write() as session:
+        workers.add_worker(session, worker("w"))
+    keeper.reconcile()
+    clock.instant = 60.0
+
+    keeper.look_away()
+    keeper.reconcile()
+
+    with catalog.read() as session:
+        assert [one.id for one in workers.list_workers(session)] == ["w"]
+    clock.instant = 70.0
+    keeper.reconcile()
+    with catalog.read() as session:
+        assert workers.list_workers(session) == []
+
+
 def test_a_lost_message_is_rung_again(
     catalog: Catalog, submit: Submit, settings: Settings, bell: Bell
 ) -> None:

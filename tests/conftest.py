@@ -1,0 +1,23 @@
+"""The databases that every test may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.databases import TWINS, PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL; one a session."""
+    with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture(params=TWINS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Empty for SQLite in the home, or the URL of a migrated PostgreSQL database."""
+    if request.param == "sqlite":
+        return ""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.migrated()

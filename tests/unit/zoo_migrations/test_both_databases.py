@@ -1,0 +1,109 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+import zoo_migrations
+from tests.databases import TWINS, PostgresServer
+from zoo.catalog import open_catalog, work_tables
+from zoo.catalog.engines import shown
+from zoo.catalog.soundness import SCHEMA, check_schema
+from zoo.errors import StartError
+
+
+@pytest.fixture(params=TWINS)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without a schema."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalog.sqlite3"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    catalog = open_catalog(url)
+    with catalog.engine.connect() as connection:
+        yield connection
+    catalog.close()
+
+
+def test_the_migrations_give_just_the_tables_that_the_code_knows(empty: str) -> None:
+    zoo_migrations.upgrade(empty)
+    with connected(empty) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, work_tables.Job.metadata) == []
+
+
+def test_upgrading_tells_what_was_there_before_and_repeats_nothing(empty: str) -> None:
+    assert (zoo_migrations.upgrade(empty), zoo_migrations.upgrade(empty)) == ("", SCHEMA)
+    zoo_migrations.check(empty)
+    catalog = open_catalog(empty)
+    with catalog.read() as session:
+        check_schema(session)
+    catalog.close()
+
+
+def test_an_older_and_a_newer_schema_are_told_apart(empty: str) -> None:
+    with pytest.raises(StartError) as caught:
+        zoo_migrations.check(empty)
+    assert caught.value.detail == (
+        "the catalog has an older schema than this release; run `zoo migrate`"
+    )
+    zoo_migrations.upgrade(empty)
+    with connected(empty) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.commit()
+    for ask in (zoo_migrations.check, zoo_migrations.upgrade):
+        with pytest.raises(StartError, match=r"another, newer release \(its schema is '9999'"):
+            ask(empty)
+
+
+@pytest.mark.slow
+def test_processes_that_upgrade_at_once_wait_for_each_other(postgres: PostgresServer) -> None:
+    url = postgres.create()
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(zoo_migrations.upgrade, [url] * 4)) == ["", *[SCHEMA] * 3]
+
+
+@pytest.mark.slow
+def test_a_database_in_another_encoding_is_refused(postgres: PostgresServer) -> None:
+    url = postgres.create(more="ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(StartError) as caught:
+        zoo_migrations.upgrade(url)
+    assert caught.value.detail == (
+        "the database is encoded in LATIN1; it should be made with ENCODING 'UTF8'"
+    )
+
+
+@pytest.mark.slow
+def test_each_reason_not_to_get_in_is_one_sentence(postgres: PostgresServer) -> None:
+    postgres.lock_out("locked", password="right")
+    cases = {
+        postgres.url("nowhere"): 'database "nowhere" does not exist',
+        postgres.url("postgres", user="nobody"): 'role "nobody" does not exist',
+        postgres.url("postgres", user="locked", password="wrong"): (
+            'password authentication failed for user "locked"'
+        ),
+    }
+    for url, reason in cases.items():
+        for ask in (zoo_migrations.check, zoo_migrations.upgrade):
+            with pytest.raises(StartError) as caught:
+                ask(url)
+            assert caught.value.detail == f"the catalog at {shown(url)} cannot be opened: {reason}"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(StartError) as caught:
+        zoo_migrations.upgrade("postgresql://zoo:secret@127.0.0.1:9/zoo")
+    assert caught.value.detail.startswith(
+        "the catalog at postgresql://zoo:***@127.0.0.1:9/zoo cannot be opened: "
+    )
+    assert "refused" in caught.value.detail
+    assert "\n" not in caught.value.detail
