@@ -21,7 +21,7 @@ from workshop.service import PORT, Service, end, find_service, start_service
 
 TEST_FOLDERS = ("tests/unit", "tests/integration", "tests/acceptance")
 DEMO_EXTRAS = ("demo", "worker")
-ALL_EXTRAS = ("demo", "dev", "worker")
+ALL_EXTRAS = ("demo", "dev", "postgres", "worker")
 OLDEST = (3, 11)
 CHECKS = {
     "ruff": ("ruff", "check", "."),
