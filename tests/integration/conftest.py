@@ -1,16 +1,17 @@
 """One eager service for all of these tests: each uses names and pictures of its own."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.eager import EagerService
-from zoo.settings import load_settings
+from zoo.testing.plugin import MakeZooService
+from zoo.testing.service import ZooService
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EagerService]:
-    home = tmp_path_factory.mktemp("home")
-    made = EagerService(load_settings({}, home=home, shard_items=4, plugin_wait_s=0.2))
-    yield made
-    made.close()
+def zoo_service(make_zoo_service: MakeZooService) -> ZooService:
+    return make_zoo_service(shard_items=4)
+
+
+@pytest.fixture(scope="session")
+def service(zoo_service: ZooService) -> EagerService:
+    return EagerService(zoo_service)

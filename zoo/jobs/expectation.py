@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from zoo.catalog import Catalog, Session, jobs, plugins
 from zoo.catalog.records import PluginRecord
 from zoo.jobs.intake import submit_describe
+from zoo.names import unknown
 from zoo.registry.plugins import InstalledPlugin, installed_plugins
+from zoo.settings import Settings
 
 
-def expect_plugins(catalog: Catalog) -> list[str]:
+UNSETTLED = frozenset({"pending", "unavailable"})
+"""States in which a plugin is asked again whenever the service starts."""
+NOT_READY = UNSETTLED | {"broken"}
+
+
+def expect_plugins(
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    retried: Container[str] = UNSETTLED,
+    named: frozenset[str] = frozenset(),
+) -> list[str]:
     """Compare what is installed with the catalog; returns the plugins that will be described.
 
-    A plugin is described once per version; a name that two distributions claim is broken.
+    A plugin is described once per version, again while its state is one of `retried` or if it
+    is `named`; a name that two distributions claim is broken. Raises `NotFoundError` for a
+    named plugin that is not installed.
     """
-    found = installed_plugins()
+    found = [one for one in installed_plugins() if one.name not in settings.left_alone]
+    _check_installed(named, found)
     with catalog.write() as session:
         known = {plugin.name: plugin for plugin in plugins.list_plugins(session)}
         plugins.forget_plugins(session, known.keys() - {plugin.name for plugin in found})
         _refuse_twins(session, found)
-        new = [one for one in _single(found) if _is_new(one, known.get(one.name))]
+        new = [
+            one
+            for one in _single(found)
+            if one.name in named or _is_new(one, known.get(one.name), retried)
+        ]
         for plugin in new:
             plugins.expect_plugin(
                 session,
@@ -39,11 +59,20 @@ def expect_plugins(catalog: Catalog) -> list[str]:
     return [plugin.name for plugin in new]
 
 
-def _is_new(plugin: InstalledPlugin, known: PluginRecord | None) -> bool:
+def _check_installed(named: Iterable[str], found: Iterable[InstalledPlugin]) -> None:
+    installed = {plugin.name for plugin in found}
+    for name in named:
+        if name not in installed:
+            raise unknown("plugin", name, installed)
+
+
+def _is_new(
+    plugin: InstalledPlugin, known: PluginRecord | None, retried: Container[str]
+) -> bool:
     return (
         known is None
         or (known.distribution, known.version) != (plugin.distribution, plugin.version)
-        or known.state in ("pending", "unavailable")
+        or known.state in retried
     )
 
 
