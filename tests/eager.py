@@ -120,8 +120,6 @@ class EagerService:
             return sum(segment.n_rows for segment in features.list_segments(session))
 
 
-
-
 def walk(get: Callable[[str], Json], url: str, *, limit: int = 1) -> Iterator[Mapping[str, Json]]:
     """All rows of a list, its cursors pasted into the address as they are."""
     joint = "&" if "?" in url else "?"

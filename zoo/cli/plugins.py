@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Collection
@@ -14,7 +15,7 @@ import typer
 from zoo.cli import reports
 from zoo.cli.options import Json, Url
 from zoo.cli.remote import connect
-from zoo.errors import UnavailableError
+from zoo.errors import UnavailableError, ZooError
 
 if TYPE_CHECKING:
     from zoo.client import Client, Plugin
@@ -29,10 +30,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 def register(app: typer.Typer) -> None:
     """Add `zoo plugin`."""
     group = typer.Typer(name="plugin", help="Write, check and use plugins.", no_args_is_help=True)
-    for name, command in (("new", new), ("check", check)):
-        group.command(name, rich_help_panel="Offline")(command)
-    for name, command in (("list", list_plugins), ("refresh", refresh)):
-        group.command(name, rich_help_panel="Service")(command)
+    group.command("new", rich_help_panel="Offline")(new)
+    group.command("check", rich_help_panel="Offline")(check)
+    group.command("list", rich_help_panel="Service")(list_plugins)
+    group.command("refresh", rich_help_panel="Service")(refresh)
     app.add_typer(group, rich_help_panel="Plugins")
 
 
@@ -85,16 +86,29 @@ def refresh(
         if job.state != "succeeded":
             typer.echo(f"job {job.id} {job.state}: {job.error_detail}", err=True)
             raise typer.Exit(BROKEN)
-        _show(_await_described(client, job.result["plugins"]), is_json=is_json)
+        _await_described(client, job.result["plugins"])
+        _try_out(client, frozenset(job.result["plugins"]))
+        _show(client.plugins(), is_json=is_json)
 
 
-def _await_described(client: Client, names: Collection[str]) -> tuple[Plugin, ...]:
+def _try_out(client: Client, names: Collection[str]) -> None:
+    """Have one model of each plugin built: one that cannot be is then listed with its reason."""
+    tried: set[str] = set()
+    for model in client.models(kind="backbone"):
+        plugin = model.name.partition(".")[0]
+        if plugin in names and plugin not in tried and not model.body.get("is_random"):
+            tried.add(plugin)
+            with contextlib.suppress(ZooError):  # the list of plugins tells it
+                client.model(model.name)
+
+
+def _await_described(client: Client, names: Collection[str]) -> None:
     deadline = time.monotonic() + LONGEST_WAIT_S
     while True:
         found = client.plugins()
         waiting = [one.name for one in found if one.name in names and one.state == "pending"]
         if not waiting:
-            return found
+            return
         if time.monotonic() >= deadline:
             raise UnavailableError(
                 f"{', '.join(waiting)} took more than {LONGEST_WAIT_S:g} s to be described; "

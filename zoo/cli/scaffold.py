@@ -116,7 +116,8 @@ def _edges() -> npt.NDArray[np.float64]:
         for angle in np.pi * np.arange(_ANGLES) / _ANGLES
     ]
     plain = np.stack(turned)[:, None] / np.abs(turned[0]).sum()
-    return np.repeat(np.concatenate([plain, -plain]), 3, axis=1)
+    found: npt.NDArray[np.float64] = np.repeat(np.concatenate([plain, -plain]), 3, axis=1)
+    return found
 
 
 def _window() -> npt.NDArray[np.float64]:

@@ -66,6 +66,10 @@ class Client:
         body = self._http.ask("GET", "/v1/models", params=params)
         return tuple(map(answers.read_model, body["data"]))
 
+    def model(self, name: str) -> Model:
+        """One model; a backbone is built for it, if it was not yet."""
+        return answers.read_model(self._http.ask("GET", f"/v1/models/{name}"))
+
     def plugins(self) -> tuple[Plugin, ...]:
         """Every installed plugin."""
         body = self._http.ask("GET", "/v1/plugins")

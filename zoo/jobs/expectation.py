@@ -12,7 +12,6 @@ from zoo.names import unknown
 from zoo.registry.plugins import InstalledPlugin, installed_plugins
 from zoo.settings import Settings
 
-
 UNSETTLED = frozenset({"pending", "unavailable"})
 """States in which a plugin is asked again whenever the service starts."""
 NOT_READY = UNSETTLED | {"broken"}
@@ -66,9 +65,7 @@ def _check_installed(named: Iterable[str], found: Iterable[InstalledPlugin]) -> 
             raise unknown("plugin", name, installed)
 
 
-def _is_new(
-    plugin: InstalledPlugin, known: PluginRecord | None, retried: Container[str]
-) -> bool:
+def _is_new(plugin: InstalledPlugin, known: PluginRecord | None, retried: Container[str]) -> bool:
     return (
         known is None
         or (known.distribution, known.version) != (plugin.distribution, plugin.version)

@@ -1,4 +1,4 @@
-"""Examines a plugin, installed or in a folder, in a process of its own that may fail as it likes."""
+"""Examines a plugin, installed or in a folder, in a process that may fail as it likes."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def to_json(report: Report) -> dict[str, Any]:
     return asdict(report)
 
 
-def _check_folder(
-    folder: Path, *, models: Sequence[str], timeout_s: float
-) -> tuple[Report, ...]:
+def _check_folder(folder: Path, *, models: Sequence[str], timeout_s: float) -> tuple[Report, ...]:
     project = _read_project(folder)
     plugins: Mapping[str, str] = project.get("entry-points", {}).get(ENTRY_POINT_GROUP, {})
     if not plugins:

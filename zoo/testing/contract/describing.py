@@ -1,4 +1,4 @@
-"""Describes a plugin in a process of its own, watched: `python -m zoo.testing.contract.describing NAME`."""
+"""Watches a plugin describe itself: `python -m zoo.testing.contract.describing NAME`."""
 
 from __future__ import annotations
 

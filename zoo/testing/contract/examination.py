@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zoo.backbone import RANDOM_WEIGHTS, Card, Plugin
@@ -78,6 +78,7 @@ def _report(
         for ref, card in refs:
             findings += _examined(ref, card, budget=budget, folder=Path(folder), hashes=hashes)
     findings += _twins(hashes)
+    findings += _unknown(plugin, {ref.name for ref, _ in refs}, models) if cards else ()
     names = tuple(ref.name for ref, _ in refs)
     return Report(plugin=plugin, models=names, findings=tuple(findings))
 
@@ -132,6 +133,13 @@ def _told(ref: BackboneRef, error: Exception) -> str:
     if isinstance(error, PluginError):
         return error.detail
     return f"{ref.name} could not be built: {type(error).__name__}: {error}"
+
+
+def _unknown(plugin: str, found: Container[str], models: Sequence[str]) -> Iterator[Finding]:
+    for name in models:
+        if name not in found:
+            sentence = f"plugin {plugin!r} describes no model {name!r}"
+            yield Finding(promise="described", sentence=sentence)
 
 
 def _twins(hashes: Mapping[str, str]) -> Iterator[Finding]:

@@ -37,7 +37,8 @@ def shaped(subject: Subject) -> Faults:
     for n in (1, 3):
         output = subject.forward(subject.pictures[:n])
         if output.shape != (n, subject.dim):
-            yield f"{subject.name} gives {tuple(output.shape)} for {n} pictures, not ({n}, {subject.dim})"
+            shape, wanted = tuple(output.shape), (n, subject.dim)
+            yield f"{subject.name} gives {shape} for {n} pictures, not {wanted}"
             return
     if output.dtype != torch.float32:
         yield f"{subject.name} gives {_plain(output.dtype)}; embeddings are float32"
@@ -79,7 +80,7 @@ def alone(subject: Subject) -> Faults:
     """A vector does not depend on who else is in the batch, nor on its place."""
     together = subject.forward(subject.pictures)
     turned = subject.forward(subject.pictures.flip(0)).flip(0)
-    singly = torch.cat([subject.forward(one) for one in subject.pictures.split(1)])
+    singly = torch.cat([subject.forward(one[None]) for one in subject.pictures])
     if not _is_same(together, singly):
         yield f"{subject.name} gives a picture another vector in a batch than by itself"
     elif not _is_same(together, turned):
@@ -94,7 +95,9 @@ def still(subject: Subject) -> Faults:
         yield f"{subject.name} leaves its submodule {training[0]!r} in training mode after eval()"
     before = state_of(module)
     subject.forward(subject.pictures)
-    changed = [n for n, tensor in module.state_dict().items() if not torch.equal(tensor, before[n])]
+    changed = [
+        n for n, tensor in module.state_dict().items() if not torch.equal(tensor, before[n])
+    ]
     if changed:
         yield f"{subject.name} changes its tensor {changed[0]!r} while it forwards"
 

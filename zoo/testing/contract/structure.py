@@ -50,7 +50,7 @@ def tapped(subject: Subject) -> Faults:
         if name not in outputs:
             yield f"{subject.name} lists layer {name!r}, which does not run"
         elif not _has_rows(outputs[name]):
-            yield f"{subject.name} lists layer {name!r}, which gives no tensor with a row a picture"
+            yield f"{subject.name} lists layer {name!r}, which gives no tensor of a row a picture"
 
 
 def freezable(subject: Subject) -> Faults:
@@ -66,7 +66,7 @@ def freezable(subject: Subject) -> Faults:
     if not output.requires_grad:
         yield f"{subject.name} cannot be fine-tuned: its forward() runs without gradients"
         return
-    output.square().mean().backward()
+    torch.autograd.backward(output.square().mean())
     torch.optim.SGD(open_parameters, lr=_RATE).step()
     yield from _idle_blocks(subject, tower, n_frozen)
     after = tower.module.state_dict()

@@ -109,7 +109,7 @@ def _time_forward(tower: Tower) -> float:
 
 @contextmanager
 def _measured_memory() -> Iterator[list[float]]:
-    """Puts into the list how many MB the process grew by, at its highest point if it is a new one."""
+    """Puts into the list how many MB the process grew by; at its peak, if that is a new one."""
     process = psutil.Process()
     before, peak_before = process.memory_info().rss, _peak()
     memory: list[float] = []
