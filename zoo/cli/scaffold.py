@@ -105,7 +105,8 @@ def weights() -> Mapping[str, FloatArray]:
 def _colours() -> npt.NDArray[np.float64]:
     """Above and below the mean, for red, green and blue, in a soft window."""
     signs = np.concatenate([np.eye(3), -np.eye(3)])
-    return signs[:, :, None, None] * _window() / _window().sum()
+    found: npt.NDArray[np.float64] = signs[:, :, None, None] * _window() / _window().sum()
+    return found
 
 
 def _edges() -> npt.NDArray[np.float64]:
@@ -116,8 +117,7 @@ def _edges() -> npt.NDArray[np.float64]:
         for angle in np.pi * np.arange(_ANGLES) / _ANGLES
     ]
     plain = np.stack(turned)[:, None] / np.abs(turned[0]).sum()
-    found: npt.NDArray[np.float64] = np.repeat(np.concatenate([plain, -plain]), 3, axis=1)
-    return found
+    return np.concatenate([plain, -plain]).repeat(3, axis=1)
 
 
 def _window() -> npt.NDArray[np.float64]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -65,9 +66,26 @@ class Given:
         module.owners.remove(id(self))
         if not module.owners:
             del sys.modules[self._module_name]
-            sys.path.remove(str(module.folder))
-            shutil.rmtree(module.folder)
-            importlib.invalidate_caches()
+            sys.meta_path.remove(module.finder)
+            shutil.rmtree(module.finder.folder)
+
+
+class _Finder(MetaPathFinder):
+    """Shows one distribution to this process, whatever becomes of `sys.path` meanwhile."""
+
+    def __init__(self, folder: Path, distribution: str) -> None:
+        self.folder = folder
+        self._name = distribution
+
+    def find_spec(self, *_: object) -> None:
+        """There is no module to find: the plugin's is in `sys.modules`."""
+
+    def find_distributions(
+        self, context: metadata.DistributionFinder.Context | None = None
+    ) -> Iterator[metadata.Distribution]:
+        """The distribution, if it or any is looked for."""
+        if context is None or context.name in (None, self._name):
+            yield from map(metadata.PathDistribution, self.folder.glob("*.dist-info"))
 
 
 def _install(name: str, plugin: Plugin, module_name: str) -> ModuleType:
@@ -75,8 +93,8 @@ def _install(name: str, plugin: Plugin, module_name: str) -> ModuleType:
     entry = f"{module_name}:plugin"
     write_distribution(folder, distribution_of(name), version=VERSION, plugins={name: entry})
     module = ModuleType(module_name)
-    vars(module).update(plugin=plugin, folder=folder, owners=set())
+    finder = _Finder(folder, distribution_of(name))
+    vars(module).update(plugin=plugin, finder=finder, owners=set())
     sys.modules[module_name] = module
-    sys.path.append(str(folder))
-    importlib.invalidate_caches()
+    sys.meta_path.append(finder)
     return module

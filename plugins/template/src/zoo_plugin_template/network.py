@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
-
 from zoo.backbone import Backbone, ReadCheckpoint, Tower
+
 from zoo_plugin_template.plugin import PREPROCESSING
 
 CHECKPOINT = Path(__file__).with_name("weights.safetensors")
