@@ -24,7 +24,7 @@ plugins = Blueprint("plugins", __name__)
 
 @plugins.get("/v1/plugins")
 def list_plugins() -> dict[str, object]:
-    """Every installed plugin with its state: pending, ready, unavailable or broken."""
+    """Every installed plugin with its state: pending, ready, unavailable, broken, disabled."""
     with services().catalog.read() as session:
         found = catalog_plugins.list_plugins(session)
     rows = [

@@ -9,7 +9,7 @@ from zoo.testing.service import ZooService
 
 @pytest.fixture(scope="session")
 def zoo_service(make_zoo_service: MakeZooService) -> ZooService:
-    return make_zoo_service(shard_items=4)
+    return make_zoo_service(shard_items=4, disabled_plugins="")
 
 
 @pytest.fixture(scope="session")

@@ -106,4 +106,8 @@ def test_a_disabled_plugin_is_left_alone(
 ) -> None:
     install("asleep")
     zoo = make_zoo_service(disabled_plugins="asleep, lite")
-    assert set(zoo.refresh_plugins()) & {"asleep", "lite"} == set()
+    row = zoo.refresh_plugins()["asleep"]
+    assert (row["state"], row["reason"]) == ("disabled", "ZOO_DISABLED_PLUGINS names it")
+    with pytest.raises(RefusedError, match="plugin 'asleep' is disabled: ZOO_DISABLED_PLUGINS"):
+        zoo.collection(model="asleep.colours")
+    assert not [name for name in zoo.models() if name.startswith(("asleep.", "lite."))]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli import reports
-from zoo.cli.options import Json, Url
+from zoo.cli.options import Json, Key, Url
 from zoo.cli.remote import connect
 from zoo.errors import UnavailableError, ZooError
 
@@ -67,9 +67,9 @@ def check(
         raise typer.Exit(BROKEN)
 
 
-def list_plugins(url: Url = None, is_json: Json = False) -> None:
+def list_plugins(url: Url = None, key: Key = None, is_json: Json = False) -> None:
     """List the plugins that the service knows, with their state."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         _show(client.plugins(), is_json=is_json)
 
 
@@ -78,10 +78,11 @@ def refresh(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Describe these anew.")
     ] = None,
     url: Url = None,
+    key: Key = None,
     is_json: Json = False,
 ) -> None:
     """Have the service notice plugins that were installed, removed or mended since it started."""
-    with connect(url) as client:
+    with connect(url, key) as client:
         job = client.wait(client.refresh_plugins(names or ()))
         if job.state != "succeeded":
             typer.echo(f"job {job.id} {job.state}: {job.error_detail}", err=True)

@@ -9,10 +9,10 @@ from zoo.catalog import Catalog, Session, jobs, plugins
 from zoo.catalog.records import PluginRecord
 from zoo.jobs.intake import submit_describe
 from zoo.names import unknown
-from zoo.registry.plugins import InstalledPlugin, installed_plugins
+from zoo.registry.plugins import InstalledPlugin, installed_plugins, notice_installed
 from zoo.settings import Settings
 
-UNSETTLED = frozenset({"pending", "unavailable"})
+UNSETTLED = frozenset({"pending", "unavailable", "disabled"})
 """States in which a plugin is asked again whenever the service starts."""
 NOT_READY = UNSETTLED | {"broken"}
 
@@ -30,11 +30,15 @@ def expect_plugins(
     is `named`; a name that two distributions claim is broken. Raises `NotFoundError` for a
     named plugin that is not installed.
     """
-    found = [one for one in installed_plugins() if one.name not in settings.left_alone]
+    notice_installed()
+    installed = installed_plugins()
+    found = [one for one in installed if one.name not in settings.left_alone]
+    disabled = [one for one in installed if one.name in settings.left_alone]
     _check_installed(named, found)
     with catalog.write() as session:
         known = {plugin.name: plugin for plugin in plugins.list_plugins(session)}
         plugins.forget_plugins(session, known.keys() - {plugin.name for plugin in found})
+        _disable(session, disabled)
         _refuse_twins(session, found)
         new = [
             one
@@ -77,6 +81,18 @@ def _single(found: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
     found = list(found)
     counts = Counter(plugin.name for plugin in found)
     return [plugin for plugin in found if counts[plugin.name] == 1]
+
+
+def _disable(session: Session, plugins_left_alone: Iterable[InstalledPlugin]) -> None:
+    for plugin in plugins_left_alone:
+        plugins.expect_plugin(
+            session,
+            plugin.name,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            state="disabled",
+            reason="ZOO_DISABLED_PLUGINS names it",
+        )
 
 
 def _refuse_twins(session: Session, found: Iterable[InstalledPlugin]) -> None:

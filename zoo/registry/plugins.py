@@ -24,7 +24,6 @@ class InstalledPlugin:
 
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
     """Every plugin installed by now, by name, duplicates included; imports none of them."""
-    notice_installed()
     found = (_installed(entry) for entry in metadata.entry_points(group=ENTRY_POINT_GROUP))
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo import wire
 from zoo.testing.contract.report import Budget
-from zoo.testing.contract.subject import Subject, state_of
+from zoo.testing.contract.subject import Subject, plain, state_of
 
 SAME_COSINE = 0.9999  # what makes two ways of forwarding one space
 SAME_NORM = 1e-3  # relative
@@ -46,9 +46,8 @@ def shaped(subject: Subject) -> Faults:
 
 def finite(subject: Subject) -> Faults:
     """Black, white and noise give finite numbers."""
-    extremes = {"black": subject.pictures.amin(), "white": subject.pictures.amax()}
-    for name, value in extremes.items():
-        picture = torch.full_like(subject.pictures[:1], float(value))
+    for name, brightness in (("black", 0.0), ("white", 1.0)):
+        picture = plain(subject.tower.preprocessing, brightness=brightness)
         if not _is_finite(subject.forward(picture)):
             yield f"{subject.name} gives numbers that are not finite for a {name} picture"
     if not _is_finite(subject.forward(subject.pictures)):

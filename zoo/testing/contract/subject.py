@@ -88,9 +88,19 @@ def prepared(preprocessing: Preprocessing) -> Tensor:
     """Scenes of the network's own input size, normalised as it wants them."""
     height, width = preprocessing.input_size
     scenes = np.stack([scene(seed, width=width, height=height) for seed in range(PICTURES)])
-    mean, std = (torch.tensor(values).reshape(1, 3, 1, 1)
-                 for values in (preprocessing.mean, preprocessing.std))  # fmt: skip
-    pixels = torch.from_numpy(scenes).permute(0, 3, 1, 2).float() / 255
+    return _normalised(torch.from_numpy(scenes).permute(0, 3, 1, 2).float() / 255, preprocessing)
+
+
+def plain(preprocessing: Preprocessing, *, brightness: float) -> Tensor:
+    """One picture from black (0) to white (1), normalised."""
+    return _normalised(torch.full((1, 3, *preprocessing.input_size), brightness), preprocessing)
+
+
+def _normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
+    mean, std = (
+        torch.tensor(values).reshape(1, 3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.std)
+    )
     return (pixels - mean) / std
 
 
