@@ -19,7 +19,7 @@ from workshop.environment import BIN, ROOT, STATE, ensure_environment, run
 from workshop.errors import CannotError
 from workshop.service import PORT, Service, end, find_service, start_service
 
-TEST_FOLDERS = ("tests/unit", "tests/integration", "tests/acceptance")
+TEST_FOLDERS = ("tests/unit", "tests/contract", "tests/integration", "tests/acceptance")
 DEMO_EXTRAS = ("demo", "worker")
 ALL_EXTRAS = ("demo", "dev", "postgres", "worker")
 OLDEST = (3, 11)

@@ -1,10 +1,17 @@
-"""The databases that every test may ask for."""
+"""The databases that every test may ask for, and the fixtures of `zoo.testing`.
+
+The latter are named here, so that they are there also where the project has not been installed
+anew since it has an entry point for pytest.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.databases import TWINS, PostgresServer, postgres_server
+
+collect_ignore = ["downstream"]  # a project of its own; a test runs it
+pytest_plugins = ["zoo.testing.plugin"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Pictures and archives made from a seed, so that every test sees the same bytes."""
+"""Rare and hostile pictures and archives, beside the plain ones of `zoo.testing`."""
 
 import io
 import struct
@@ -6,48 +6,16 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from zoo.testing.pictures import encode, picture, scene, tarred, truncated, zipped
+
+__all__ = ["encode", "picture", "scene", "tarred", "truncated", "zipped"]
 
 ORIENTATION = 0x0112
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
-
-
-def scene(seed: int = 0, *, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
-    """Pixels `(height, width, 3)` with the slow changes and edges that photographs have."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width] / max(width, height)
-    waves = sum(
-        np.sin(2 * np.pi * (fx * x + fy * y)[..., None] + phase) / (1 + fx + fy)
-        for fx, fy, phase in zip(
-            random.uniform(0, 6, 8),
-            random.uniform(0, 6, 8),
-            random.uniform(0, 6, (8, 3)),
-            strict=True,
-        )
-    )
-    disc = ((x - random.uniform()) ** 2 + (y - random.uniform()) ** 2 < 0.04)[..., None]
-    noise = random.normal(0, 4, (height, width, 3))
-    pixels = 128 + 60 * waves + 40 * disc + noise
-    found: NDArray[np.uint8] = np.clip(pixels, 0, 255).astype(np.uint8)
-    return found
-
-
-def picture(
-    seed: int = 0, *, width: int = 64, height: int = 48, kind: str = "JPEG", mode: str = "RGB"
-) -> bytes:
-    """An encoded scene; `kind` is one of Pillow's names of formats."""
-    image = Image.fromarray(scene(seed, width=width, height=height))
-    return encode(image if mode == "RGB" else image.convert(mode), kind)
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def corners() -> Image.Image:
@@ -112,12 +80,6 @@ def animated(kind: str = "GIF") -> bytes:
     return encode(first, kind, save_all=True, append_images=[second])
 
 
-def truncated(seed: int = 0, *, kind: str = "JPEG") -> bytes:
-    """A picture cut off in the middle of its pixels."""
-    whole = picture(seed, width=256, height=192, kind=kind)
-    return whole[: len(whole) // 2]
-
-
 def png_of(width: int, height: int, pixels: bytes = b"") -> bytes:
     """A grey PNG with a header of any size; `pixels` is its IDAT, one zero row by default."""
     header = struct.pack("!IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -139,14 +101,6 @@ def huge_webp() -> bytes:
     return (
         b'RIFF\x1c\0\0\0WEBPVP8L\x0f\0\0\0/\xfe\xbf\xff\x0f\x07\x10\xfd\x8f\xfe\x07"\xa2\xff\x01\0'
     )
-
-
-def zipped(files: Mapping[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def zip_with_link(name: str, target: str) -> bytes:
@@ -183,21 +137,6 @@ def zip_bomb(size: int, *, said_size: int | None = None) -> bytes:
         for magic, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
             struct.pack_into("<I", found, found.find(magic) + offset, said_size)
     return bytes(found)
-
-
-def tarred(
-    files: Mapping[str, bytes],
-    *,
-    mode: Literal["w", "w:gz"] = "w",
-    kind: int = tarfile.PAX_FORMAT,
-) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode, format=kind, encoding="utf-8") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def tar_with(*members: tarfile.TarInfo) -> bytes:

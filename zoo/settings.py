@@ -52,6 +52,7 @@ class Settings:
     describe_timeout_s: float = 120.0
     predict_timeout_s: float = 60.0
     plugin_wait_s: float = 30.0
+    disabled_plugins: str = ""  # names of installed plugins to leave alone, comma-separated
     queue_limit_s: float = 3600.0
     seconds_per_item: float = 0.03  # what an item is reckoned to cost until one has been measured
     worker_memory_mb: int = 4096  # a batch child is recycled above this
@@ -82,6 +83,12 @@ class Settings:
     def allowed_host_names(self) -> frozenset[str]:
         """The host names in `allowed_hosts`, in small letters."""
         return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",")) - {""}
+
+    @property
+    def left_alone(self) -> frozenset[str]:
+        """The names in `disabled_plugins`."""
+        names = (name.strip() for name in self.disabled_plugins.split(","))
+        return frozenset(name for name in names if name)
 
     @property
     def runtime_dir(self) -> Path:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from zoo.catalog import Session, models
+from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord
-from zoo.errors import UnavailableError
+from zoo.errors import PluginError, UnavailableError, WeightsUnavailableError
 from zoo.predictor import BackboneDetail, detail_from_json, detail_to_json, to_ref
 from zoo.registry.models import resolve_backbone
 from zoo_api.services import services
@@ -21,15 +21,28 @@ def ready_backbone(name: str) -> tuple[ModelRecord, BackboneDetail]:
     """A backbone by name with all that building it told; waits while its plugin is described.
 
     Raises as `resolve_backbone` does, and `WeightsUnavailableError` if the parameters are not
-    on this machine, `UnavailableError` if the predictor does not answer.
+    on this machine, `UnavailableError` if the predictor does not answer. What else a plugin
+    fails with is kept, so that the list of plugins tells it.
     """
     model = await_described(lambda session: resolve_backbone(session, name))
     if model.detail is not None:
         return model, detail_from_json(dict(model.detail))
-    detail = services().predictor.detail(to_ref(model))
+    detail = _build(model)
     with services().catalog.write() as session:
         models.set_detail(session, model.name, detail_to_json(detail))
+        plugins.note_success(session, model.plugin or "")
     return model, detail
+
+
+def _build(model: ModelRecord) -> BackboneDetail:
+    try:
+        return services().predictor.detail(to_ref(model))
+    except WeightsUnavailableError:
+        raise
+    except PluginError as error:
+        with services().catalog.write() as session:
+            plugins.note_fault(session, model.plugin or "", reason=error.detail)
+        raise
 
 
 def await_described(find: Callable[[Session], Found]) -> Found:

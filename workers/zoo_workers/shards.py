@@ -30,6 +30,7 @@ KINDS = {
     "plan": "zoo_workers.plan",
     "train": "zoo_workers.train",
     "describe": "zoo_workers.describe",
+    "refresh": "zoo_workers.refresh",
 }
 """Kinds load by name in the process that runs them, so that no parent imports torch."""
 

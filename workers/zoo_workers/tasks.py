@@ -14,6 +14,7 @@ from zoo_workers.shards import run
 def register(app: Celery, context: Callable[[], Context]) -> None:
     """Give an application its tasks; `context` is asked in the process that runs them."""
 
-    @app.task(name=RUN_SHARD)
+    # Shared tasks go into every other application of the process, with the first one's context.
+    @app.task(name=RUN_SHARD, shared=False)
     def run_shard(shard_id: int) -> None:
         run(context(), shard_id)

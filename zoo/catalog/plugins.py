@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import PluginRecord
@@ -53,6 +53,23 @@ def describe_plugin(
         _drop_absent(session, name, keep=frozenset(row["name"] for row in rows))
     columns = ["plugin", "architecture", "weights_tag", "is_default", "card"]
     upsert(session, Model, rows, key=["name"], update=columns)
+
+
+def note_fault(session: Session, name: str, *, reason: str) -> None:
+    """Keep why a model could not be built; a plugin of which none could so far is broken."""
+    works = exists().where(Model.plugin == name, Model.detail.is_not(None))
+    session.execute(
+        update(Plugin)
+        .where(Plugin.name == name, Plugin.state.in_(("ready", "broken")))
+        .values(state=case((works, "ready"), else_="broken"), reason=reason)
+    )
+
+
+def note_success(session: Session, name: str) -> None:
+    """A model could be built: the plugin is not broken as a whole."""
+    session.execute(
+        update(Plugin).where(Plugin.name == name, Plugin.state == "broken").values(state="ready")
+    )
 
 
 def forget_plugins(session: Session, names: Iterable[str]) -> None:

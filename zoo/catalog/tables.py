@@ -59,7 +59,9 @@ class Plugin(Table):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     distribution: Mapped[str]
     version: Mapped[str]
-    state: Mapped[str] = mapped_column(String(16))  # pending | ready | unavailable | broken
+    state: Mapped[str] = mapped_column(
+        String(16)
+    )  # pending | ready | unavailable | broken | disabled
     reason: Mapped[str] = mapped_column(default="")
     described_at: Mapped[datetime | None]
 

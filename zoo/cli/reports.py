@@ -13,9 +13,10 @@ from rich.table import Table
 from zoo.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
-    from zoo.client import FailedInput, Job, Model, SearchAnswer
+    from zoo.client import FailedInput, Job, Model, Plugin, SearchAnswer
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
+PLUGIN_COLOURS = {"ready": "green", "broken": "red", "unavailable": "yellow"}
 FAILED_SHOWN = 10
 WHOLE = ("model", "job", "type", "state", "item", "key", "progress", "created")
 """Columns of what is copied or compared, so never broken into two lines."""
@@ -57,6 +58,21 @@ def show_models(models: Sequence[Model]) -> None:
             escape(str(weights.get("licence") or "")),
         )
     console().print(shown if models else "no models")
+
+
+def show_plugins(plugins: Sequence[Plugin]) -> None:
+    """A line for each plugin; why one does not work stands below it in full."""
+    for plugin in plugins:
+        colour = PLUGIN_COLOURS.get(plugin.state, "default")
+        console().print(
+            f"[bold]{escape(plugin.name)}[/bold]  [{colour}]{plugin.state}[/{colour}]  "
+            f"{escape(plugin.distribution)} {escape(plugin.version)}".rstrip(),
+            soft_wrap=True,
+        )
+        if plugin.reason:
+            console().print(f"  {escape(plugin.reason)}", soft_wrap=True)
+    if not plugins:
+        console().print("no plugins")
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:

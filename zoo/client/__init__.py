@@ -9,6 +9,7 @@ from zoo.client.answers import (
     Job,
     Label,
     Model,
+    Plugin,
     Progress,
     SearchAnswer,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "Label",
     "Model",
+    "Plugin",
     "Progress",
     "SearchAnswer",
     "Upload",

@@ -22,6 +22,18 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """An installed plugin: pending, ready, unavailable or broken, and why."""
+
+    name: str
+    distribution: str
+    version: str
+    state: str
+    reason: str
+    body: Json = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Collection:
     """A collection and how many items it holds."""
 
@@ -120,6 +132,18 @@ class Classification:
 def read_model(body: Json) -> Model:
     """A row of `GET /v1/models`."""
     return Model(name=body["name"], kind=body.get("kind") or "backbone", body=body)
+
+
+def read_plugin(body: Json) -> Plugin:
+    """A row of `GET /v1/plugins`."""
+    return Plugin(
+        name=body["name"],
+        distribution=body.get("distribution") or "",
+        version=body.get("version") or "",
+        state=body["state"],
+        reason=body.get("reason") or "",
+        body=body,
+    )
 
 
 def read_collection(body: Json) -> Collection:

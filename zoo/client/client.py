@@ -18,6 +18,7 @@ from zoo.client.answers import (
     Job,
     Json,
     Model,
+    Plugin,
     SearchAnswer,
 )
 from zoo.client.http import ClientError, Http
@@ -64,6 +65,20 @@ class Client:
         params = {"kind": kind} if kind else {}
         body = self._http.ask("GET", "/v1/models", params=params)
         return tuple(map(answers.read_model, body["data"]))
+
+    def model(self, name: str) -> Model:
+        """One model; a backbone is built for it, if it was not yet."""
+        return answers.read_model(self._http.ask("GET", f"/v1/models/{name}"))
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Every installed plugin."""
+        body = self._http.ask("GET", "/v1/plugins")
+        return tuple(map(answers.read_plugin, body["data"]))
+
+    def refresh_plugins(self, names: Sequence[str] = ()) -> Job:
+        """Have the service look for new plugins; those named are described anew."""
+        body = self._http.ask("POST", "/v1/plugins/refresh", json={"plugins": list(names)})
+        return answers.read_job(body)
 
     def set_alias(self, model: str, alias: str, *, version: int) -> None:
         """Let `model@alias` name a version."""

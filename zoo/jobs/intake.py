@@ -12,7 +12,7 @@ from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, Json
 from zoo.catalog.rows import chunks
 from zoo.errors import ConflictError
 from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
-from zoo.jobs.specs import DescribeSpec, FineTuneSpec, IngestSpec, spec_to_json
+from zoo.jobs.specs import DescribeSpec, FineTuneSpec, IngestSpec, RefreshSpec, spec_to_json
 from zoo.names import new_id
 from zoo.settings import Settings
 
@@ -78,6 +78,13 @@ def submit_describe(session: Session, plugin: str) -> JobRecord:
     spec = spec_to_json(DescribeSpec(plugin=plugin))
     job = create_job(session, "describe", spec, work={}, is_internal=True)
     shards.add_shard(session, job.id, "describe", arguments={})
+    return job
+
+
+def submit_refresh(session: Session, spec: RefreshSpec) -> JobRecord:
+    """The zoo's own job that looks which plugins are installed now."""
+    job = create_job(session, "refresh", spec_to_json(spec), work={}, is_internal=True)
+    shards.add_shard(session, job.id, "refresh", arguments={})
     return job
 
 

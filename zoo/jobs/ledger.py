@@ -23,12 +23,14 @@ FIRST_PHASE = {
     "ingest": "receive",
     "fine_tune": "plan",
     "describe": "describe",
+    "refresh": "refresh",
 }
 FINAL_KIND = {
     ("ingest", "collection"): "index",
     ("ingest", "dataset"): "seal",
     ("fine_tune", ""): "train",
     ("describe", ""): "describe",
+    ("refresh", ""): "refresh",
 }
 
 

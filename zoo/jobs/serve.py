@@ -40,7 +40,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                     stop.wait(settings.reconcile_every_s)
                     continue
                 if is_expecting:
-                    log.info("plugins_expected", new=expect_plugins(catalog))
+                    log.info("plugins_expected", new=expect_plugins(catalog, settings))
                     is_expecting = False
                 keeper.reconcile()
             keeper.relay()

@@ -45,6 +45,15 @@ class DescribeSpec:
     plugin: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class RefreshSpec:
+    """Notice newly installed plugins; those named are described anew whatever their state."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    plugins: tuple[str, ...] = ()
+
+
 SUBMITTABLE: Mapping[str, type[FineTuneSpec]] = {"fine_tune": FineTuneSpec}
 """Types that `POST /v1/jobs` takes; ingest jobs are made by sending items."""
 
@@ -55,7 +64,7 @@ DESCRIBED: Mapping[str, type[FineTuneSpec | IngestSpec]] = {
 """Types that a user can make, one way or the other."""
 
 
-def spec_to_json(spec: IngestSpec | FineTuneSpec | DescribeSpec) -> dict[str, Any]:
+def spec_to_json(spec: IngestSpec | FineTuneSpec | DescribeSpec | RefreshSpec) -> dict[str, Any]:
     """A spec as it is stored."""
     return asdict(spec)
 

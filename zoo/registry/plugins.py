@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import site
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -20,13 +23,23 @@ class InstalledPlugin:
 
 
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
-    """Every installed plugin by name, duplicates included; imports none of them."""
+    """Every plugin installed by now, by name, duplicates included; imports none of them."""
     found = (_installed(entry) for entry in metadata.entry_points(group=ENTRY_POINT_GROUP))
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
 
 
+def notice_installed() -> None:
+    """Let this process find what was installed after it had started, editable or not."""
+    importlib.invalidate_caches()
+    for folder in (*site.getsitepackages(), site.getusersitepackages()):
+        # An editable installation is a .pth file, which only the start of a process reads.
+        if folder in sys.path:
+            site.addsitedir(folder)
+
+
 def load_plugin(name: str) -> Plugin:
     """Import a plugin; raises `PluginError` with the reason, an `ImportError` as its cause."""
+    notice_installed()
     entry = _entry_point(name)
     try:
         plugin = entry.load()

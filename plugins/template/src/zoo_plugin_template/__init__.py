@@ -1,0 +1,7 @@
+"""The plugin template of FeatureZoo."""
+
+from zoo_plugin_template.plugin import FiltersPlugin
+
+__all__ = ["plugin"]
+
+plugin = FiltersPlugin()
