@@ -8,9 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 
 import zoo_migrations
+from tests.keyed import MakeKey
 from tests.serving import FakePredictor, register_tiny
 from tests.stock import Stock
 from zoo.catalog import Catalog, open_catalog
+from zoo.catalog import keys as catalog_keys
+from zoo.keys import make_key
 from zoo.predictor import Predictor
 from zoo.search.collection import Searches
 from zoo.settings import Settings, load_settings
@@ -61,3 +64,17 @@ def client(settings: Settings, stock: Stock, predictor: FakePredictor) -> FlaskC
         after_commit=lambda: None,
     )
     return create_app(settings, services=services).test_client()
+
+
+@pytest.fixture
+def make(catalog: Catalog, client: FlaskClient) -> MakeKey:
+    def make(scope: str = "read", *, is_revoked: bool = False) -> str:
+        made = make_key()
+        with catalog.write() as session:
+            catalog_keys.add_key(session, made, name=f"a {scope} key", scope=scope)
+            if is_revoked:
+                catalog_keys.revoke_key(session, made.id)
+        client.application.extensions["zoo_keys"].forget()
+        return made.text
+
+    return make

@@ -19,8 +19,8 @@ def url(client: FlaskClient) -> str:
 
 def send(client: FlaskClient, url: str, content: bytes = b"cat", **headers: str) -> TestResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    data = {"files": (io.BytesIO(content), "a.jpg"), "label": "cat"}
-    return client.post(url, data=data, headers=named)
+    form = {"files": (io.BytesIO(content), "a.jpg"), "label": "cat"}
+    return client.post(url, data=form, headers=named)
 
 
 def test_accepted_work_is_answered_with_the_job_and_where_to_watch_it(

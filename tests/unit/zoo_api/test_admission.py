@@ -1,7 +1,6 @@
 """Who comes in: every route, with no key, a wrong one, a revoked one and each scope."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -11,10 +10,11 @@ from flask.testing import FlaskClient
 from openai import AuthenticationError, OpenAI
 from werkzeug.test import TestResponse
 
+from tests.keyed import MakeKey, bearer
 from tests.serving import data_uri, picture
 from zoo.catalog import Catalog
 from zoo.catalog import keys as catalog_keys
-from zoo.keys import SCOPES, includes, make_key
+from zoo.keys import SCOPES, includes
 from zoo_api import cookies, events
 from zoo_api.app import create_app
 
@@ -29,7 +29,6 @@ OPEN = {
 ASKED_AT_ONCE = {"/v1/embeddings", "/v1/classify", "/v1/collections/<name>/search"}
 OWN = "http://localhost"  # what the test client says it asks
 WRONG = f"zoo_{'0' * 16}_{'0' * 64}"
-MakeKey = Callable[..., str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,24 +67,6 @@ def guarded(client: FlaskClient) -> list[Route]:
     found = [r for r in routes_of(client.application) if (r.method, r.rule) not in open_paths]
     assert len(found) > 80
     return found
-
-
-@pytest.fixture
-def make(catalog: Catalog, client: FlaskClient) -> MakeKey:
-    def make(scope: str = "read", *, is_revoked: bool = False) -> str:
-        made = make_key()
-        with catalog.write() as session:
-            catalog_keys.add_key(session, made, name=f"a {scope} key", scope=scope)
-            if is_revoked:
-                catalog_keys.revoke_key(session, made.id)
-        client.application.extensions["zoo_keys"].forget()
-        return made.text
-
-    return make
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 def sign_in(client: FlaskClient, key: str, **more: Any) -> TestResponse:
@@ -360,52 +341,6 @@ def test_a_key_that_cannot_be_is_refused(
 
 def test_an_unknown_key_is_404(client: FlaskClient) -> None:
     assert client.delete("/v1/keys/none").get_json()["code"] == "unknown_key"
-
-
-# Hosts
-
-
-@pytest.fixture
-def public(client: FlaskClient) -> Callable[..., FlaskClient]:
-    parts = client.application.extensions["zoo"]
-
-    def served(**changed: str) -> FlaskClient:
-        settings = replace(parts.settings, **changed)
-        return create_app(settings, services=replace(parts, settings=settings)).test_client()
-
-    return served
-
-
-def test_beyond_loopback_a_key_is_asked_for_even_if_none_exists(
-    public: Callable[..., FlaskClient],
-) -> None:
-    assert public(host="0.0.0.0").get("/v1/models").get_json()["code"] == "key_required"
-
-
-def test_beyond_loopback_any_host_will_do_as_a_key_is_needed(
-    public: Callable[..., FlaskClient], make: MakeKey
-) -> None:
-    headers = {**bearer(make()), "Host": "zoo.example.org"}
-    assert public(host="0.0.0.0").get("/v1/models", headers=headers).status_code == 200
-
-
-def test_allowed_hosts_are_served_and_no_others(
-    public: Callable[..., FlaskClient], make: MakeKey
-) -> None:
-    key = make()
-    for host in ("0.0.0.0", "127.0.0.1"):
-        client = public(host=host, allowed_hosts="Zoo.example.org, zoo.lan")
-        for name, status in (("zoo.EXAMPLE.org:80", 200), ("zoo.lan", 200), ("localhost", 200),
-                             ("evil.example", 403)):  # fmt: skip
-            answer = client.get("/v1/models", headers={**bearer(key), "Host": name})
-            assert answer.status_code == status, (host, name)
-
-
-def test_on_loopback_a_foreign_host_is_refused_with_a_key_too(
-    client: FlaskClient, make: MakeKey
-) -> None:
-    answer = client.get("/v1/models", headers={**bearer(make()), "Host": "evil.example"})
-    assert (answer.status_code, answer.get_json()["code"]) == (403, "foreign_host")
 
 
 # Streams

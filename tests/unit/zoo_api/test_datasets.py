@@ -56,8 +56,8 @@ def test_a_single_file_takes_its_label_from_the_form(
     client: FlaskClient, catalog: Catalog
 ) -> None:
     client.put(URL, json={})
-    data = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": "cat"}
-    job = client.post(f"{URL}/items", data=data).get_json()
+    form = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": "cat"}
+    job = client.post(f"{URL}/items", data=form).get_json()
 
     assert job["spec"] == {"collection": None, "dataset": "pets"}
     with catalog.read() as session:
@@ -83,8 +83,8 @@ def test_a_single_file_without_a_label_is_a_failed_input(client: FlaskClient) ->
 
 def test_a_form_field_that_is_unknown_is_refused(client: FlaskClient) -> None:
     client.put(URL, json={})
-    data = {"files": (io.BytesIO(b"x"), "a.jpg"), "labels": "cat"}
-    answer = client.post(f"{URL}/items", data=data)
+    form = {"files": (io.BytesIO(b"x"), "a.jpg"), "labels": "cat"}
+    answer = client.post(f"{URL}/items", data=form)
     assert (answer.status_code, answer.get_json()["detail"]) == (422, "labels: unknown field")
     assert client.get("/v1/jobs").get_json()["data"] == []
 

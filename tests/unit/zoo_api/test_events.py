@@ -17,8 +17,8 @@ JSON = {"Accept": "application/json"}
 def job_id(client: FlaskClient) -> str:
     """A job that waits."""
     client.put("/v1/datasets/pets", json={})
-    data = {"files": (io.BytesIO(b"x"), "x.jpg"), "label": "cat"}
-    return str(client.post("/v1/datasets/pets/items", data=data).get_json()["id"])
+    form = {"files": (io.BytesIO(b"x"), "x.jpg"), "label": "cat"}
+    return str(client.post("/v1/datasets/pets/items", data=form).get_json()["id"])
 
 
 def lines(answer: TestResponse) -> Iterator[str]:

@@ -20,8 +20,8 @@ def fine_tune(client: FlaskClient, **changed: object) -> TestResponse:
 
 def ingest(client: FlaskClient, name: str = "other") -> dict[str, Any]:
     client.put(f"/v1/datasets/{name}", json={})
-    data = {"files": [(io.BytesIO(b"x"), "x.jpg"), (io.BytesIO(b""), "none")], "label": "cat"}
-    return dict(client.post(f"/v1/datasets/{name}/items", data=data).get_json())
+    form = {"files": [(io.BytesIO(b"x"), "x.jpg"), (io.BytesIO(b""), "none")], "label": "cat"}
+    return dict(client.post(f"/v1/datasets/{name}/items", data=form).get_json())
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def process(settings: Settings, client: httpx.Client) -> Iterator[subprocess.Popen[str]]:
+def server(settings: Settings, client: httpx.Client) -> Iterator[subprocess.Popen[str]]:
     with start(settings) as started:
         deadline = time.monotonic() + 60
         while not is_ready(client):
@@ -100,17 +100,17 @@ def test_a_taken_port_ends_it_with_one_sentence(settings: Settings) -> None:
 
 
 def test_it_is_light_and_stops_soon_though_a_stream_is_open(
-    client: httpx.Client, process: subprocess.Popen[str]
+    client: httpx.Client, server: subprocess.Popen[str]
 ) -> None:
     with client.stream("GET", f"/v1/jobs/{post_file(client)}/events") as stream:
         assert next(stream.iter_lines()).startswith("id: ")
-        master = psutil.Process(process.pid)
+        master = psutil.Process(server.pid)
         family = [master, *master.children(recursive=True)]
         if sys.platform == "linux":
             assert sum(one.memory_full_info().pss for one in family) < LIGHT
 
-        process.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGTERM)
 
-        assert process.wait(10) == 0
+        assert server.wait(10) == 0
         assert psutil.wait_procs(family[1:], timeout=5)[1] == []
     assert not is_ready(client)

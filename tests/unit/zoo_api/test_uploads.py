@@ -154,8 +154,8 @@ def test_form_fields_have_a_limit_of_their_own(client: FlaskClient) -> None:
 
 def test_the_label_is_part_of_what_a_key_was_used_for(client: FlaskClient) -> None:
     def post(label: str) -> TestResponse:
-        data = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": label}
-        return client.post(URL, data=data, headers={"Idempotency-Key": "k"})
+        form = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": label}
+        return client.post(URL, data=form, headers={"Idempotency-Key": "k"})
 
     assert post("cat").get_json()["id"] == post("cat").get_json()["id"]
     assert post("dog").get_json()["code"] == "idempotency_key_reused"
