@@ -47,7 +47,11 @@ def show_models(client: Client, out: Console) -> None:
                 )
             time.sleep(0.2)
             models = client.models()
-    reports.show_models(models)
+    plugin = BACKBONE.partition(".")[0]
+    ours = [one for one in models if one.kind == "tuned" or one.name.startswith(f"{plugin}.")]
+    reports.show_models(ours)
+    if len(models) > len(ours):
+        out.print(f"[dim]and {len(models) - len(ours)} more of other plugins: zoo models[/dim]")
 
 
 def ingest(client: Client, photographs: Photographs, out: Console) -> None:

@@ -47,7 +47,7 @@ def _tune(client: Client, out: Console) -> None:
 def _farewell(url: str, out: Console) -> None:
     _title(out, "Where to look next", "")
     for line in (
-        f"curl {url}/v1/models",
+        f"curl {url}/v1/models/{collecting.BACKBONE}",
         f"curl '{url}/v1/collections/{COLLECTION}/items?limit=3'",
         f"curl -F image=@photo.jpg {url}/v1/collections/{COLLECTION}/search",
         f"curl -F model={tuning.MODEL}@{tuning.ALIAS} -F files=@digit.png {url}/v1/classify",
