@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zoo.catalog import Catalog, open_catalog
-from zoo.images.sandbox import DecodeLimits, Sandbox
+from zoo.images.sandbox import Sandbox
+from zoo.inference.sandboxes import decode_limits
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
 from zoo.storage.segments import SegmentReader
@@ -28,18 +29,13 @@ class Context:
 def make_context(settings: Settings, worker_id: str) -> Context:
     """A context for the process that calls; its sandbox starts with the first image."""
     blobs = open_blobs(settings)
-    limits = DecodeLimits(
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-        timeout_s=settings.decode_timeout_s,
-    )
     return Context(
         settings=settings,
         worker_id=worker_id,
         catalog=open_catalog(settings.resolved_database_url),
         blobs=blobs,
         segments=SegmentReader(blobs),
-        sandbox=Sandbox(limits),
+        sandbox=Sandbox(decode_limits(settings)),
     )
 
 

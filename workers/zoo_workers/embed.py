@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,9 +10,7 @@ import numpy as np
 
 from zoo.catalog import Session, collections, contents, features, inputs, items, shards
 from zoo.catalog.records import ContentRecord, InputRecord
-from zoo.errors import DamagedError, ImageError, PluginError
-from zoo.images.sandbox import Sandbox
-from zoo.inference.models import LoadedModel
+from zoo.errors import ImageError, PluginError
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import read_content
@@ -83,35 +81,22 @@ def _plan(context: Context, claim: Claim) -> Todo:
 
 
 def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
-    model = load_model(context, claim.job.work)
     outcome = Outcome()
-    batch = context.settings.forward_batch
-    for sha256, result in _embed(context, todo.contents, model, context.sandbox, batch):
+    forwarded = embed_contents(
+        [
+            (content.sha256, partial(read_content, context.blobs, content))
+            for content in todo.contents
+        ],
+        model=load_model(context, claim.job.work),
+        sandbox=context.sandbox,
+        batch=context.settings.forward_batch,
+    )
+    for sha256, result in forwarded:
         if isinstance(result, ImageError):
             outcome.failed[sha256] = result
         else:
             outcome.embedded[sha256] = result
     return outcome
-
-
-def _embed(
-    context: Context,
-    wanted: Sequence[ContentRecord],
-    model: LoadedModel,
-    sandbox: Sandbox,
-    batch: int,
-) -> Iterable[tuple[str, Embedded | ImageError]]:
-    sources: list[tuple[str, Callable[[], bytes]]] = [
-        (content.sha256, partial(_read, context, content)) for content in wanted
-    ]
-    return embed_contents(sources, model=model, sandbox=sandbox, batch=batch)
-
-
-def _read(context: Context, content: ContentRecord) -> bytes:
-    try:
-        return read_content(context.blobs, content)
-    except DamagedError as error:
-        raise ImageError(error.detail, code="damaged_file") from error
 
 
 def _store(context: Context, outcome: Outcome) -> WrittenSegment | None:

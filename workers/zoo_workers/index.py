@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.catalog import collections, items
 from zoo.catalog.records import CollectionRecord
-from zoo.jobs.ledger import Claim, count_inputs, fail, fence, succeed
+from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
 from zoo.search.collection import Searches
 from zoo_workers.context import Context
 
@@ -22,14 +22,7 @@ def run(context: Context, claim: Claim) -> None:
         counts = count_inputs(session, claim.job.id)
         if counts["embedded"] or counts["reused"]:
             return succeed(session, claim, counts)
-        return fail(
-            session,
-            claim,
-            code="no_item_succeeded",
-            detail=f"none of the {counts['failed']} files given could be used; "
-            f"GET /v1/jobs/{claim.job.id}/items?state=failed says why for each",
-            result=counts,
-        )
+        return fail_empty(session, claim, counts)
 
 
 def _write_snapshot(context: Context, collection: CollectionRecord) -> None:

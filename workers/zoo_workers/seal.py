@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from zoo.catalog import Session, datasets
 from zoo.catalog.records import Example
-from zoo.jobs.ledger import Claim, count_inputs, fail, fence, succeed
+from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
 from zoo_workers.context import Context
 
 
@@ -25,12 +25,7 @@ def run(context: Context, claim: Claim) -> None:
             )
             fail(session, claim, code=code, detail=detail, result=counts)
         elif not counts["reused"]:
-            code = "no_item_succeeded"
-            detail = (
-                f"none of the {counts['failed']} files given could be used; "
-                f"GET /v1/jobs/{claim.job.id}/items?state=failed says why for each"
-            )
-            fail(session, claim, code=code, detail=detail, result=counts)
+            fail_empty(session, claim, counts)
         else:
             version = _seal(session, claim)
             succeed(session, claim, {**counts, "dataset_version": version})

@@ -122,6 +122,15 @@ def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Js
     _end(session, claimed.job.id, state="failed", values=values)
 
 
+def fail_empty(session: Session, claimed: Claim, counts: Mapping[str, int]) -> None:
+    """End an ingest of which no file could be used, saying where the reasons stand."""
+    detail = (
+        f"none of the {counts['failed']} files given could be used; "
+        f"GET /v1/jobs/{claimed.job.id}/items?state=failed says why for each"
+    )
+    fail(session, claimed, code="no_item_succeeded", detail=detail, result=counts)
+
+
 def fail_attempt(
     catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, attempts: int
 ) -> None:
