@@ -36,8 +36,9 @@ def remove_classifier(network: nn.Module, seen: Trace, *, is_whole: bool) -> Cla
 
 def remove_idle(network: nn.Module, seen: Trace) -> None:
     """Take off what has parameters and never ran: the Inceptions' classifiers of training."""
+    ran = {name.partition(".")[0] for name in seen.begun}  # a list of blocks runs in its blocks
     for name, part in list(network.named_children()):
-        if name not in seen.begun and next(part.parameters(), None) is not None:
+        if name not in ran and next(part.parameters(), None) is not None:
             setattr(network, name, None)
 
 

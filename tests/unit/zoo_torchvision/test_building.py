@@ -171,6 +171,13 @@ def test_the_detail_tells_the_last_map_and_the_cost(architecture, shape, multipl
     assert detail.input_sizes.is_fixed is (architecture == "vit_b_32")
 
 
+def test_a_network_whose_blocks_stand_in_a_list_keeps_them():
+    backbone = load("maxvit_t")
+
+    assert backbone.dim == 512
+    assert [name for name in backbone.towers["image"].blocks if name.startswith("blocks.")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", models.list_models(module=models))
 def test_every_network_gives_up_its_classifier(architecture):
