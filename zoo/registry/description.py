@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
-from typing import IO, Literal
+from typing import Literal
 
-from zoo import leash
 from zoo.backbone import Card, Weights
+from zoo.isolation import run_module
 from zoo.wire import (
     Header,
     input_sizes_from_json,
@@ -25,7 +20,6 @@ State = Literal["ready", "unavailable", "broken"]
 
 MAX_OUTPUT_BYTES = 32_000_000
 """timm's 1,371 architectures are 1.8 MB."""
-_LAST_WORDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,67 +33,25 @@ class Description:
 
 def describe_in_process(name: str, *, timeout_s: float) -> Description:
     """Run the plugin's `describe()` in a new process; never raises because of the plugin."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = _start(name, output=output, errors=errors)
-        try:
-            status = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return _broken(f"plugin {name!r} took more than {timeout_s:g} s to describe itself")
-        finally:
-            _kill_group(process)
-        return _conclude(name, status, output=_head(output), last_words=_tail(errors))
-
-
-def _start(name: str, *, output: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    if leash.PARENT in environment:
-        environment[leash.PARENT] = str(os.getpid())
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "zoo.registry.describing", name, str(MAX_OUTPUT_BYTES)],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=errors,
-        env=environment,
-        process_group=0,
+    ended = run_module(
+        "zoo.registry.describing",
+        name,
+        str(MAX_OUTPUT_BYTES),
+        timeout_s=timeout_s,
+        max_output_bytes=MAX_OUTPUT_BYTES,
     )
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # The group, so that what the plugin itself started ends too.
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a zombie's group
-        process.poll()
-    process.wait()
-
-
-def _head(output: IO[bytes]) -> bytes:
-    output.seek(0)
-    return output.read(MAX_OUTPUT_BYTES + 1)
-
-
-def _tail(errors: IO[bytes]) -> str:
-    size = errors.seek(0, os.SEEK_END)
-    errors.seek(max(0, size - 4 * _LAST_WORDS))
-    lines = errors.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][-_LAST_WORDS:] if lines else ""
-
-
-def _conclude(name: str, status: int, *, output: bytes, last_words: str) -> Description:
-    if len(output) > MAX_OUTPUT_BYTES:
+    if ended.status is None:
+        return _broken(f"plugin {name!r} took more than {timeout_s:g} s to describe itself")
+    if len(ended.output) > MAX_OUTPUT_BYTES:
         return _broken(f"plugin {name!r} describes itself in more than {MAX_OUTPUT_BYTES} bytes")
     try:
-        return description_from_json(json.loads(output))
+        return description_from_json(json.loads(ended.output))
     except (ValueError, KeyError, TypeError, AttributeError):
-        said = f"; its last words were: {last_words}" if last_words else ""
+        said = f"; its last words were: {ended.last_words}" if ended.last_words else ""
         return _broken(
-            f"plugin {name!r} ended its process ({_ending(status)}) before it had described "
+            f"plugin {name!r} ended its process ({ended.ending}) before it had described "
             f"itself{said}"
         )
-
-
-def _ending(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
 def _broken(reason: str) -> Description:
