@@ -1,4 +1,4 @@
-"""A module of ours run in a process of its own that may fail, hang or print in any way it likes."""
+"""A module of ours run in a process of its own, which may fail, hang or print as it likes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def run_module(
 ) -> Ended:
     """Run `python -m module arguments...` to its end, with all that it started.
 
-    It should call `leash.hold()` first thing; its standard input is empty.
+    It should call `leash.hold()` first thing, so that it ends with the thread that waits for it;
+    its standard input is empty.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = _start([module, *arguments], output=output, errors=errors)
@@ -55,9 +56,7 @@ def run_module(
 
 
 def _start(command: list[str], *, output: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    if leash.PARENT in environment:
-        environment[leash.PARENT] = str(os.getpid())
+    environment = {**os.environ, leash.PARENT: str(os.getpid())}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", *command],
         stdin=subprocess.DEVNULL,

@@ -27,11 +27,12 @@ _IDLE_S = 1.0  # shorter than the server keeps a connection, so that none is clo
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneRef:
-    """A backbone with one of its weights tags."""
+    """A backbone with one of its weights tags, in the space that it is known to embed into."""
 
     plugin: str
     architecture: str
     weights: str
+    space_id: str | None = None  # None: not built yet
 
     @property
     def name(self) -> str:
@@ -39,12 +40,13 @@ class BackboneRef:
         return f"{self.plugin}.{self.architecture}.{self.weights}"
 
 
-def to_ref(model: ModelRecord) -> BackboneRef:
+def to_ref(model: ModelRecord, *, space_id: str | None) -> BackboneRef:
     """A registered backbone as the predictor and the workers load it."""
     return BackboneRef(
         plugin=model.plugin or "",
         architecture=model.architecture or "",
         weights=model.weights_tag or "",
+        space_id=space_id,
     )
 
 

@@ -10,6 +10,7 @@ import tempfile
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,6 +26,13 @@ LONGEST_SOCKET_NAME = 24
 def default_home() -> Path:
     """The folder used when nobody names one."""
     return user_data_path("featurezoo", appauthor=False)
+
+
+class EngineChoice(StrEnum):
+    """What forwards: whatever is fastest here, or torch as it is."""
+
+    AUTO = "auto"
+    EAGER = "eager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,8 @@ class Settings:
     attempts: int = 3
     decode_timeout_s: float = 10.0
     describe_timeout_s: float = 120.0
+    engine: EngineChoice = EngineChoice.AUTO
+    export_timeout_s: float = 300.0
     predict_timeout_s: float = 60.0
     plugin_wait_s: float = 30.0
     disabled_plugins: str = ""  # names of installed plugins to leave alone, comma-separated
@@ -146,6 +156,10 @@ def _parse(name: str, text: str, kind: type) -> object:
     try:
         return kind(text)
     except ValueError as error:
-        raise StartError(
-            f"{name} is {text!r}; it should be a{'n' if kind is int else ''} {kind.__name__}"
-        ) from error
+        raise StartError(f"{name} is {text!r}; it should be {_expected(kind)}") from error
+
+
+def _expected(kind: type) -> str:
+    if issubclass(kind, StrEnum):
+        return " or ".join(repr(str(choice)) for choice in kind)
+    return f"a{'n' if kind is int else ''} {kind.__name__}"

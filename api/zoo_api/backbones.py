@@ -36,7 +36,7 @@ def ready_backbone(name: str) -> tuple[ModelRecord, BackboneDetail]:
 
 def _build(model: ModelRecord) -> BackboneDetail:
     try:
-        return services().predictor.detail(to_ref(model))
+        return services().predictor.detail(to_ref(model, space_id=None))
     except WeightsUnavailableError:
         raise
     except PluginError as error:

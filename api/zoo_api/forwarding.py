@@ -50,7 +50,7 @@ class Asked:
     @property
     def ref(self) -> BackboneRef:
         """The backbone as the predictor knows it."""
-        return to_ref(self.backbone)
+        return to_ref(self.backbone, space_id=self.detail.space.space_id)
 
     @property
     def head(self) -> HeadRef | None:

@@ -135,7 +135,9 @@ def _vector(collection: CollectionRecord, query: Query) -> FloatArray:
 def _embedded(collection: CollectionRecord, image: bytes) -> FloatArray:
     backbone, detail = ready_backbone(collection.model)
     check_space(detail, collection.space_id, owner=f"collection {collection.name!r}")
-    [vector] = embed_images(to_ref(backbone), [image], fields=["image"])
+    [vector] = embed_images(
+        to_ref(backbone, space_id=collection.space_id), [image], fields=["image"]
+    )
     return check_vector(vector, dim=collection.dim, metric=cast("Metric", collection.metric))
 
 

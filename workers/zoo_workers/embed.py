@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from zoo.backbone import Preprocessing
 from zoo.catalog import Session, collections, contents, features, inputs, items, shards
 from zoo.catalog.records import ContentRecord, InputRecord
-from zoo.errors import ImageError, PluginError
+from zoo.errors import DamagedError, ImageError, PluginError
+from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import read_content
@@ -20,6 +23,8 @@ from zoo_workers.models import load_model
 
 BUSY_ELSEWHERE_S = 1.0
 """When to look again for contents that another shard is forwarding."""
+SAMPLES = 8
+"""Pictures of a shard that an export is verified on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,9 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
             (content.sha256, partial(read_content, context.blobs, content))
             for content in todo.contents
         ],
-        model=load_model(context, claim.job.work),
+        model=load_model(
+            context, claim.job.work, samples=partial(_samples, context, todo.contents)
+        ),
         sandbox=context.sandbox,
         batch=context.settings.forward_batch,
     )
@@ -97,6 +104,17 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
         else:
             outcome.embedded[sha256] = result
     return outcome
+
+
+def _samples(
+    context: Context, given: Sequence[ContentRecord], preprocessing: Preprocessing
+) -> list[PixelArray]:
+    pictures = []
+    for content in given[:SAMPLES]:
+        with suppress(ImageError, DamagedError):
+            found = context.sandbox.decode(read_content(context.blobs, content), preprocessing)
+            pictures.append(found.pixels)
+    return pictures
 
 
 def _store(context: Context, outcome: Outcome) -> WrittenSegment | None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
+import numpy as np
+
+from zoo.backbone import Preprocessing
 from zoo.catalog.records import Json
-from zoo.errors import PluginError
-from zoo.inference.models import LoadedModel, ModelCache
-from zoo.predictor import to_ref
+from zoo.inference.engines import PixelArray
+from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
+from zoo.predictor import detail_from_json, to_ref
 from zoo.registry.models import resolve_backbone
 from zoo_workers.context import Context
+
+SamplesOf = Callable[[Preprocessing], list[PixelArray]]
+"""Some of a shard's own pictures, prepared as asked."""
 
 
 @lru_cache(maxsize=1)
@@ -17,17 +24,23 @@ def _cache(context: Context) -> ModelCache:
     return ModelCache(context.settings)
 
 
-def load_model(context: Context, work: Json) -> LoadedModel:
-    """The model that a job's work names, checked to embed into the space that it was asked for."""
+def load_model(context: Context, work: Json, *, samples: SamplesOf) -> LoadedModel:
+    """The model that a job's work names, in the space that it was asked for.
+
+    The first to need one on this machine has it exported, verified on its pictures.
+    """
+    space_id: str = work["space_id"]
     with context.catalog.read() as session:
         record = resolve_backbone(session, work["model"])
-    model = _cache(context).get(to_ref(record))
-    space_id = model.detail.space.space_id
-    if space_id != work["space_id"]:
-        raise PluginError(
-            f"{record.name} now embeds into space {space_id[:12]}, not {work['space_id'][:12]} "
-            "as when this was asked for: its weights or preprocessing have changed",
-            plugin=str(record.plugin),
-            code="incompatible_space",
-        )
-    return model
+    ref = to_ref(record, space_id=space_id)
+    cache = _cache(context)
+    if record.detail is not None and not cache.is_exported(space_id):
+        detail = detail_from_json(dict(record.detail))
+        cache.export(ref, detail, samples=partial(_stacked, samples, preprocessing_of(detail)))
+    return cache.get(ref)
+
+
+def _stacked(samples: SamplesOf, preprocessing: Preprocessing) -> PixelArray:
+    height, width = preprocessing.input_size
+    none = np.empty((0, height, width, 3), np.uint8)
+    return np.concatenate([none, *(one[None] for one in samples(preprocessing))])

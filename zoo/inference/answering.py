@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
+import structlog
 
 from zoo import wire
-from zoo.errors import ImageError, InvalidError
-from zoo.inference.engines import FloatArray
+from zoo.errors import ImageError, InvalidError, UnavailableError, ZooError
+from zoo.images.sandbox import Decoded
+from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.heads import HeadCache
 from zoo.inference.models import LoadedModel, ModelCache
 from zoo.inference.pipeline import embed_pictures
 from zoo.inference.sandboxes import SandboxPool
 from zoo.predictor import BackboneRef, HeadRef, detail_to_json
-from zoo.settings import Settings
+from zoo.settings import EngineChoice, Settings
 from zoo.storage.blobs import open_blobs
 from zoo.training.heads import Head
+
+_log = structlog.get_logger()
 
 Blobs = Sequence[bytes | memoryview]
 
@@ -32,6 +37,12 @@ class Answering:
         self._batch = settings.forward_batch
         # Two forwards at once take as long as one after the other, and more memory.
         self._forwarding = threading.Lock()
+        self._exporting: set[str] = set()
+
+    def warm_up(self) -> None:
+        """Have ready what the first request is sure to need."""
+        with suppress(UnavailableError):  # who asks for a model is told
+            self._models.warm_up()
 
     def detail(self, request: wire.Header, _: Blobs) -> bytes:
         """What is known of a backbone by building it."""
@@ -93,7 +104,27 @@ class Answering:
                 except ImageError as error:
                     errors.append(error)
         with self._forwarding:
-            return embed_pictures(model, pictures), errors
+            vectors = embed_pictures(model, pictures)
+        if pictures and model.engine.name == EngineChoice.EAGER:
+            self._export_later(model, pictures)
+        return vectors, errors
+
+    def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:
+        """Once a model: the next request but a few will need no torch."""
+        space_id = model.detail.space.space_id
+        if space_id in self._exporting or self._models.is_exported(space_id):
+            return
+        self._exporting.add(space_id)
+        pixels = np.stack([picture.pixels for picture in pictures])
+        threading.Thread(
+            target=self._export, args=(model, pixels), name="exporting", daemon=True
+        ).start()
+
+    def _export(self, model: LoadedModel, pixels: PixelArray) -> None:
+        try:
+            self._models.export(model.ref, model.detail, samples=lambda: pixels)
+        except (ZooError, OSError) as error:
+            _log.warning("export_failed", model=model.ref.name, error=str(error))
 
 
 def _backbone(request: wire.Header) -> BackboneRef:

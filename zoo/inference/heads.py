@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+import numpy as np
+
+from zoo.backbone import NativeHead
 from zoo.errors import DamagedError
 from zoo.predictor import HeadRef
 from zoo.storage.blobs import BlobStore, file_sha256
@@ -39,3 +42,14 @@ class HeadCache:
                 f"the head {ref.blob_key!r} has the checksum {found}; it should be {ref.sha256}"
             )
         return read_head(path)
+
+
+def head_of(native: NativeHead | None) -> Head | None:
+    """The classifier that weights were trained with, out of torch."""
+    if native is None:
+        return None
+    return Head(
+        matrix=np.ascontiguousarray(native.matrix.detach().float().numpy()),
+        bias=np.ascontiguousarray(native.bias.detach().float().numpy()),
+        labels=tuple(native.labels),
+    )

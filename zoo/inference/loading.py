@@ -17,12 +17,10 @@ from zoo.backbone import Backbone, LoadRequest, NativeHead, Tower
 from zoo.errors import PluginError, ZooError
 from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
 from zoo.inference.measuring import Measurement, find_taps, measure
+from zoo.inference.models import IMAGE
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.registry.plugins import load_plugin
 from zoo.space import Space, TowerSpace
-
-IMAGE = "image"
-"""The tower that pictures go through."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,10 @@ class LoadedBackbone:
 
 
 def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
-    """Build, check and describe; raises `PluginError`, `WeightsUnavailableError`."""
+    """Build, check and describe; raises `PluginError`, `WeightsUnavailableError`.
+
+    A `ref` with a `space_id` must be built into that space.
+    """
     backbone = _build(ref, weights_cache)
     fault = _fault(backbone)
     if fault:
@@ -51,7 +52,19 @@ def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
         for name, tower in backbone.towers.items()
     }
     detail = _detail(ref, backbone, measured=measured)
+    _check_space(ref, detail)
     return LoadedBackbone(ref=ref, backbone=backbone, detail=detail)
+
+
+def _check_space(ref: BackboneRef, detail: BackboneDetail) -> None:
+    space_id = detail.space.space_id
+    if ref.space_id not in (None, space_id):
+        raise PluginError(
+            f"{ref.name} now embeds into space {space_id[:12]}, not {str(ref.space_id)[:12]} "
+            "as when this was asked for: its weights or preprocessing have changed",
+            plugin=ref.plugin,
+            code="incompatible_space",
+        )
 
 
 def _build(ref: BackboneRef, weights_cache: Path) -> Backbone:

@@ -1,22 +1,25 @@
-"""The models that a process has loaded, kept warm, each loaded once."""
+"""The models that a process has loaded, kept warm, each loaded once; torch only where needed."""
 
 from __future__ import annotations
 
+import importlib
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
+from types import ModuleType
 
-import numpy as np
 import structlog
 
-from zoo.backbone import NativeHead, Preprocessing
+from zoo.backbone import Preprocessing
+from zoo.errors import DamagedError, UnavailableError
 from zoo.inference.engines import Engine
-from zoo.inference.engines.eager import EagerEngine
-from zoo.inference.loading import LoadedBackbone, load_backbone
+from zoo.inference.exports import HEAD, Export, Exports, Samples, open_engine
 from zoo.predictor import BackboneDetail, BackboneRef
-from zoo.settings import Settings
-from zoo.training.heads import Head
+from zoo.settings import EngineChoice, Settings
+from zoo.training.heads import Head, read_head
+
+IMAGE = "image"
+"""The tower that pictures go through."""
 
 _log = structlog.get_logger()
 
@@ -33,15 +36,29 @@ class LoadedModel:
 
 
 class ModelCache:
-    """Loaded models by name; thread-safe, and while one loads the others can be had."""
+    """Loaded models by name and space; thread-safe, and while one loads the others can be had.
+
+    A model whose space is exported here runs without torch. One that is not runs in torch, until
+    `export` has made it one that is.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._weights = settings.home / "weights"
+        self._settings = settings
+        self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
         self._lock = threading.Lock()
         self._models: dict[BackboneRef, Future[LoadedModel]] = {}
 
+    def warm_up(self) -> None:
+        """Import torch now if the first model is sure to need it."""
+        if self._exports.is_empty:
+            _building()
+            _log.info("torch_imported")
+
     def get(self, ref: BackboneRef) -> LoadedModel:
-        """The model, loaded now if it is not yet; raises what loading raises, each time anew."""
+        """The model, loaded now if it is not yet; raises what loading raises, each time anew.
+
+        Without a `space_id` it is built, to see what it is; with one it must be of that space.
+        """
         with self._lock:
             found = self._models.get(ref)
             ours = found is None
@@ -51,32 +68,85 @@ class ModelCache:
             self._load(ref, found)
         return found.result()
 
+    def export(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> None:
+        """Have the model run without torch from now on, if that can be; waits until it is known.
+
+        Raises what building the backbone raises.
+        """
+        if self._settings.engine == EngineChoice.EAGER:
+            return
+        made = self._exports.make(ref, detail, samples=samples)
+        if made.is_ready:
+            with self._lock:
+                self._forget_built(ref)
+
+    def is_exported(self, space_id: str) -> bool:
+        """Whether `export` has nothing left to do: it is done, was refused, or is not wanted."""
+        if self._settings.engine == EngineChoice.EAGER:
+            return True
+        return self._exports.find(space_id) is not None
+
+    def _forget_built(self, ref: BackboneRef) -> None:
+        for known, model in list(self._models.items()):
+            is_same = known.name == ref.name and model.done() and not model.exception()
+            if is_same and model.result().engine.name == EngineChoice.EAGER:
+                del self._models[known]
+
     def _load(self, ref: BackboneRef, model: Future[LoadedModel]) -> None:
         try:
-            model.set_result(_load_model(ref, self._weights))
-            _log.info("model_loaded", model=ref.name)
+            loaded = self._open(ref) or self._build(ref)
+            model.set_result(loaded)
+            _log.info("model_loaded", model=ref.name, engine=loaded.engine.name)
         except BaseException as error:  # noqa: BLE001  # those who wait for it must not wait for ever
             with self._lock:
                 del self._models[ref]
             model.set_exception(error)
+            return
+        with self._lock:  # who asked what it is will ask it to embed, and knows its space by then
+            self._models.setdefault(loaded.ref, model)
+
+    def _build(self, ref: BackboneRef) -> LoadedModel:
+        weights = self._settings.home / "weights"
+        built: LoadedModel = _building().build_model(ref, weights=weights)
+        return built
+
+    def _open(self, ref: BackboneRef) -> LoadedModel | None:
+        if ref.space_id is None or self._settings.engine == EngineChoice.EAGER:
+            return None
+        export = self._exports.find(ref.space_id)
+        if export is None or not export.is_ready:
+            return None
+        try:
+            return _opened(ref, export)
+        except DamagedError as error:
+            _log.warning("export_damaged", model=ref.name, detail=error.detail)
+            self._exports.discard(export)
+            return None
 
 
-def _load_model(ref: BackboneRef, weights: Path) -> LoadedModel:
-    loaded: LoadedBackbone = load_backbone(ref, weights_cache=weights)
+def _building() -> ModuleType:
+    # By name: what forwards exports only never imports torch.
+    try:
+        return importlib.import_module("zoo.inference.building")
+    except ImportError as error:
+        raise UnavailableError(
+            f"this process cannot build models: {error}; pip install 'featurezoo[worker]'",
+            code="predictor_incomplete",
+            retry_after_s=60,
+        ) from error
+
+
+def _opened(ref: BackboneRef, export: Export) -> LoadedModel:
+    export.check()
     return LoadedModel(
         ref=ref,
-        detail=loaded.detail,
-        preprocessing=loaded.image_tower.preprocessing,
-        engine=EagerEngine(loaded),
-        native_head=_head(loaded.backbone.native_head),
+        detail=export.detail,
+        preprocessing=preprocessing_of(export.detail),
+        engine=open_engine(export),
+        native_head=read_head(export.folder / HEAD) if export.head_sha256 else None,
     )
 
 
-def _head(native: NativeHead | None) -> Head | None:
-    if native is None:
-        return None
-    return Head(
-        matrix=np.ascontiguousarray(native.matrix.detach().float().numpy()),
-        bias=np.ascontiguousarray(native.bias.detach().float().numpy()),
-        labels=tuple(native.labels),
-    )
+def preprocessing_of(detail: BackboneDetail) -> Preprocessing:
+    """How pictures are prepared for the backbone."""
+    return next(one.preprocessing for one in detail.space.towers if one.tower == IMAGE)

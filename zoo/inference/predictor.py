@@ -1,31 +1,27 @@
-"""The predictor's WSGI application: few routes, frames in and out, torch only in the background.
+"""The predictor's WSGI application: few routes, frames in and out, torch only where needed.
 
 It is not meant for callers from outside: `zoo.predictor.Predictor` is its client.
 """
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import structlog
 
 from zoo import wire
 from zoo.errors import NotFoundError, UnavailableError, ZooError
+from zoo.inference.answering import Answering
 from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from zoo.inference.answering import Answering
-
 MAX_WAITING = 64
 """Requests taken in at once; the next is told to come again."""
-_ROUTES = ("/detail", "/embed", "/classify", "/thumbnail")
 _SANDBOXES = 2
 _RETRY_AFTER_S = 1
 
@@ -34,7 +30,7 @@ _log = structlog.get_logger()
 
 
 def create_predictor(settings: Settings) -> PredictorApp:
-    """The application, its sandboxes started and torch on its way into memory."""
+    """The application, its sandboxes started; torch on its way if it is sure to be needed."""
     return PredictorApp(settings)
 
 
@@ -42,11 +38,16 @@ class PredictorApp:
     """`GET /livez`; `POST /detail`, `/embed`, `/classify`, `/thumbnail` with frames."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._room = threading.Semaphore(MAX_WAITING)
         self._sandboxes = SandboxPool(decode_limits(settings), size=_SANDBOXES)
-        self._answering: Future[Answering] = Future()
-        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+        self._answering = Answering(settings, sandboxes=self._sandboxes)
+        self._routes: dict[str, Answer] = {
+            "/detail": self._answering.detail,
+            "/embed": self._answering.embed,
+            "/classify": self._answering.classify,
+            "/thumbnail": self._thumbnail,
+        }
+        threading.Thread(target=self._answering.warm_up, name="warm-up", daemon=True).start()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -84,43 +85,16 @@ class PredictorApp:
             return _failure(ZooError(f"the predictor failed: {type(error).__name__}: {error}"))
 
     def _route(self, path: str) -> Answer:
-        if path not in _ROUTES:
-            raise NotFoundError(f"no route {path!r}", code="unknown_route", nearest=_ROUTES)
-        if path == "/thumbnail":
-            return self._thumbnail
-        answering = self._answering.result()
-        routes: dict[str, Answer] = {
-            "/detail": answering.detail,
-            "/embed": answering.embed,
-            "/classify": answering.classify,
-        }
-        return routes[path]
+        if path not in self._routes:
+            raise NotFoundError(
+                f"no route {path!r}", code="unknown_route", nearest=tuple(self._routes)
+            )
+        return self._routes[path]
 
     def _thumbnail(self, request: wire.Header, blobs: list[memoryview]) -> bytes:
         with self._sandboxes.borrow() as sandbox:
             jpeg = sandbox.thumbnail(bytes(blobs[0]), size=int(request["size"]))
         return wire.encode({}, jpeg)
-
-    def _warm_up(self) -> None:
-        """Import torch now, by name, so that the process answers long before that is done."""
-        try:
-            module = importlib.import_module("zoo.inference.answering")
-            answering = module.Answering(self._settings, sandboxes=self._sandboxes)
-        except ImportError as error:
-            self._answering.set_exception(_cannot_run_models(error))
-        except Exception as error:  # noqa: BLE001  # who waits for it gets the error
-            self._answering.set_exception(error)
-        else:
-            self._answering.set_result(answering)
-            _log.info("predictor_warm")
-
-
-def _cannot_run_models(error: ImportError) -> UnavailableError:
-    return UnavailableError(
-        f"this predictor cannot run models: {error}; pip install 'featurezoo[worker]'",
-        code="predictor_incomplete",
-        retry_after_s=60,
-    )
 
 
 def _length(environ: WSGIEnvironment) -> int:

@@ -96,6 +96,8 @@ class _Maker:
         known = {
             "home": self.new_folder(),
             "disabled_plugins": self.disabled_plugins,
+            # A backbone that is installed as an object is there in this process only.
+            "engine": "eager",
             "plugin_wait_s": 0.2,  # eager work is done; what is pending then stays so
         }
         return load({}, **{**known, **changed})

@@ -6,9 +6,10 @@ import sklearn.datasets
 import torch
 from torch import nn
 
+from tests.exported import LITE0, export_lite0
 from zoo.backbone import Backbone, NativeHead, Preprocessing, Tower
 from zoo.inference import loading
-from zoo.predictor import BackboneRef
+from zoo.predictor import BackboneDetail, BackboneRef
 
 
 class Channels(nn.Module):
@@ -57,7 +58,25 @@ def tiny_ref() -> BackboneRef:
 
 @pytest.fixture
 def lite0() -> BackboneRef:
-    return BackboneRef(plugin="lite", architecture="efficientnet_lite0", weights="in1k")
+    return LITE0
+
+
+@pytest.fixture(scope="session")
+def _exported(tmp_path_factory) -> tuple[Path, BackboneDetail]:
+    home = tmp_path_factory.mktemp("exported")
+    return home, export_lite0(home)
+
+
+@pytest.fixture
+def exported_home(_exported) -> Path:
+    """A home in which Lite0 is exported already; tests change nothing in it."""
+    return _exported[0]
+
+
+@pytest.fixture
+def known(_exported) -> BackboneDetail:
+    """What Lite0 is."""
+    return _exported[1]
 
 
 @pytest.fixture

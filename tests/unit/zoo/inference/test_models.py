@@ -1,10 +1,16 @@
+import shutil
+import subprocess
+import sys
 import threading
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
+from tests.exported import some_pixels
 from zoo.errors import PluginError
-from zoo.inference.models import ModelCache
-from zoo.settings import Settings
+from zoo.inference.models import ModelCache, preprocessing_of
+from zoo.settings import EngineChoice, Settings
 
 
 @pytest.fixture
@@ -56,3 +62,98 @@ def test_lite0s_pickle_is_converted_once_in_the_home(models, lite0, tmp_path):
     assert model.preprocessing.mean == (0.5, 0.5, 0.5)
     assert len(model.native_head.labels) == 1000
     assert [path.suffix for path in (tmp_path / "weights").iterdir()] == [".safetensors"]
+
+
+@pytest.fixture
+def home_of_its_own(exported_home, tmp_path):
+    shutil.copytree(exported_home, tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_a_model_whose_space_is_exported_gives_what_torch_gives(exported_home, known, lite0):
+    exported = ModelCache(Settings(home=exported_home))
+    built = ModelCache(Settings(home=exported_home, engine=EngineChoice.EAGER))
+    ref = replace(lite0, space_id=known.space.space_id)
+
+    model, other = exported.get(ref), built.get(ref)
+
+    assert (model.engine.name, other.engine.name) == ("onnxruntime", "eager")
+    assert model.detail == other.detail == known
+    assert model.preprocessing == other.preprocessing == preprocessing_of(known)
+    assert model.native_head.labels == other.native_head.labels
+    np.testing.assert_array_equal(model.native_head.matrix, other.native_head.matrix)
+    np.testing.assert_allclose(
+        model.engine.embed(some_pixels()), other.engine.embed(some_pixels()), atol=1e-3
+    )
+
+
+def test_an_exported_model_is_had_without_torch(exported_home, known, lite0):
+    ref = asdict(replace(lite0, space_id=known.space.space_id))
+    code = f"""
+import sys
+from pathlib import Path
+from zoo.inference.models import ModelCache
+from zoo.predictor import BackboneRef
+from zoo.settings import Settings
+model = ModelCache(Settings(home=Path({str(exported_home)!r}))).get(BackboneRef(**{ref!r}))
+sys.exit("torch" in sys.modules or model.engine.name != "onnxruntime")
+"""
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_who_does_not_know_its_space_builds_the_model(exported_home, lite0):
+    assert ModelCache(Settings(home=exported_home)).get(lite0).engine.name == "eager"
+
+
+def test_a_model_that_was_built_is_not_built_again_for_its_space(models, give, tiny, tiny_ref):
+    give(tiny())
+    built = models.get(tiny_ref)
+    give(lambda _: 1 / 0)
+
+    assert models.get(built.ref) is built
+
+
+def test_a_built_model_gives_way_to_its_export(home_of_its_own, lite0, known):
+    (home_of_its_own / "engines").rename(home_of_its_own / "later")
+    models = ModelCache(Settings(home=home_of_its_own))
+    ref = models.get(lite0).ref
+    assert models.get(ref).engine.name == "eager"
+    assert not models.is_exported(known.space.space_id)
+    (home_of_its_own / "later").rename(home_of_its_own / "engines")
+
+    models.export(ref, known, samples=some_pixels)
+
+    assert models.is_exported(known.space.space_id)
+    assert models.get(ref).engine.name == "onnxruntime"
+
+
+def test_a_damaged_export_is_forgotten_and_the_model_built(home_of_its_own, lite0, known):
+    (graph,) = home_of_its_own.glob("engines/*/graph.onnx")
+    graph.write_bytes(graph.read_bytes()[:-1])
+    models = ModelCache(Settings(home=home_of_its_own))
+
+    model = models.get(replace(lite0, space_id=known.space.space_id))
+
+    assert model.engine.name == "eager"
+    assert not models.is_exported(known.space.space_id)
+
+
+def test_a_model_that_builds_into_another_space_is_refused(models, lite0):
+    with pytest.raises(PluginError) as caught:
+        models.get(replace(lite0, space_id="f" * 64))
+
+    assert caught.value.code == "incompatible_space"
+    assert str(caught.value) == (
+        "lite.efficientnet_lite0.in1k now embeds into space 3aaf14c4ad48, not ffffffffffff as "
+        "when this was asked for: its weights or preprocessing have changed"
+    )
+
+
+def test_with_the_eager_engine_chosen_nothing_is_exported(tmp_path, lite0, known):
+    models = ModelCache(Settings(home=tmp_path, engine=EngineChoice.EAGER))
+
+    models.export(lite0, known, samples=some_pixels)
+
+    assert models.is_exported(known.space.space_id)
+    assert not (tmp_path / "engines").exists()

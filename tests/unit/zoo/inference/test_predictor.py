@@ -1,12 +1,13 @@
 import io
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
 from zoo import wire
 from zoo.errors import InvalidError, NotFoundError, UnavailableError, ZooError
-from zoo.inference import predictor
+from zoo.inference import models
 from zoo.inference.predictor import MAX_WAITING, PredictorApp
 from zoo.settings import Settings
 
@@ -15,7 +16,6 @@ from zoo.settings import Settings
 def app(tmp_path):
     made = PredictorApp(Settings(home=tmp_path))
     yield made
-    made._answering.result()
     made.close()
 
 
@@ -70,19 +70,19 @@ def test_one_request_too_many_is_told_to_come_again(app):
     assert post(app, "/livez", b"") == ("200 OK", b"ok")
 
 
-def test_a_predictor_without_torch_says_what_to_install(tmp_path, monkeypatch):
+def test_a_predictor_without_torch_says_what_to_install(tmp_path, monkeypatch, lite0):
     def fail(_):
         raise ModuleNotFoundError("No module named 'torch'")
 
-    monkeypatch.setattr(predictor.importlib, "import_module", fail)
+    monkeypatch.setattr(models.importlib, "import_module", fail)
     app = PredictorApp(Settings(home=tmp_path))
 
-    _, body = post(app, "/detail", wire.encode({}))
+    _, body = post(app, "/detail", wire.encode({"backbone": asdict(lite0)}))
 
     app.close()
     assert error(body).code == "predictor_incomplete"
     assert str(error(body)) == (
-        "this predictor cannot run models: No module named 'torch'; "
+        "this process cannot build models: No module named 'torch'; "
         "pip install 'featurezoo[worker]'"
     )
 

@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from zoo.inference.engines.onnx import OnnxEngine
+
+
+@pytest.fixture
+def graph(tmp_path):
+    """A graph that gives the sum of each channel of its pixels."""
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
+        helper.make_node("ReduceSum", ["numbers", "axes"], ["embeddings"], keepdims=0),
+    ]
+    shape = ["n", 2, 4, 3]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "sums",
+            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape)],
+            [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", 3])],
+        ),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    onnx.save(model, tmp_path / "graph.onnx")
+    return tmp_path / "graph.onnx"
+
+
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_any_number_of_pictures_is_embedded(graph, n):
+    pixels = np.arange(n * 24, dtype=np.uint8).reshape(n, 2, 4, 3)
+
+    vectors = OnnxEngine(graph).embed(pixels)
+
+    assert vectors.dtype == np.float32
+    np.testing.assert_array_equal(vectors, pixels.astype(np.float32).sum((1, 2)))
+
+
+def test_pixels_in_any_order_of_memory_are_taken(graph):
+    pixels = np.arange(48, dtype=np.uint8).reshape(2, 2, 4, 3)[:, ::-1]
+
+    vectors = OnnxEngine(graph).embed(pixels)
+
+    np.testing.assert_array_equal(vectors, pixels.astype(np.float32).sum((1, 2)))
+
+
+def test_one_thread_forwards(graph):
+    engine = OnnxEngine(graph)
+
+    options = engine._session.get_session_options()
+
+    assert isinstance(options, onnxruntime.SessionOptions)
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+
+
+def test_the_engine_needs_no_torch():
+    code = "import sys, zoo.inference.engines.onnx; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,128 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.exported import some_pixels
+from zoo.errors import DamagedError, PluginError
+from zoo.inference import exports as exports_module
+from zoo.inference.exports import Export, Exports, open_engine
+from zoo.predictor import BackboneRef
+
+
+@pytest.fixture
+def exports(exported_home) -> Exports:
+    return Exports(exported_home, timeout_s=120)
+
+
+@pytest.fixture
+def made(exports, known) -> Export:
+    found = exports.find(known.space.space_id)
+    assert found is not None
+    return found
+
+
+def test_an_export_holds_all_that_forwarding_needs(made, exports, known):
+    assert made.is_ready
+    assert made.detail == known
+    assert sorted(path.name for path in made.folder.iterdir()) == [
+        "export.json",
+        "graph.onnx",
+        "head.safetensors",
+    ]
+    assert exports.find(known.space.space_id) == made
+    assert not exports.is_empty
+    assert open_engine(made).embed(some_pixels()).shape == (2, 1280)
+
+
+def test_two_who_need_the_same_export_make_it_once(exported_home, made):
+    """See `exported_home`, which two made at the same time."""
+    names = sorted(path.name for path in (exported_home / "engines").iterdir())
+
+    assert names == [made.folder.name, f"{made.folder.name}.lock"]
+    assert list((exported_home / "tmp").iterdir()) == []
+
+
+def test_another_version_of_the_runtime_exports_anew(made, exports, monkeypatch):
+    monkeypatch.setattr(exports_module, "runtime_version", lambda: "onnxruntime 99")
+
+    assert exports.find(made.folder.name) is None
+
+
+def copy_of(export: Export, folder: Path) -> Export:
+    folder.mkdir(parents=True)
+    for path in export.folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return replace(export, folder=folder)
+
+
+@pytest.mark.parametrize("name", ["graph.onnx", "head.safetensors"])
+def test_a_file_that_changed_or_went_is_noticed(made, tmp_path, name):
+    own = copy_of(made, tmp_path / "engines" / "own")
+    own.check()
+    content = bytearray((own.folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (own.folder / name).write_bytes(content)
+    with pytest.raises(DamagedError, match=f"{name} is missing or damaged"):
+        own.check()
+    (own.folder / name).unlink()
+    with pytest.raises(DamagedError, match=f"{name} is missing or damaged"):
+        own.check()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"runtime": 3}'])
+def test_a_record_that_cannot_be_read_is_as_good_as_none(made, tmp_path, text):
+    own = copy_of(made, tmp_path / "engines" / "own")
+    (own.folder / "export.json").write_text(text)
+    of_own = Exports(tmp_path, timeout_s=1)
+
+    assert of_own.find("own") is None
+
+
+def test_an_export_that_is_forgotten_is_made_again(made, tmp_path):
+    own = copy_of(made, tmp_path / "engines" / "own")
+    of_own = Exports(tmp_path, timeout_s=1)
+
+    of_own.discard(own)
+
+    assert of_own.find("own") is None
+    assert of_own.is_empty
+
+
+def test_a_process_that_takes_too_long_is_a_refusal_that_is_kept(lite0, known, tmp_path):
+    hurried = Exports(tmp_path, timeout_s=0.2)
+
+    found = hurried.make(lite0, known, samples=some_pixels)
+
+    assert not found.is_ready
+    assert found.reason.startswith("the exporting process ended (it took too long)")
+    assert found.detail == known
+    assert hurried.find(known.space.space_id) == found
+
+
+def test_what_the_plugin_fails_with_comes_through(known, tmp_path):
+    of_nobody = Exports(tmp_path, timeout_s=60)
+    ref = BackboneRef(
+        plugin="nobody", architecture="a", weights="w", space_id=known.space.space_id
+    )
+
+    with pytest.raises(PluginError, match="nobody"):
+        of_nobody.make(ref, known, samples=some_pixels)
+
+    assert of_nobody.find(known.space.space_id) is None
+
+
+def test_a_graph_that_cannot_be_loaded_is_damaged(made, tmp_path):
+    own = copy_of(made, tmp_path / "engines" / "own")
+    (own.folder / "graph.onnx").write_bytes(b"no graph")
+
+    with pytest.raises(DamagedError, match="cannot be loaded"):
+        open_engine(own)
+
+
+def test_the_record_is_plain_json(made):
+    fields = json.loads((made.folder / "export.json").read_text())
+
+    assert fields["runtime"].startswith("onnxruntime ")
+    assert fields["reason"] == ""

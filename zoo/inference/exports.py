@@ -1,0 +1,223 @@
+"""Backbones exported for an engine that needs no torch: made once a space, verified, kept."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import structlog
+
+from zoo import wire
+from zoo.errors import DamagedError, ZooError
+from zoo.inference.engines import Engine, PixelArray
+from zoo.isolation import run_module
+from zoo.predictor import BackboneDetail, BackboneRef, detail_from_json, detail_to_json
+from zoo.storage.blobs import file_sha256
+
+GRAPH = "graph.onnx"
+HEAD = "head.safetensors"
+_ABOUT = "export.json"
+_REQUEST = "request.json"
+_FAILURE = "failure.json"
+_SAMPLES = "samples.npy"
+
+Samples = Callable[[], PixelArray]
+"""Real pictures, prepared, uint8 `(n, height, width, 3)`: what an export is verified on."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What came of exporting one backbone: files to forward with, or the reason for none."""
+
+    folder: Path
+    detail: BackboneDetail
+    sha256: str = ""  # of the graph; empty: it was refused
+    head_sha256: str = ""  # of the native head, where there is one
+    reason: str = ""  # why it was refused
+    cosine: float = 0.0  # to torch, of the worst picture it was verified on
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a graph."""
+        return bool(self.sha256)
+
+    def check(self) -> None:
+        """Raise `DamagedError` unless the files are those that were written."""
+        for name, sha256 in ((GRAPH, self.sha256), (HEAD, self.head_sha256)):
+            path = self.folder / name
+            if sha256 and (not path.exists() or file_sha256(path) != sha256):
+                raise DamagedError(f"the export {path} is missing or damaged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What the exporting process is asked: a backbone, and where files are."""
+
+    backbone: BackboneRef
+    weights_cache: Path
+    folder: Path  # for the files; also holds the samples
+
+    @property
+    def samples(self) -> PixelArray:
+        """Pictures to verify on."""
+        pixels: PixelArray = np.load(self.folder / _SAMPLES)
+        return pixels
+
+
+class Exports:
+    """The exports of one home, by space; safe to use from any number of processes."""
+
+    def __init__(self, home: Path, *, timeout_s: float) -> None:
+        self._root = home / "engines"
+        self._spool = home / "tmp"  # emptied at each start: of what a killed process left
+        self._weights_cache = home / "weights"
+        self._timeout_s = timeout_s
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever exported here."""
+        return next(self._root.glob(f"*/{_ABOUT}"), None) is None
+
+    def find(self, space_id: str) -> Export | None:
+        """The export for a space; None if this version of the runtime has not tried yet."""
+        try:
+            return _read(self._root / space_id)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("export_unreadable", space_id=space_id, error=str(error))
+            return None
+
+    def make(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> Export:
+        """Export now, unless another process just has; waits for one that does so.
+
+        Raises what building the backbone raises.
+        """
+        for folder in (self._root, self._spool):
+            folder.mkdir(parents=True, exist_ok=True)
+        space_id = detail.space.space_id
+        with _locked(self._root / f"{space_id}.lock"):
+            found = self.find(space_id)
+            if found is not None:
+                return found
+            with TemporaryDirectory(dir=self._spool) as name:
+                folder = Path(name)
+                self._export(ref, detail, samples=samples(), folder=folder)
+                shutil.rmtree(self._root / space_id, ignore_errors=True)
+                folder.rename(self._root / space_id)
+                folder.mkdir()  # for its own end
+            return self._made(space_id)
+
+    def discard(self, export: Export) -> None:
+        """Forget a damaged one, so that it is made again."""
+        with _locked(self._root / f"{export.folder.name}.lock"):
+            shutil.rmtree(export.folder, ignore_errors=True)
+
+    def _made(self, space_id: str) -> Export:
+        made = self.find(space_id)
+        if made is None:
+            raise DamagedError(f"the export {self._root / space_id} is gone or damaged already")
+        return made
+
+    def _export(
+        self, ref: BackboneRef, detail: BackboneDetail, *, samples: PixelArray, folder: Path
+    ) -> None:
+        write_request(
+            ExportRequest(backbone=ref, weights_cache=self._weights_cache, folder=folder), samples
+        )
+        ended = run_module("zoo.inference.exporting", str(folder), timeout_s=self._timeout_s)
+        if (folder / _FAILURE).exists():
+            raise wire.error_from_json(json.loads((folder / _FAILURE).read_text()))
+        if not (folder / _ABOUT).exists():
+            said = f"; its last words were: {ended.last_words}" if ended.last_words else ""
+            reason = f"the exporting process ended ({ended.ending}){said}"
+            write_export(Export(folder=folder, detail=detail, reason=reason))
+        _report(ref, _read(folder))
+
+
+def write_request(request: ExportRequest, samples: PixelArray) -> None:
+    """Leave a request with its samples in its folder."""
+    np.save(request.folder / _SAMPLES, samples)
+    fields = {
+        "backbone": asdict(request.backbone),
+        "weights_cache": str(request.weights_cache),
+    }
+    (request.folder / _REQUEST).write_text(json.dumps(fields))
+
+
+def read_request(folder: Path) -> ExportRequest:
+    """The request in a folder."""
+    fields = json.loads((folder / _REQUEST).read_text())
+    return ExportRequest(
+        backbone=BackboneRef(**fields["backbone"]),
+        weights_cache=Path(fields["weights_cache"]),
+        folder=folder,
+    )
+
+
+def write_failure(folder: Path, error: ZooError) -> None:
+    """Leave the reason why the backbone itself could not be built."""
+    (folder / _FAILURE).write_text(json.dumps(wire.error_to_json(error)))
+
+
+def write_export(export: Export) -> None:
+    """Leave what came of it, and clear the request away."""
+    fields = {**asdict(export), "detail": detail_to_json(export.detail)}
+    del fields["folder"]
+    text = json.dumps({**fields, "runtime": runtime_version()})
+    (export.folder / _ABOUT).write_text(text)
+    for name in (_REQUEST, _SAMPLES):
+        (export.folder / name).unlink(missing_ok=True)
+
+
+def runtime_version() -> str:
+    """The engine that exports are made for and verified with."""
+    try:
+        return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _read(folder: Path) -> Export:
+    fields = json.loads((folder / _ABOUT).read_text())
+    if fields.pop("runtime") != runtime_version():
+        raise FileNotFoundError(folder / _ABOUT)
+    detail = detail_from_json(fields.pop("detail"))
+    return Export(folder=folder, detail=detail, **fields)
+
+
+def _report(ref: BackboneRef, made: Export) -> None:
+    if made.is_ready:
+        _log.info("exported", model=ref.name, cosine=made.cosine)
+    else:
+        _log.warning("not_exported", model=ref.name, reason=made.reason)
+
+
+def open_engine(export: Export) -> Engine:
+    """The engine for an export that is ready; raises `DamagedError` if it cannot be loaded."""
+    try:
+        engine: Engine = importlib.import_module("zoo.inference.engines.onnx").OnnxEngine(
+            export.folder / GRAPH
+        )
+    except Exception as error:  # whatever the runtime raises for a graph that it cannot run
+        raise DamagedError(f"the export {export.folder} cannot be loaded: {error}") from error
+    return engine
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Alone among processes; the kernel lets go when a process ends, however it does."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
