@@ -20,8 +20,8 @@ from workshop.errors import CannotError
 from workshop.service import PORT, Service, end, find_service, start_service
 
 TEST_FOLDERS = ("tests/unit", "tests/contract", "tests/integration", "tests/acceptance")
-DEMO_EXTRAS = ("demo", "worker")
-ALL_EXTRAS = ("demo", "dev", "postgres", "worker")
+DEMO_EXTRAS = ("cpu", "demo", "worker")
+ALL_EXTRAS = ("all", "dev")
 OLDEST = (3, 11)
 CHECKS = {
     "ruff": ("ruff", "check", "."),

@@ -1,4 +1,4 @@
-"""The databases that every test may ask for, and the fixtures of `zoo.testing`.
+"""The databases and the S3 that every test may ask for, and the fixtures of `zoo.testing`.
 
 The latter are named here, so that they are there also where the project has not been installed
 anew since it has an entry point for pytest.
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.databases import TWINS, PostgresServer, postgres_server
+from tests.stores import S3Server, s3_server
 
 collect_ignore = ["downstream"]  # a project of its own; a test runs it
 pytest_plugins = ["zoo.testing.plugin"]
@@ -18,6 +19,13 @@ pytest_plugins = ["zoo.testing.plugin"]
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL; one a session."""
     with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A running S3; one a session."""
+    with s3_server() as running:
         yield running
 
 

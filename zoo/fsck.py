@@ -8,7 +8,7 @@ from contextlib import closing
 
 from zoo.catalog import Catalog, collections, contents, features, models, open_unpooled, soundness
 from zoo.catalog.engines import sqlite_path
-from zoo.errors import DamagedError, StartError
+from zoo.errors import DamagedError, StartError, UnavailableError
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, file_sha256, open_blobs
 from zoo.storage.packs import read_content
@@ -26,7 +26,10 @@ def check_home(settings: Settings) -> list[str]:
     except StartError as error:
         return [error.detail]
     with closing(open_unpooled(settings.resolved_database_url)) as catalog:
-        return list(dict.fromkeys(_problems(catalog, open_blobs(settings))))
+        try:
+            return list(dict.fromkeys(_problems(catalog, open_blobs(settings))))
+        except UnavailableError as error:  # what cannot be reached is not damaged
+            raise StartError(error.detail) from error
 
 
 def _problems(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:

@@ -46,6 +46,8 @@ class Settings:
     database_url: str = ""  # default: SQLite in the home
     broker_url: str = ""  # default: the embedded Valkey's socket in the home
     predictor_url: str = ""  # default: a unix socket in the home
+    storage_url: str = ""  # files of record; default: the folder `blobs` in the home
+    cache_bytes: int = 20_000_000_000  # of copies of files that stand in a remote store
     worker_processes: int = 0  # batch children of one worker; 0: one a core
     api_threads: int = 32  # streams and waits may hold 24 of them
     shard_items: int = 48  # contents a shard embeds: about 1-2 s of one core for a small net

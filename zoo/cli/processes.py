@@ -9,7 +9,7 @@ from zoo import logs
 from zoo.cli.options import Home, Host, Port
 from zoo.settings import Settings, load_settings
 from zoo.supervisor import plan
-from zoo.supervisor.preflight import check_bind, check_database
+from zoo.supervisor.preflight import check_bind, check_database, check_storage
 from zoo.supervisor.up import up as run_service
 
 
@@ -52,6 +52,7 @@ def predictor(home: Home = None) -> None:
 
 def _become(process: str, settings: Settings, **more: str) -> None:
     check_database(settings)
+    check_storage(settings)
     command = plan.python_command(process)
     environment = {**plan.child_environment(settings, os.environ), **more}
     os.execve(command[0], command, environment)  # noqa: S606  # no shell is wanted

@@ -86,7 +86,7 @@ class Searches:
     def write_snapshot(self, collection: CollectionRecord, *, spool: Path) -> WrittenSnapshot:
         """Make a durable file of the collection's index.
 
-        It is written in the folder `spool` first, which must be on the blob store's disk.
+        It is written in the folder `spool` first, best on the blob store's disk if it has one.
         """
         loaded = self._fresh(collection)
         spool.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import DamagedError, InvalidError
+from zoo.errors import DamagedError, InvalidError, UnavailableError
 
 Metric = Literal["cosine", "ip", "l2"]
 FloatArray = NDArray[np.float32]
@@ -24,8 +24,16 @@ def load_faiss() -> ModuleType:
 
     Loaded on the first search and not before: a process forked from one that used OpenMP hangs
     in its first search. OpenMP counts its threads per calling thread, hence the call every time.
+    Raises `UnavailableError` where it is not installed.
     """
-    faiss = importlib.import_module("faiss")
+    try:
+        faiss = importlib.import_module("faiss")
+    except ImportError as error:
+        raise UnavailableError(
+            f"this process cannot search: {error}; pip install 'featurezoo[cpu]'",
+            code="search_incomplete",
+            retry_after_s=60,
+        ) from error
     faiss.omp_set_num_threads(1)
     return faiss
 

@@ -9,10 +9,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
 
-from zoo.errors import DamagedError, InvalidError, UnavailableError
+from zoo.errors import DamagedError, InvalidError, StartError, UnavailableError
 from zoo.names import new_id
 from zoo.settings import Settings
 
@@ -109,14 +111,41 @@ class LocalBlobs:
                 yield key
 
     def _path(self, key: str) -> Path:
-        if not KEY.fullmatch(key):
-            raise InvalidError(f"blob key {key!r} is not of the form folder/name")
+        check_key(key)
         return self._root / key
 
 
+def check_key(key: str) -> None:
+    """Refuse a key that could lead out of the store."""
+    if not KEY.fullmatch(key):
+        raise InvalidError(f"blob key {key!r} is not of the form folder/name")
+
+
+def storage_protocol(settings: Settings) -> str:
+    """What `storage_url` speaks, empty for files in the home; `StartError` if it is no URL."""
+    place = urlsplit(settings.storage_url)
+    has_place = place.path.startswith("/") if place.scheme == "file" else bool(place.netloc)
+    if settings.storage_url and not (place.scheme and has_place):
+        raise StartError(
+            f"ZOO_STORAGE_URL is {settings.storage_url!r}; "
+            "it should be s3://bucket/folder or file:///folder"
+        )
+    return place.scheme
+
+
 def open_blobs(settings: Settings) -> BlobStore:
-    """The blob store of a home."""
-    return LocalBlobs(settings.home / "blobs")
+    """The blob store that the settings name, by default the home's own folder."""
+    protocol = storage_protocol(settings)
+    if protocol in ("", "file"):
+        folder = unquote(urlsplit(settings.storage_url).path)
+        return LocalBlobs(Path(folder or settings.home / "blobs"))
+    try:
+        # By name: fsspec is an extra's, and nobody without a remote store should wait for it.
+        remote = import_module("zoo.storage.remote")
+    except ImportError as error:
+        raise StartError(f"{error}; pip install 'featurezoo[s3]'") from error
+    opened: BlobStore = remote.open_remote(settings, protocol)
+    return opened
 
 
 def file_sha256(path: Path) -> str:

@@ -8,11 +8,8 @@ from importlib.util import find_spec
 
 from zoo.errors import StartError, ZooError
 from zoo.settings import Settings
+from zoo.storage.blobs import storage_protocol
 
-_NEEDED = (
-    ("faiss", "pip install faiss-cpu"),
-    ("torch", "pip install 'featurezoo[worker]'"),
-)
 _PORT_PATIENCE_S = 1.0  # a service killed a moment ago may still be letting go of its port
 
 
@@ -20,8 +17,7 @@ def check_configuration(settings: Settings) -> None:
     """Raise `StartError` for what no running process can be to blame for."""
     check_bind(settings)
     check_database(settings)
-    for module, remedy in _NEEDED:
-        check_installed(module, remedy=remedy)
+    check_storage(settings)
 
 
 def check_bind(settings: Settings) -> None:
@@ -39,6 +35,15 @@ def check_database(settings: Settings) -> None:
     """Refuse PostgreSQL without its driver, before a process is started that would need it."""
     if settings.database_url.startswith("postgres"):
         check_installed("psycopg", remedy="pip install 'featurezoo[postgres]'")
+
+
+def check_storage(settings: Settings) -> None:
+    """Refuse a place for files that does not parse, or that needs a package which is not here."""
+    protocol = storage_protocol(settings)
+    if protocol not in ("", "file"):
+        check_installed("fsspec", remedy="pip install 'featurezoo[s3]'")
+    if protocol == "s3":
+        check_installed("s3fs", remedy="pip install 'featurezoo[s3]'")
 
 
 def check_installed(module: str, *, remedy: str) -> None:

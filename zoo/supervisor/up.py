@@ -16,7 +16,7 @@ from rich.markup import escape
 import zoo
 from zoo.errors import StartError
 from zoo.settings import Settings
-from zoo.supervisor import broker, plan, preflight
+from zoo.supervisor import broker, parts, plan, preflight
 from zoo.supervisor.home import locked_home
 from zoo.supervisor.processes import ChildSpec, Death, Processes
 from zoo.supervisor.signals import StopSignals, listening
@@ -61,6 +61,8 @@ class Service:
         self._console.print("FeatureZoo has stopped")
 
     def _start(self, stops: StopSignals) -> None:
+        for complaint in parts.complaints():
+            self._console.print(escape(complaint), soft_wrap=True)
         specification = plan.broker_spec(self._settings)
         if specification:
             self._start_broker(specification, stops)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from zoo.errors import DamagedError, InvalidError
+from zoo.errors import DamagedError, InvalidError, UnavailableError
 from zoo.search.flat import Metric
 from zoo.search.index import ExactIndex, Hit, check_vector
 
@@ -213,6 +213,17 @@ def test_searches_from_many_threads_agree_with_one() -> None:
 def test_importing_the_index_does_not_load_faiss() -> None:
     program = "import sys, zoo.search.index; sys.exit('faiss' in sys.modules)"
     assert run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_without_faiss_a_search_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(UnavailableError) as caught:
+        ExactIndex.build(np.eye(4, dtype=np.float32), np.arange(4), metric="ip")
+    assert caught.value.code == "search_incomplete"
+    assert caught.value.detail == (
+        "this process cannot search: import of faiss halted; None in sys.modules; "
+        "pip install 'featurezoo[cpu]'"
+    )
 
 
 def test_a_file_that_is_no_index_is_damaged(tmp_path: Path) -> None:

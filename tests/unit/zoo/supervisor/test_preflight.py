@@ -76,12 +76,25 @@ def test_a_taken_port_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("storage_url", "missing"),
+    [("s3://b/c", "fsspec"), ("s3://b/c", "s3fs"), ("gs://b", "fsspec")],
+)
 def test_a_missing_package_is_named_with_the_way_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, storage_url: str, missing: str
 ) -> None:
-    monkeypatch.setattr(preflight, "find_spec", lambda name: None if name == "faiss" else name)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None if name == missing else name)
 
     with pytest.raises(StartError) as caught:
-        preflight.check_configuration(Settings(home=tmp_path))
+        preflight.check_configuration(Settings(home=tmp_path, storage_url=storage_url))
 
-    assert caught.value.detail == "faiss is not installed; get it with: pip install faiss-cpu"
+    assert caught.value.detail == (
+        f"{missing} is not installed; get it with: pip install 'featurezoo[s3]'"
+    )
+
+
+def test_files_at_home_need_no_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "find_spec", lambda _name: None)
+
+    preflight.check_storage(Settings(home=tmp_path))
+    preflight.check_storage(Settings(home=tmp_path, storage_url="file:///srv/zoo"))
