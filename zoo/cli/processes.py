@@ -1,6 +1,8 @@
 """Commands that start processes: the whole service, or one part of it."""
 
 import os
+from enum import StrEnum
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -15,7 +17,7 @@ from zoo.supervisor.up import up as run_service
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (up, api, keeper, worker, predictor):
+    for command in (up, api, keeper, worker, predictor, health):
         app.command(rich_help_panel="Processes")(command)
 
 
@@ -48,6 +50,28 @@ def worker(
 def predictor(home: Home = None) -> None:
     """Run the predictor alone: it owns the loaded models."""
     _become("predictor", load_settings(home=home))
+
+
+class Process(StrEnum):
+    """A process whose health can be asked for."""
+
+    API = "api"
+    KEEPER = "keeper"
+    PREDICTOR = "predictor"
+    WORKER = "worker"
+
+
+def health(
+    process: Annotated[Process, typer.Argument(help="Which of this machine's processes.")],
+    home: Home = None,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Say whether a process does its work; exit code 0 if it does, else 1."""
+    settings = load_settings(home=home, host=host, port=port)
+    # By name: it brings the catalog, which starting a process does not need.
+    said: str = import_module("zoo.supervisor.health").check_health(process.value, settings)
+    typer.echo(said)
 
 
 def _become(process: str, settings: Settings, **more: str) -> None:
