@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 from workshop.environment import BIN, ROOT, STATE, ensure_environment, run
 from workshop.errors import CannotError
 from workshop.service import PORT, Service, end, find_service, start_service
+from workshop.tools import ensure_compose
 
 TEST_FOLDERS = ("tests/unit", "tests/contract", "tests/integration", "tests/acceptance")
 DEMO_EXTRAS = ("cpu", "demo", "worker")
@@ -77,6 +78,8 @@ def stop(asked: argparse.Namespace) -> int:
 def test(asked: argparse.Namespace) -> int:
     """Run the tests; what takes long only with --all."""
     ensure_environment(ALL_EXTRAS)
+    if asked.all:
+        ensure_compose()
     given = list(asked.pytest)
     has_places = any((ROOT / one.partition("::")[0]).exists() for one in given)
     places = [] if has_places else [name for name in TEST_FOLDERS if (ROOT / name).is_dir()]

@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 import dev
-from workshop import environment, service
+from workshop import environment, service, tools
 from workshop.errors import CannotError
 
 ROOT = Path(dev.__file__).parent
@@ -290,11 +290,47 @@ def test_what_is_given_to_test_goes_to_pytest(
     ran: list[list[str]] = []
     monkeypatch.setattr(dev, "ensure_environment", lambda _: None)
     monkeypatch.setattr(dev, "run", lambda asked: ran.append(asked[1:]))
+    monkeypatch.setattr(dev, "ensure_compose", lambda: ran.append(["compose"]))
 
     dev.test(dev.parse(["test", *given]))
 
     there = [part for part in command if part not in dev.TEST_FOLDERS or (ROOT / part).is_dir()]
-    assert ran == [["-m", "pytest", *there]]
+    tools = [["compose"]] if "--all" in given else []
+    assert ran == [*tools, ["-m", "pytest", *there]]
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The programs of a machine on which root may install docker-compose."""
+    found = {"docker", "apt-get"}
+
+    def run(command: Sequence[str], *, is_quiet: bool = False) -> int:
+        del is_quiet
+        if command[:2] == ["apt-get", "install"]:
+            found.add(command[-1])
+        return int(command[0] == "docker")  # without the plugin it knows no compose
+
+    monkeypatch.setattr(tools, "run", run)
+    monkeypatch.setattr(tools.shutil, "which", lambda name: name if name in found else None)
+    monkeypatch.setattr(tools.os, "geteuid", lambda: 0)
+    return found
+
+
+def test_compose_is_installed_where_that_is_allowed(
+    programs: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools.ensure_compose()
+    assert "docker-compose" in programs
+    assert capsys.readouterr().out == ""
+
+
+def test_compose_is_asked_for_where_it_is_not(
+    programs: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tools.os, "geteuid", lambda: 1000)
+    tools.ensure_compose()
+    assert "docker-compose" not in programs
+    assert capsys.readouterr().out == f"{tools.MISSING}\n"
 
 
 def test_a_failed_check_fails_them_all_after_all_have_run(
