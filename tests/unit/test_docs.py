@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -42,6 +43,12 @@ def test_every_setting_is_documented_with_its_default_and_no_other() -> None:
         f"ZOO_{field.name.upper()}": documented_default(field.name, field.default)
         for field in fields(Settings)
     }
+
+
+def test_every_extra_is_documented_and_no_other() -> None:
+    table = read("docs/operating.md").partition("## Installing\n")[2].partition("\n## ")[0]
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    assert set(CODE.findall(table)) == set(project["optional-dependencies"])
 
 
 def test_every_code_is_in_the_glossary_and_no_other() -> None:
