@@ -164,12 +164,16 @@ def _room_for(key: str) -> Iterator[None]:
 
 def out_of_room(what: str, error: OSError) -> UnavailableError:
     """The error for a file that could not be written."""
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return UnavailableError(
         f"cannot store {what}: {error.strerror or error}",
-        code="disk_full" if is_full else "storage_unavailable",
+        code="disk_full" if is_full(error) else "storage_unavailable",
         retry_after_s=30,
     )
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it says that a disk of this machine has no room left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _copy_durably(source: Path, target: Path) -> None:

@@ -53,11 +53,8 @@ class BlobCache:
 
     def forget(self, key: str) -> None:
         """Remove the copy of a blob, if there is one."""
-        folder = self._root / key
-        for path in _files_of(folder):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            folder.rmdir()
+        for path in _files_of(self._root / key):
+            self._remove(path)
 
     def _found(self, key: str) -> Path | None:
         path = next(iter(_files_of(self._root / key)), None)
@@ -106,11 +103,15 @@ class BlobCache:
         for copy in copies:
             if too_many <= 0 or copy.used_at > settled:
                 return
-            copy.path.unlink(missing_ok=True)
-            self._verified.discard(copy.path)
-            with suppress(OSError):
-                copy.path.parent.rmdir()
+            self._remove(copy.path)
             too_many -= copy.size_bytes
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._verified.discard(path)
+        if path.parent.name != _PARTS:  # where others may be about to write
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def _copies(self) -> list[_Copy]:
         found = []

@@ -6,17 +6,14 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 import fsspec
 
 from zoo.errors import DamagedError, StartError, UnavailableError, ZooError
 from zoo.settings import Settings
-from zoo.storage.blobs import check_key
+from zoo.storage.blobs import BlobStore, check_key, is_full, out_of_room
 from zoo.storage.cache import BlobCache
-
-if TYPE_CHECKING:
-    from zoo.storage.blobs import BlobStore
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
@@ -42,8 +39,8 @@ class RemoteBlobs:
     durable, what it has not is not there.
     """
 
-    def __init__(self, files: Any, root: str, *, cache: BlobCache) -> None:
-        self._files = files  # an fsspec.AbstractFileSystem, which has no types
+    def __init__(self, files: fsspec.AbstractFileSystem, root: str, *, cache: BlobCache) -> None:
+        self._files = files
         self._root = root.strip("/")
         self._cache = cache
 
@@ -136,6 +133,8 @@ class RemoteBlobs:
         except ZooError:
             raise
         except Exception as error:  # each protocol's client has exceptions of its own
+            if isinstance(error, OSError) and is_full(error):
+                raise out_of_room(f"a copy of {key}", error) from error
             raise _unreachable(key, str(error) or type(error).__name__) from error
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import SmallDisk
 from tests.live import free_port
 from tests.stores import S3Server, files
 from zoo.errors import StartError, UnavailableError
@@ -71,6 +72,14 @@ def test_a_server_that_is_down_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         "the blob store cannot give or take packs/one: Could not connect to the endpoint URL: "
         f'"{address}/bucket/zoo/packs/one"'
     )
+
+
+def test_a_disk_that_has_no_room_for_the_copy_is_told(s3: S3Server, small_disk: SmallDisk) -> None:
+    blobs = open_blobs(settings_for(small_disk.folder, s3.bucket()))
+    blobs.put_bytes("packs/one", bytes(2 << 20))
+    with pytest.raises(UnavailableError, match="packs/one") as caught:
+        blobs.local_path("packs/one")
+    assert caught.value.code == small_disk.code
 
 
 def test_files_may_stand_in_another_folder(tmp_path: Path) -> None:
