@@ -165,7 +165,7 @@ def test_without_extras_it_starts_and_says_what_is_missing(
         service.put("/v1/collections/photos", {"model": LITE0})
     assert (refused.value.status, refused.value.problem["code"]) == (503, "predictor_incomplete")
     assert refused.value.problem["detail"] == (
-        "this predictor cannot run models: No module named 'torch'; "
+        "this process cannot build models: No module named 'torch'; "
         "pip install 'featurezoo[worker]'"
     )
     assert service.stop()[0] == 0
