@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Response, jsonify, request, url_for
 
@@ -12,7 +13,9 @@ from zoo.catalog import Session, inputs, jobs
 from zoo.catalog.records import JobRecord
 from zoo.errors import InvalidError, UnavailableError
 from zoo.jobs.ledger import require
-from zoo_api.job_views import job_json
+from zoo_api.codes import ONCE, QUEUED, merge
+from zoo_api.contract import Answer
+from zoo_api.job_views import Job, job_json
 from zoo_api.services import services
 from zoo_api.unowned import find_owner
 
@@ -20,6 +23,16 @@ LONGEST_WAIT_S = 60
 POLL_S = 0.1
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,9})(?![0-9])")
 LONGEST_KEY = 255
+ONCE_ACCEPTED = Answer(
+    status=202,
+    kind=Job,
+    headers=("Location", "Preference-Applied"),
+    asks=("Prefer", "Idempotency-Key"),
+    codes=ONCE,
+)
+"""What `once` answers."""
+ACCEPTED = replace(ONCE_ACCEPTED, codes=merge(ONCE, QUEUED))
+"""What `idempotent` answers."""
 
 
 def accepted(job: JobRecord) -> Response:
@@ -117,7 +130,7 @@ def _recalled(session: Session, key: str, fingerprint: str) -> JobRecord | None:
     return require(session, found[1])
 
 
-def _await_end(job_id: str, *, wait_s: int) -> dict[str, object]:
+def _await_end(job_id: str, *, wait_s: int) -> Job:
     deadline = time.monotonic() + wait_s
     while True:
         with services().catalog.read() as session:

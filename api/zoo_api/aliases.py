@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from annotated_types import Ge, Le
 from flask import Blueprint
-from pydantic import Strict
+from typing_extensions import TypedDict
 
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ModelRecord
 from zoo.errors import ConflictError, InvalidError
-from zoo.names import check_own_name
 from zoo.registry.models import require_alias, require_model, require_version
-from zoo_api.job_views import instant
-from zoo_api.paging import page_json
-from zoo_api.reading import read_json
+from zoo_api.codes import MODEL, merge
+from zoo_api.contract import Json, OwnName, contract
+from zoo_api.job_views import Instant, instant
+from zoo_api.paging import Page, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
 
 aliases = Blueprint("aliases", __name__)
 
+OWN = merge(MODEL, {422: ("not_a_tuned_model",)})
+
 
 @dataclass(frozen=True, kw_only=True)
-class AliasRequest:
+class AliasRequest(Closed):
     """Which version an alias shall name."""
 
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+    version: Annotated[int, Ge(1), Le(999_999_999)]
 
-    version: Annotated[int, Strict(), Ge(1), Le(999_999_999)]  # `true` is not 1
+
+class Alias(TypedDict):
+    """An alias; `name` is what it is called by elsewhere, as `pets@champion`."""
+
+    model: str
+    alias: str
+    version: int
+    name: str
+
+
+class AliasMove(TypedDict):
+    """One step of an alias."""
+
+    from_version: int | None
+    to_version: int | None
+    created_at: Instant
 
 
 @aliases.put("/v1/models/<name>/aliases/<alias>")
-def move_alias(name: str, alias: str) -> dict[str, object]:
-    """Point an alias at a version; 404 for a version that does not exist."""
-    check_own_name("alias", alias)
-    wanted = read_json(AliasRequest)
+@contract(codes=merge(OWN, {404: ("unknown_version",)}))
+def move_alias(
+    name: str, alias: Annotated[str, OwnName("alias")], wanted: Json[AliasRequest]
+) -> Alias:
+    """Point an alias at a version."""
     with services().catalog.write() as session:
         model = require_own(session, name)
         require_version(session, name, wanted.version)
@@ -46,18 +64,19 @@ def move_alias(name: str, alias: str) -> dict[str, object]:
 
 
 @aliases.delete("/v1/models/<name>/aliases/<alias>")
-def delete_alias(name: str, alias: str) -> tuple[str, int]:
+@contract(codes=merge(OWN, {404: ("unknown_alias",)}))
+def delete_alias(name: str, alias: str) -> None:
     """Take an alias away; its history stays."""
     with services().catalog.write() as session:
         model = require_own(session, name)
         require_alias(session, model, alias)
         catalog_models.move_alias(session, model.id, alias, version=None)
-    return "", 204
 
 
 @aliases.post("/v1/models/<name>/aliases/<alias>/rollback")
-def roll_back(name: str, alias: str) -> dict[str, object]:
-    """Point an alias at the version that it named before; 409 if there is none."""
+@contract(codes=merge(OWN, {404: ("unknown_alias",), 409: ("nothing_to_roll_back",)}))
+def roll_back(name: str, alias: str) -> Alias:
+    """Point an alias at the version that it named before."""
     with services().catalog.write() as session:
         model = require_own(session, name)
         catalog_models.lock_model(session, model.id)  # what is read next decides what is written
@@ -73,14 +92,15 @@ def roll_back(name: str, alias: str) -> dict[str, object]:
 
 
 @aliases.get("/v1/models/<name>/aliases/<alias>/history")
-def show_history(name: str, alias: str) -> dict[str, object]:
+@contract(codes=merge(OWN, {404: ("unknown_alias",)}))
+def show_history(name: str, alias: str) -> Page[AliasMove]:
     """Every move of an alias, newest first."""
     with services().catalog.read() as session:
         model = require_own(session, name)
         moves = catalog_models.alias_history(session, model.id, alias)
         if not moves:
             require_alias(session, model, alias)
-    rows = [
+    rows: list[AliasMove] = [
         {
             "from_version": move.from_version,
             "to_version": move.to_version,
@@ -102,6 +122,6 @@ def require_own(session: Session, name: str) -> ModelRecord:
     return model
 
 
-def alias_json(name: str, alias: str, version: int) -> dict[str, object]:
+def alias_json(name: str, alias: str, version: int) -> Alias:
     """An alias as answered."""
     return {"model": name, "alias": alias, "version": version, "name": f"{name}@{alias}"}

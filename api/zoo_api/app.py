@@ -12,6 +12,7 @@ from zoo_api.bodies import CheckedBodies
 from zoo_api.classify import classify
 from zoo_api.collections import collections
 from zoo_api.datasets import datasets
+from zoo_api.documentation import documentation
 from zoo_api.embeddings import embeddings
 from zoo_api.events import events
 from zoo_api.item_images import item_images
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     classify,
     collections,
     datasets,
+    documentation,
     embeddings,
     events,
     item_images,

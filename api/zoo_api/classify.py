@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass
+from typing import Annotated
 
 from annotated_types import Ge, Le
 from flask import Blueprint
+from typing_extensions import TypedDict
 
 from zoo.errors import InvalidError
-from zoo_api.data_uris import decode_inputs
+from zoo.predictor import Label
+from zoo_api.codes import KEPT, OWN_OR_BUILT, merge
+from zoo_api.contract import contract
 from zoo_api.forwarding import Asked, classify_images, resolve_asked
-from zoo_api.pictures import Pictures, body_form, read_pictures
-from zoo_api.reading import read_json
+from zoo_api.pictured import Pictured, pictures_of
+from zoo_api.reading import Closed
 from zoo_api.scopes import needs
 
 classify = Blueprint("classify", __name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifyOptions:
+class ClassifyOptions(Closed):
     """What may stand beside the pictures."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     model: str
     top_k: Annotated[int, Ge(1), Le(1000)] = 5
@@ -36,29 +36,35 @@ class ClassifyRequest(ClassifyOptions):
     input: str | list[str]
 
 
+class Labelled(TypedDict):
+    """The labels of one picture, best first."""
+
+    labels: list[Label]
+
+
+class Classified(TypedDict):
+    """Labels in the order of the pictures, by which model."""
+
+    model: str
+    data: list[Labelled]
+
+
 @classify.post("/v1/classify")
+@contract(codes=merge(OWN_OR_BUILT, KEPT, {422: ("no_native_head",)}))
 @needs("read")
-def classify_pictures() -> dict[str, object]:
+def classify_pictures(body: Pictured[ClassifyRequest, ClassifyOptions]) -> Classified:
     """The most probable labels of up to 64 images, best first.
 
-    404 unknown model, version or alias; 422 for an unreadable image, and `no_native_head` for a
-    backbone that came without a classifier.
+    By a model of one's own, or by the classifier that a backbone came with.
     """
-    options, pictures = _read()
+    options, pictures = pictures_of(body)
     asked = resolve_asked(options.model)
     _check_head(asked)
     answers = classify_images(asked, pictures.images, fields=pictures.fields, top_k=options.top_k)
     return {
         "model": asked.name,
-        "data": [{"labels": [asdict(label) for label in labels]} for labels in answers],
+        "data": [{"labels": labels} for labels in answers],
     }
-
-
-def _read() -> tuple[ClassifyOptions, Pictures]:
-    if body_form() == "json":
-        body = read_json(ClassifyRequest)
-        return body, decode_inputs(body.input)
-    return read_pictures(ClassifyOptions)
 
 
 def _check_head(asked: Asked) -> None:

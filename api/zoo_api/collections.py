@@ -2,52 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Literal, cast
 
 from flask import Blueprint
+from typing_extensions import TypedDict
 
 from zoo.backbone import RANDOM_WEIGHTS
 from zoo.catalog import Session, features
 from zoo.catalog import collections as catalog_collections
 from zoo.catalog.records import CollectionRecord, ModelRecord
 from zoo.errors import ConflictError, InvalidError
-from zoo.names import check_own_name, unknown
+from zoo.names import unknown
 from zoo.predictor import BackboneDetail
 from zoo_api.backbones import ready_backbone
-from zoo_api.job_views import instant
-from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_json, read_query
+from zoo_api.codes import BUILT, merge
+from zoo_api.contract import Json, OwnName, Query, contract
+from zoo_api.job_views import Instant, instant
+from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
 
 collections = Blueprint("collections", __name__)
 
+Metric = Literal["cosine", "ip", "l2"]
+UNKNOWN = {404: ("unknown_collection",)}
+REFUSALS = {
+    409: ("collection_exists",),
+    422: ("brought_vectors_not_served", "unexpected_field"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
-class CollectionRequest:
+class CollectionRequest(Closed):
     """What a collection is made with."""
 
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
-
     model: str | None
-    metric: Literal["cosine", "ip", "l2"] = "cosine"
+    metric: Metric = "cosine"
     dim: int | None = None
     space: str | None = None
 
 
+class Index(TypedDict):
+    """What a collection is searched with."""
+
+    kind: Literal["flat"]
+    exact: bool
+
+
+class Collection(TypedDict):
+    """A named set of items to search."""
+
+    name: str
+    model: str
+    metric: Metric
+    dim: int
+    space_id: str
+    generation: int
+    items: int
+    index: Index
+    is_random: bool
+    created_at: Instant
+
+
 @collections.put("/v1/collections/<name>")
-def create_collection(name: str) -> tuple[dict[str, object], int]:
+@contract(statuses=(200, 201), codes=merge(BUILT, REFUSALS))
+def create_collection(
+    name: Annotated[str, OwnName("collection")], wanted: Json[CollectionRequest]
+) -> tuple[Collection, int]:
     """Create a collection (201), or answer the one that is there (200).
 
-    404 unknown model; 409 `collection_exists` if it is there with another model or metric; 422
-    for a name that is not allowed or weights that cannot be had.
+    One that is there with another model or metric is a conflict.
     """
-    check_own_name("collection", name)
-    wanted = read_json(CollectionRequest)
     backbone, detail = ready_backbone(_backbone_name(wanted))
 
-    def put(session: Session) -> tuple[dict[str, object], int]:
+    def put(session: Session) -> tuple[Collection, int]:
         known = catalog_collections.get_collection(session, name)
         if known is None:
             made = _create(session, name, wanted.metric, backbone, detail)
@@ -59,9 +88,9 @@ def create_collection(name: str) -> tuple[dict[str, object], int]:
 
 
 @collections.get("/v1/collections")
-def list_collections() -> dict[str, object]:
+@contract()
+def list_collections(paging: Query[Paging]) -> Page[Collection]:
     """Collections by name, a page at a time."""
-    paging = read_query(Paging)
     after = decode_cursor(paging.cursor, "")
     with services().catalog.read() as session:
         found = catalog_collections.list_collections(session, after=after, limit=paging.limit + 1)
@@ -72,19 +101,20 @@ def list_collections() -> dict[str, object]:
 
 
 @collections.get("/v1/collections/<name>")
-def show_collection(name: str) -> dict[str, object]:
-    """One collection; 404 with the nearest names."""
+@contract(codes=UNKNOWN)
+def show_collection(name: str) -> Collection:
+    """One collection."""
     with services().catalog.read() as session:
         return collection_json(session, require_collection(session, name))
 
 
 @collections.delete("/v1/collections/<name>")
-def delete_collection(name: str) -> tuple[str, int]:
+@contract(codes=UNKNOWN)
+def delete_collection(name: str) -> None:
     """Delete a collection with its items; embeddings stay in the feature store."""
     with services().catalog.write() as session:
         require_collection(session, name)
         catalog_collections.delete_collection(session, name)
-    return "", 204
 
 
 def require_collection(session: Session, name: str) -> CollectionRecord:
@@ -95,12 +125,12 @@ def require_collection(session: Session, name: str) -> CollectionRecord:
     return found
 
 
-def collection_json(session: Session, collection: CollectionRecord) -> dict[str, object]:
+def collection_json(session: Session, collection: CollectionRecord) -> Collection:
     """A collection as answered."""
     return {
         "name": collection.name,
         "model": collection.model,
-        "metric": collection.metric,
+        "metric": cast("Metric", collection.metric),
         "dim": collection.dim,
         "space_id": collection.space_id,
         "generation": collection.generation,
@@ -111,7 +141,7 @@ def collection_json(session: Session, collection: CollectionRecord) -> dict[str,
     }
 
 
-def index_json() -> dict[str, object]:
+def index_json() -> Index:
     """What every collection is searched with."""
     return {"kind": "flat", "exact": True}
 

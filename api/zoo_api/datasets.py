@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from annotated_types import MaxLen
 from flask import Blueprint, Response
+from typing_extensions import TypedDict
 
 from zoo.catalog import Session
 from zoo.catalog import datasets as catalog_datasets
@@ -15,43 +15,64 @@ from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord
 from zoo.errors import NotFoundError
 from zoo.jobs.intake import Arrival, Delivery, submit_ingest
 from zoo.jobs.specs import IngestSpec
-from zoo.names import check_own_name, unknown
-from zoo_api.accepted import idempotent
-from zoo_api.job_views import instant
-from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_json, read_query, validated
+from zoo.names import unknown
+from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.contract import Json, OwnName, Query, contract
+from zoo_api.deliveries import Files
+from zoo_api.job_views import Instant, instant
+from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
-from zoo_api.uploads import receive_delivery
 
 datasets = Blueprint("datasets", __name__)
 
+UNKNOWN = {404: ("unknown_dataset",)}
 NO_LABEL = "the file has no label; send a form field 'label', or an archive of labelled folders"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetRequest:
+class DatasetRequest(Closed):
     """A dataset is made with nothing but its name."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExamplesOptions:
+class ExamplesOptions(Closed):
     """What may stand beside the files."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     name: str | None = None  # of the file, where it is the bare body
     label: Annotated[str, MaxLen(1000)] | None = None  # of every file that is no archive
 
 
-@datasets.put("/v1/datasets/<name>")
-def create_dataset(name: str) -> tuple[dict[str, Any], int]:
-    """Create a dataset (201), or answer the one that is there (200)."""
-    check_own_name("dataset", name)
-    read_json(DatasetRequest)
+class Dataset(TypedDict):
+    """A dataset with its newest version, null until files are in."""
 
-    def put(session: Session) -> tuple[dict[str, Any], int]:
+    name: str
+    version: int | None
+    items: int
+    labels: dict[str, int]
+    created_at: Instant
+
+
+class DatasetVersion(TypedDict):
+    """An immutable version of a dataset."""
+
+    dataset: str
+    version: int
+    digest: str
+    items: int
+    labels: dict[str, int]
+    job_id: str
+    created_at: Instant
+
+
+@datasets.put("/v1/datasets/<name>")
+@contract(statuses=(200, 201))
+def create_dataset(
+    name: Annotated[str, OwnName("dataset")], _wanted: Json[DatasetRequest]
+) -> tuple[Dataset, int]:
+    """Create a dataset (201), or answer the one that is there (200)."""
+
+    def put(session: Session) -> tuple[Dataset, int]:
         known = catalog_datasets.get_dataset(session, name)
         dataset = known or catalog_datasets.create_dataset(session, name)
         return dataset_json(session, dataset), 200 if known else 201
@@ -60,9 +81,9 @@ def create_dataset(name: str) -> tuple[dict[str, Any], int]:
 
 
 @datasets.get("/v1/datasets")
-def list_datasets() -> dict[str, object]:
+@contract()
+def list_datasets(paging: Query[Paging]) -> Page[Dataset]:
     """Datasets by name, a page at a time."""
-    paging = read_query(Paging)
     after = decode_cursor(paging.cursor, "")
     with services().catalog.read() as session:
         found = catalog_datasets.list_datasets(session, after=after, limit=paging.limit + 1)
@@ -73,28 +94,29 @@ def list_datasets() -> dict[str, object]:
 
 
 @datasets.get("/v1/datasets/<name>")
-def show_dataset(name: str) -> dict[str, Any]:
+@contract(codes=UNKNOWN)
+def show_dataset(name: str) -> Dataset:
     """One dataset with its newest version."""
     with services().catalog.read() as session:
         return dataset_json(session, require_dataset(session, name))
 
 
 @datasets.delete("/v1/datasets/<name>")
-def delete_dataset(name: str) -> tuple[str, int]:
+@contract(codes=UNKNOWN)
+def delete_dataset(name: str) -> None:
     """Delete a dataset with its versions; model versions keep its digest in their lineage."""
     with services().catalog.write() as session:
         require_dataset(session, name)
         catalog_datasets.delete_dataset(session, name)
-    return "", 204
 
 
 @datasets.post("/v1/datasets/<name>/items")
-def send_examples(name: str) -> Response:
-    """Take labelled files in; 202 with the ingest job, whose end seals the next version."""
+@contract(ACCEPTED, codes=UNKNOWN)
+def send_examples(name: str, files: Files[ExamplesOptions]) -> Response:
+    """Take labelled files in; the end of their job seals the next version."""
     with services().catalog.read() as session:
         require_dataset(session, name)
-    received = receive_delivery()
-    options = validated(ExamplesOptions, received.fields)
+    options, received = files.receive()
     delivery = _labelled(received.delivery, options.label)
 
     def submit(session: Session) -> JobRecord:
@@ -111,7 +133,8 @@ def send_examples(name: str) -> Response:
 
 
 @datasets.get("/v1/datasets/<name>/versions/<version:number>")
-def show_version(name: str, number: int) -> dict[str, Any]:
+@contract(codes={404: ("unknown_dataset", "unknown_version")})
+def show_dataset_version(name: str, number: int) -> DatasetVersion:
     """One dataset version."""
     with services().catalog.read() as session:
         dataset = require_dataset(session, name)
@@ -139,7 +162,7 @@ def require_dataset_version(
     return found
 
 
-def dataset_json(session: Session, dataset: DatasetRecord) -> dict[str, Any]:
+def dataset_json(session: Session, dataset: DatasetRecord) -> Dataset:
     """A dataset as answered."""
     newest = catalog_datasets.get_version(session, dataset.name, dataset.version)
     return {
@@ -151,7 +174,7 @@ def dataset_json(session: Session, dataset: DatasetRecord) -> dict[str, Any]:
     }
 
 
-def version_json(version: DatasetVersionRecord) -> dict[str, Any]:
+def version_json(version: DatasetVersionRecord) -> DatasetVersion:
     """A dataset version as answered."""
     return {
         "dataset": version.dataset,

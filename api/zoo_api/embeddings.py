@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from flask import Blueprint
+from typing_extensions import TypedDict
 
 from zoo.predictor import FloatArray
-from zoo_api.data_uris import decode_inputs
+from zoo_api.codes import OWN_OR_BUILT
+from zoo_api.contract import contract
 from zoo_api.forwarding import embed_images, resolve_asked
-from zoo_api.pictures import Pictures, body_form, read_pictures
-from zoo_api.reading import read_json
+from zoo_api.pictured import Pictured, pictures_of
+from zoo_api.reading import Closed
 from zoo_api.scopes import needs
 
 embeddings = Blueprint("embeddings", __name__)
@@ -22,10 +23,8 @@ Encoding = Literal["float", "base64"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingsOptions:
+class EmbeddingsOptions(Closed):
     """What may stand beside the pictures; the last two are OpenAI's and change nothing."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     model: str
     encoding_format: Encoding = "float"
@@ -40,14 +39,40 @@ class EmbeddingsRequest(EmbeddingsOptions):
     input: str | list[str]
 
 
-@embeddings.post("/v1/embeddings")
-@needs("read")
-def create_embeddings() -> dict[str, object]:
-    """Embed up to 64 images; the vectors are as the backbone pools them, not normalised.
+class Embedding(TypedDict):
+    """The vector of one picture; as base64 it is of little-endian float32."""
 
-    404 unknown model; 422 for text, an unreadable image or too many.
-    """
-    options, pictures = _read()
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(TypedDict):
+    """OpenAI's count of tokens: pictures have none."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embeddings(TypedDict):
+    """Vectors in the order of the pictures, in OpenAI's shape."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: Usage
+    space_id: str
+    dim: int
+
+
+@embeddings.post("/v1/embeddings")
+@contract(codes=OWN_OR_BUILT)
+@needs("read")
+def create_embeddings(
+    body: Pictured[EmbeddingsRequest, EmbeddingsOptions],
+) -> Embeddings:
+    """Embed up to 64 images; the vectors are as the backbone pools them, not normalised."""
+    options, pictures = pictures_of(body)
     asked = resolve_asked(options.model)
     vectors = embed_images(asked.ref, pictures.images, fields=pictures.fields)
     encoded = [_encoded(vector, options.encoding_format) for vector in vectors]
@@ -62,13 +87,6 @@ def create_embeddings() -> dict[str, object]:
         "space_id": asked.detail.space.space_id,
         "dim": asked.detail.dim,
     }
-
-
-def _read() -> tuple[EmbeddingsOptions, Pictures]:
-    if body_form() == "json":
-        body = read_json(EmbeddingsRequest)
-        return body, decode_inputs(body.input)
-    return read_pictures(EmbeddingsOptions)
 
 
 def _encoded(vector: FloatArray, encoding: Encoding) -> list[float] | str:

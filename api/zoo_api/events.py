@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from annotated_types import Ge, Le
 from flask import Blueprint, Response, request
@@ -17,9 +17,10 @@ from zoo.catalog.records import EventRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import require
 from zoo_api.admission import admission
-from zoo_api.job_views import event_json, progress_json
-from zoo_api.paging import NUMBER, page_json
-from zoo_api.reading import read_query
+from zoo_api.contract import Answer, Query, contract
+from zoo_api.job_views import Event, event_json, progress_json
+from zoo_api.paging import NUMBER, Page, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import Services, services
 
 events = Blueprint("events", __name__)
@@ -30,18 +31,21 @@ PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventsQuery:
+class EventsQuery(Closed):
     """From which event on."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     after: Annotated[int, Ge(0), Le(2**62)] = 0
 
 
 @events.get("/v1/jobs/<job_id>/events")
-def follow_job(job_id: str) -> Response | dict[str, object]:
+@contract(
+    Answer(media=("text/event-stream",), asks=("Last-Event-ID",)),
+    Answer(kind=Page[Event]),
+    codes={404: ("unknown_job",), 503: ("too_many_streams",)},
+)
+def follow_job(job_id: str, query: Query[EventsQuery]) -> Response | Page[Event]:
     """Events after `Last-Event-ID` or `after`, until the job ends; as JSON if asked for so."""
-    after = _after()
+    after = _after(query)
     with services().catalog.read() as session:
         require(session, job_id)
         past = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
@@ -61,8 +65,7 @@ def follow_job(job_id: str) -> Response | dict[str, object]:
     return response
 
 
-def _after() -> int:
-    query = read_query(EventsQuery)
+def _after(query: EventsQuery) -> int:
     given = request.headers.get("Last-Event-ID", "")
     return int(given) if NUMBER.fullmatch(given) else query.after
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from annotated_types import Ge, Le
 from flask import Blueprint, Response, send_file
 
 from zoo.catalog import contents
 from zoo.catalog.records import ContentRecord, ItemRecord
+from zoo.errors import IMAGE_CODES
 from zoo.storage.packs import read_content
+from zoo_api.codes import KEPT, PREDICTED, merge
 from zoo_api.collections import require_collection
-from zoo_api.items import require_item
-from zoo_api.reading import read_query
+from zoo_api.contract import Query, contract
+from zoo_api.downloads import BYTES_TYPE, download
+from zoo_api.items import UNKNOWN_ITEM, require_item
+from zoo_api.reading import Closed
 from zoo_api.services import services
 
 item_images = Blueprint("item_images", __name__)
 
-UNKNOWN_TYPE = "application/octet-stream"
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -36,18 +38,19 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageQuery:
+class ImageQuery(Closed):
     """How large the picture should be."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     size: Annotated[int, Ge(1), Le(2048)] | None = None  # pixels of the longer side at most
 
 
 @item_images.get("/v1/collections/<name>/items/<item_id>/image")
-def show_image(name: str, item_id: str) -> Response:
+@contract(
+    *download("image/*", BYTES_TYPE),
+    codes=merge(UNKNOWN_ITEM, KEPT, PREDICTED, {422: sorted(IMAGE_CODES)}),
+)
+def show_image(name: str, item_id: str, query: Query[ImageQuery]) -> Response:
     """The original as a download, or with `size` a JPEG to look at."""
-    query = read_query(ImageQuery)
     item, content = _stored(name, item_id)
     original = read_content(services().blobs, content)
     if query.size is None:
@@ -65,7 +68,7 @@ def media_type(content: bytes) -> str:
     matches = (
         kind for start, magic, kind in MAGIC if content[start : start + len(magic)] == magic
     )
-    return next(matches, UNKNOWN_TYPE)
+    return next(matches, BYTES_TYPE)
 
 
 def _stored(name: str, item_id: str) -> tuple[ItemRecord, ContentRecord]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any
 
 from flask import Blueprint, Response
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints
+from typing_extensions import TypedDict
 
 from zoo.catalog import Session
 from zoo.catalog import collections as catalog_collections
@@ -17,26 +16,26 @@ from zoo.catalog.records import CollectionRecord, ItemRecord, JobRecord
 from zoo.jobs.intake import submit_ingest
 from zoo.jobs.specs import IngestSpec
 from zoo.names import unknown
-from zoo_api.accepted import idempotent
-from zoo_api.collections import require_collection
-from zoo_api.job_views import instant
-from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_json, read_query, validated
+from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.collections import UNKNOWN, require_collection
+from zoo_api.contract import Json, Query, contract
+from zoo_api.deliveries import Files
+from zoo_api.job_views import Instant, instant
+from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
-from zoo_api.uploads import receive_delivery
 
 items = Blueprint("items", __name__)
 
+UNKNOWN_ITEM = {404: ("unknown_collection", "unknown_item")}
 NEAREST_AMONG = 200
 """Items whose ids an unknown one is compared with."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemsOptions:
+class ItemsOptions(Closed):
     """What may stand beside the files."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     name: str | None = None  # of the file, where it is the bare body
 
@@ -50,21 +49,27 @@ class ItemChange(BaseModel):
     label: Text | None = None
     metadata: dict[str, JsonValue] = {}
 
-    @field_validator("metadata")
-    @classmethod
-    def check_finite(cls, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """Refuse 1e999 and the like: as infinity no JSON could answer it again."""
-        json.dumps(given, allow_nan=False)
-        return given
+
+class Item(TypedDict):
+    """A picture in a collection."""
+
+    id: str
+    name: str
+    label: str | None
+    metadata: dict[str, Any]
+    sha256: str
+    width: int | None
+    height: int | None
+    created_at: Instant
 
 
 @items.post("/v1/collections/<name>/items")
-def send_items(name: str) -> Response:
-    """Take files or archives in; 202 with the ingest job, unreadable files are failed inputs."""
+@contract(ACCEPTED, codes=UNKNOWN)
+def send_items(name: str, files: Files[ItemsOptions]) -> Response:
+    """Take files or archives in; unreadable files are failed inputs of the job."""
     with services().catalog.read() as session:
         require_collection(session, name)
-    received = receive_delivery()
-    validated(ItemsOptions, received.fields)
+    _, received = files.receive()
     spec = IngestSpec(collection=name)
 
     def submit(session: Session) -> JobRecord:
@@ -81,9 +86,9 @@ def send_items(name: str) -> Response:
 
 
 @items.get("/v1/collections/<name>/items")
-def list_items(name: str) -> dict[str, object]:
+@contract(codes=UNKNOWN)
+def list_items(name: str, paging: Query[Paging]) -> Page[Item]:
     """Items in the order in which they came, a page at a time."""
-    paging = read_query(Paging)
     after = decode_cursor(paging.cursor, 0)
     with services().catalog.read() as session:
         collection = require_collection(session, name)
@@ -96,16 +101,17 @@ def list_items(name: str) -> dict[str, object]:
 
 
 @items.get("/v1/collections/<name>/items/<item_id>")
-def show_item(name: str, item_id: str) -> dict[str, object]:
-    """One item; 404 with the nearest ids."""
+@contract(codes=UNKNOWN_ITEM)
+def show_item(name: str, item_id: str) -> Item:
+    """One item."""
     with services().catalog.read() as session:
         return item_json(require_item(session, require_collection(session, name), item_id))
 
 
 @items.patch("/v1/collections/<name>/items/<item_id>")
-def change_item(name: str, item_id: str) -> dict[str, object]:
+@contract(codes=UNKNOWN_ITEM)
+def change_item(name: str, item_id: str, change: Json[ItemChange]) -> Item:
     """Change name, label or metadata; durable when answered."""
-    change = read_json(ItemChange)
     values = change.model_dump(exclude_unset=True)
     with services().catalog.write() as session:
         collection = require_collection(session, name)
@@ -114,14 +120,14 @@ def change_item(name: str, item_id: str) -> dict[str, object]:
 
 
 @items.delete("/v1/collections/<name>/items/<item_id>")
-def delete_item(name: str, item_id: str) -> tuple[str, int]:
+@contract(codes=UNKNOWN_ITEM)
+def delete_item(name: str, item_id: str) -> None:
     """Delete an item; durable, and gone from searches, when answered."""
     with services().catalog.write() as session:
         collection = require_collection(session, name)
         require_item(session, collection, item_id)
         revision = catalog_collections.next_revision(session, collection.id)
         catalog_items.delete_item(session, collection.id, item_id, revision=revision or 0)
-    return "", 204
 
 
 def require_item(session: Session, collection: CollectionRecord, item_id: str) -> ItemRecord:
@@ -133,7 +139,7 @@ def require_item(session: Session, collection: CollectionRecord, item_id: str) -
     return found
 
 
-def item_json(item: ItemRecord) -> dict[str, object]:
+def item_json(item: ItemRecord) -> Item:
     """An item as answered."""
     return {
         "id": item.item_id,

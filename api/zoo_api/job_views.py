@@ -4,33 +4,103 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal, cast, overload
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from zoo.catalog import Session, inputs
 from zoo.catalog.records import EventRecord, InputRecord, JobRecord
 
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""ISO 8601, UTC."""
+JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+InputState = Literal["queued", "embedded", "reused", "failed"]
 
-def job_json(session: Session, job: JobRecord) -> dict[str, Any]:
+
+class Progress(TypedDict):
+    """How far a job has come; `eta_s` is null while nothing can be said."""
+
+    phase: str
+    completed: int
+    total: int
+    unit: str
+    eta_s: float | None
+
+
+class Step(TypedDict):
+    """A phase of a job."""
+
+    phase: str
+    started_at: Instant
+    finished_at: Instant | None
+
+
+class StoredError(TypedDict):
+    """Why a job, or one input of it, failed."""
+
+    code: str
+    detail: str | None
+
+
+class Job(TypedDict):
+    """One piece of asked work."""
+
+    id: str
+    type: str
+    state: JobState
+    spec: dict[str, Any]
+    progress: Progress
+    steps: list[Step]
+    warnings: list[str]
+    result: dict[str, Any] | None
+    error: StoredError | None
+    attempt: int
+    parent_job_id: str | None
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+
+
+class JobInput(TypedDict):
+    """What became of one file that a job was given."""
+
+    name: str
+    item_id: str | None
+    state: InputState
+    error: StoredError | None
+
+
+class Event(TypedDict):
+    """Something that happened to a job."""
+
+    id: int
+    type: str
+    payload: dict[str, Any]
+    created_at: Instant
+
+
+def job_json(session: Session, job: JobRecord) -> Job:
     """A job with how far it has come."""
     return jobs_json(session, [job])[0]
 
 
-def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[dict[str, Any]]:
+def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[Job]:
     """Jobs with how far each has come."""
     counts = inputs.count_states_of(session, [job.id for job in jobs])
     return [_job_json(job, counts.get(job.id, {})) for job in jobs]
 
 
-def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
+def _job_json(job: JobRecord, counts: Mapping[str, int]) -> Job:
     return {
         "id": job.id,
         "type": job.type,
-        "state": job.state,
+        "state": cast("JobState", job.state),
         "spec": dict(job.spec),
         "progress": progress_json(job, counts),
         "steps": steps_json(job),
         "warnings": list(job.warnings),
-        "result": job.result,
+        "result": None if job.result is None else dict(job.result),
         "error": error_json(job.error_code, job.error_detail),
         "attempt": job.attempt,
         "parent_job_id": job.parent_job_id,
@@ -40,14 +110,17 @@ def _job_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def steps_json(job: JobRecord) -> list[dict[str, Any]]:
+def steps_json(job: JobRecord) -> list[Step]:
     """The phases so far; each ended when the next began, the last with the job."""
     begins = [step["started_at"] for step in job.steps]
     ends = [*begins, instant(job.finished_at)][1:]  # a job that waits has no phase yet
-    return [{**step, "finished_at": end} for step, end in zip(job.steps, ends, strict=True)]
+    return [
+        {"phase": step["phase"], "started_at": step["started_at"], "finished_at": end}
+        for step, end in zip(job.steps, ends, strict=True)
+    ]
 
 
-def progress_json(job: JobRecord, counts: Mapping[str, int]) -> dict[str, Any]:
+def progress_json(job: JobRecord, counts: Mapping[str, int]) -> Progress:
     """Inputs done and known so far, and the time left at the rate until now, in seconds."""
     total = sum(counts.values())
     completed = total - counts.get("queued", 0)
@@ -70,17 +143,17 @@ def eta_s(job: JobRecord, completed: int, total: int) -> float | None:
     return round(elapsed / completed * (total - completed), 1)
 
 
-def input_json(given: InputRecord) -> dict[str, Any]:
+def input_json(given: InputRecord) -> JobInput:
     """One input; a failed one is not an item."""
     return {
         "name": given.name,
         "item_id": None if given.state == "failed" else given.item_id,
-        "state": given.state,
+        "state": cast("InputState", given.state),
         "error": error_json(given.error_code, given.error_detail),
     }
 
 
-def event_json(event: EventRecord) -> dict[str, Any]:
+def event_json(event: EventRecord) -> Event:
     """One event."""
     return {
         "id": event.id,
@@ -90,11 +163,17 @@ def event_json(event: EventRecord) -> dict[str, Any]:
     }
 
 
-def error_json(code: str | None, detail: str | None) -> dict[str, str | None] | None:
+def error_json(code: str | None, detail: str | None) -> StoredError | None:
     """A stored error, or null."""
     return {"code": code, "detail": detail} if code else None
 
 
+@overload
+def instant(moment: datetime) -> str: ...
+@overload
+def instant(moment: None) -> None: ...
+@overload
+def instant(moment: datetime | None) -> str | None: ...
 def instant(moment: datetime | None) -> str | None:
     """An instant in ISO 8601, UTC."""
     return moment.isoformat() if moment else None

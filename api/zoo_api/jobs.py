@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from flask import Blueprint, Response
-from pydantic import TypeAdapter
+from pydantic import GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from typing_extensions import TypedDict
 
 from zoo.catalog import Session, features, inputs
 from zoo.catalog import jobs as catalog_jobs
@@ -20,27 +22,56 @@ from zoo.jobs.ledger import cancel, require
 from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, FineTuneSpec
 from zoo.names import check_own_name, nearest, unknown
 from zoo.predictor import BackboneDetail
-from zoo_api.accepted import idempotent, once
+from zoo_api.accepted import ACCEPTED, ONCE_ACCEPTED, idempotent, once
 from zoo_api.backbones import ready_backbone
+from zoo_api.codes import BUILT, merge
+from zoo_api.contract import Json, Query, contract
 from zoo_api.datasets import require_dataset, require_dataset_version
-from zoo_api.job_views import input_json, job_json, jobs_json
-from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_json, read_query, validated
+from zoo_api.job_views import (
+    InputState,
+    Job,
+    JobInput,
+    JobState,
+    input_json,
+    job_json,
+    jobs_json,
+)
+from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import Closed, read_strictly
 from zoo_api.services import services
 
 jobs = Blueprint("jobs", __name__)
 
-JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+UNKNOWN = {404: ("unknown_job",)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobRequest:
+class JobRequest(Closed):
     """A job as asked for."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     type: str
     spec: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Each type with its spec."""
+        specs = {
+            name: handler(TypeAdapter(spec).core_schema) for name, spec in SUBMITTABLE.items()
+        }
+        return {
+            "title": cls.__name__,
+            "description": cls.__doc__,
+            "type": "object",
+            "required": ["type", "spec"],
+            "properties": {"type": {"enum": list(specs)}, "spec": {"type": "object"}},
+            "additionalProperties": False,
+            "oneOf": [
+                {"properties": {"type": {"const": name}, "spec": spec}}
+                for name, spec in specs.items()
+            ],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +86,34 @@ class JobsQuery(Paging):
 class InputsQuery(Paging):
     """Which inputs of a job to list."""
 
-    state: Literal["queued", "embedded", "reused", "failed"] | None = None
+    state: InputState | None = None
+
+
+class JobType(TypedDict):
+    """A type of job, how it is asked for, and the JSON Schema of its spec."""
+
+    type: str
+    submit: str
+    schema: dict[str, Any]
 
 
 @jobs.post("/v1/jobs")
-def create_job() -> Response:
+@contract(
+    ACCEPTED,
+    codes=merge(
+        BUILT,
+        {
+            404: ("unknown_dataset", "unknown_version"),
+            409: ("dataset_empty",),
+            422: ("invalid_name", "not_submittable", "too_few_classes", "unknown_job_type"),
+        },
+    ),
+)
+def create_job(asked: Json[JobRequest]) -> Response:
     """Queue a job; everything that can be known is checked before."""
-    asked = read_json(JobRequest)
     if asked.type not in SUBMITTABLE:
         raise _unknown_type(asked.type)
-    spec = validated(SUBMITTABLE[asked.type], asked.spec)
+    spec = read_strictly(SUBMITTABLE[asked.type], json.dumps(asked.spec))
     check_own_name("model", spec.name)
     with services().catalog.read() as session:
         _dataset_version(session, spec)
@@ -78,13 +127,15 @@ def create_job() -> Response:
 
 
 @jobs.get("/v1/job-types")
-def list_types() -> dict[str, object]:
+@contract()
+def list_types() -> Page[JobType]:
     """Every type of job that runs, with the JSON Schema of its spec."""
     return page_json([type_json(name) for name in sorted(DESCRIBED)], next_cursor=None)
 
 
 @jobs.get("/v1/job-types/<name>")
-def show_type(name: str) -> dict[str, object]:
+@contract(codes={404: ("unknown_job_type",)})
+def show_type(name: str) -> JobType:
     """One type of job."""
     if name not in DESCRIBED:
         raise unknown("job type", name, DESCRIBED)
@@ -92,9 +143,9 @@ def show_type(name: str) -> dict[str, object]:
 
 
 @jobs.get("/v1/jobs")
-def list_jobs() -> dict[str, object]:
+@contract()
+def list_jobs(query: Query[JobsQuery]) -> Page[Job]:
     """Jobs, newest first, a page at a time."""
-    query = read_query(JobsQuery)
     before = decode_cursor(query.cursor, "")
     with services().catalog.read() as session:
         found = catalog_jobs.list_jobs(
@@ -107,30 +158,33 @@ def list_jobs() -> dict[str, object]:
 
 
 @jobs.get("/v1/jobs/<job_id>")
-def show_job(job_id: str) -> dict[str, object]:
+@contract(codes=UNKNOWN)
+def show_job(job_id: str) -> Job:
     """One job as it stands."""
     with services().catalog.read() as session:
         return job_json(session, require(session, job_id))
 
 
 @jobs.post("/v1/jobs/<job_id>/cancel")
+@contract(ONCE_ACCEPTED, codes=merge(UNKNOWN, {409: ("job_ended",)}))
 def cancel_job(job_id: str) -> Response:
-    """Ask a job to stop; 409 if it has ended."""
+    """Ask a job to stop; it must not have ended."""
     fingerprint = hashlib.sha256(f"cancel {job_id}".encode()).hexdigest()
     return once(fingerprint, lambda session: cancel(session, job_id))
 
 
 @jobs.post("/v1/jobs/<job_id>/retry")
+@contract(ACCEPTED, codes=merge(UNKNOWN, {409: ("job_not_ended", "nothing_to_retry")}))
 def retry_job(job_id: str) -> Response:
-    """A new job for what an ended one left undone; 409 if nothing was."""
+    """A new job for what an ended one left undone."""
     fingerprint = hashlib.sha256(f"retry {job_id}".encode()).hexdigest()
     return idempotent(fingerprint, lambda session: retry(session, job_id, services().settings))
 
 
 @jobs.get("/v1/jobs/<job_id>/items")
-def list_inputs(job_id: str) -> dict[str, object]:
+@contract(codes=UNKNOWN)
+def list_inputs(job_id: str, query: Query[InputsQuery]) -> Page[JobInput]:
     """What became of each file that a job was given."""
-    query = read_query(InputsQuery)
     after = decode_cursor(query.cursor, -1)
     with services().catalog.read() as session:
         require(session, job_id)
@@ -142,7 +196,7 @@ def list_inputs(job_id: str) -> dict[str, object]:
     return page_json([input_json(one) for one in page], next_cursor=more)
 
 
-def type_json(name: str) -> dict[str, object]:
+def type_json(name: str) -> JobType:
     """A type of job as answered."""
     schema = TypeAdapter(DESCRIBED[name]).json_schema()
     how = "POST /v1/jobs" if name in SUBMITTABLE else "POST items to a collection or dataset"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal, NotRequired, cast
 
 from flask import Blueprint, Response, send_file
+from typing_extensions import TypedDict
 
+from zoo.backbone import InputSizes, Preprocessing, Weights
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
@@ -19,43 +21,98 @@ from zoo.errors import (
     PluginError,
     UnavailableError,
 )
-from zoo.predictor import detail_to_json
+from zoo.predictor import BackboneDetail, detail_to_json
 from zoo.registry.models import require_model, require_version
 from zoo.storage.blobs import file_sha256
 from zoo_api.backbones import await_described, ready_backbone
-from zoo_api.job_views import error_json, instant
-from zoo_api.paging import Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import read_query
+from zoo_api.codes import BUILT, KEPT, MODEL, merge
+from zoo_api.contract import Answer, Query, contract
+from zoo_api.downloads import BYTES_TYPE, download
+from zoo_api.job_views import Instant, StoredError, error_json, instant
+from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
 
 models = Blueprint("models", __name__)
 
 AFTER_ALL = 1 << 62
 OWNER = "user"
+VERSION = merge(MODEL, {404: ("unknown_version",)})
+ModelKind = Literal["backbone", "tuned"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelQuery:
+class ModelQuery(Closed):
     """Which models to list."""
 
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
-
-    kind: Literal["backbone", "tuned"] | None = None
+    kind: ModelKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactQuery:
+class ArtifactQuery(Closed):
     """In which form to hand a version out."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     format: str = "safetensors"
 
 
+class Model(TypedDict):
+    """A name in the registry; a backbone has what its plugin says of it, an own one `backbone`."""
+
+    id: str
+    name: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    kind: ModelKind
+    is_default: bool
+    is_random: NotRequired[bool]
+    backbone: NotRequired[str]
+    architecture: NotRequired[str]
+    towers: NotRequired[list[str]]
+    weights: NotRequired[list[Weights]]
+    preprocessing: NotRequired[Preprocessing]
+    input_sizes: NotRequired[InputSizes]
+    facts: NotRequired[dict[str, str | float]]
+
+
+class ModelList(TypedDict):
+    """All models in one page, in the shape that OpenAI's client reads."""
+
+    object: Literal["list"]
+    data: list[Model]
+    next_cursor: None
+
+
+class ModelVersion(TypedDict):
+    """A version of a user's model, with its lineage."""
+
+    model: str
+    version: int
+    name: str
+    backbone: str
+    space_id: str
+    labels: list[str]
+    metrics: dict[str, Any]
+    lineage: dict[str, Any]
+    sha256: str
+    size_bytes: int
+    job_id: str
+    created_at: Instant
+
+
+class ShownModel(Model):
+    """A model alone: a backbone with what building it told, an own one with its versions."""
+
+    detail: NotRequired[BackboneDetail | None]
+    detail_error: NotRequired[StoredError]
+    newest: NotRequired[ModelVersion]
+    aliases: NotRequired[dict[str, int]]
+
+
 @models.get("/v1/models")
-def list_models() -> Response:
+@contract(Answer(kind=ModelList))
+def list_models(query: Query[ModelQuery]) -> Response:
     """Every model in one page, in the shape that OpenAI's client reads."""
-    query = read_query(ModelQuery)
     with services().catalog.read() as session:
         found = catalog_models.list_models(session, kind=query.kind)
     listed = ",".join(_listed_json(one) for one in found)
@@ -64,19 +121,20 @@ def list_models() -> Response:
 
 
 @models.get("/v1/models/<name>")
-def show_model(name: str) -> dict[str, object]:
+@contract(codes=merge(BUILT, {404: ("unknown_version",)}))
+def show_model(name: str) -> ShownModel:
     """One model: a backbone with its detail tier if it can be had, or a user's own."""
     model = await_described(lambda session: require_model(session, name))
     if model.kind == "backbone":
-        return {**model_json(model), **_detail(model)}
+        return cast("ShownModel", {**model_json(model), **_detail(model)})
     with services().catalog.read() as session:
-        return {**model_json(model), **_history(session, model)}
+        return cast("ShownModel", {**model_json(model), **_history(session, model)})
 
 
 @models.get("/v1/models/<name>/versions")
-def list_versions(name: str) -> dict[str, object]:
+@contract(codes=MODEL)
+def list_versions(name: str, paging: Query[Paging]) -> Page[ModelVersion]:
     """A model's versions, newest first."""
-    paging = read_query(Paging)
     before = decode_cursor(paging.cursor, AFTER_ALL)
     with services().catalog.read() as session:
         model = require_model(session, name)
@@ -89,19 +147,20 @@ def list_versions(name: str) -> dict[str, object]:
 
 
 @models.get("/v1/models/<name>/versions/<version:number>")
-def show_version(name: str, number: int) -> dict[str, object]:
+@contract(codes=VERSION)
+def show_version(name: str, number: int) -> ModelVersion:
     """One version with its lineage."""
     with services().catalog.read() as session:
         return version_json(require_version(session, require_model(session, name).name, number))
 
 
 @models.get("/v1/models/<name>/versions/<version:number>/artifact")
-def download_version(name: str, number: int) -> Response:
+@contract(*download(BYTES_TYPE), codes=merge(VERSION, KEPT, {422: ("unknown_format",)}))
+def download_version(name: str, number: int, query: Query[ArtifactQuery]) -> Response:
     """The version's file, verified before it is sent."""
-    wanted = read_query(ArtifactQuery).format
-    if wanted != "safetensors":
+    if query.format != "safetensors":
         raise InvalidError(
-            f"format {wanted!r} is not offered; use 'safetensors'", code="unknown_format",
+            f"format {query.format!r} is not offered; use 'safetensors'", code="unknown_format",
             field="format",
         )  # fmt: skip
     with services().catalog.read() as session:
@@ -111,14 +170,14 @@ def download_version(name: str, number: int) -> Response:
         raise DamagedError(f"the file of {version.model}:{version.version} is damaged")
     return send_file(
         path,
-        mimetype="application/octet-stream",
+        mimetype=BYTES_TYPE,
         as_attachment=True,
         download_name=f"{version.model}-{version.version}.safetensors",
         etag=version.sha256,
     )
 
 
-def model_json(model: ModelRecord) -> dict[str, Any]:
+def model_json(model: ModelRecord) -> Mapping[str, Any]:
     """A model as shown; `is_random` flags untrained weights and what stands on them."""
     return {**_heading(model), **dict(model.card)}
 
@@ -141,7 +200,7 @@ def _heading(model: ModelRecord | ListedModelRecord) -> dict[str, object]:
     }
 
 
-def version_json(version: VersionRecord) -> dict[str, Any]:
+def version_json(version: VersionRecord) -> ModelVersion:
     """A version as answered."""
     return {
         "model": version.model,

@@ -5,26 +5,34 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from annotated_types import Ge, Le
+from typing_extensions import TypedDict
 
 from zoo.errors import InvalidError
+from zoo_api.reading import Closed
 
+Row = TypeVar("Row")
 Position = TypeVar("Position", str, int)
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paging:
+class Paging(Closed):
     """How much of a list, and from where."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     limit: Annotated[int, Ge(1), Le(1000)] = 100
     cursor: str | None = None
+
+
+class Page(TypedDict, Generic[Row]):
+    """A part of a list; `next_cursor` gets the next one, null on the last."""
+
+    data: list[Row]
+    next_cursor: str | None
 
 
 def encode_cursor(position: str | int) -> str:
@@ -48,7 +56,7 @@ def decode_cursor(cursor: str | None, default: Position) -> Position:
     return int(found)
 
 
-def page_json(rows: Sequence[Mapping[str, Any]], *, next_cursor: str | None) -> dict[str, object]:
+def page_json(rows: Sequence[Row], *, next_cursor: str | None) -> Page[Row]:
     """A page as answered."""
     return {"data": list(rows), "next_cursor": next_cursor}
 

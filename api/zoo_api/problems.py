@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException
 
 from zoo.errors import (
@@ -60,6 +61,37 @@ CODE_OF_STATUS: Mapping[int, str] = {
 }
 
 log = structlog.get_logger()
+
+
+class FieldProblem(TypedDict):
+    """A member of a request that is wrong."""
+
+    field: str
+    message: str
+    code: str
+
+
+class OpenAIError(TypedDict):
+    """A problem in OpenAI's shape."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class Problem(TypedDict):
+    """An error (RFC 9457); `error` is there on `/v1/embeddings`, `nearest` for unknown names."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem]
+    request_id: str
+    nearest: NotRequired[list[str]]
+    error: NotRequired[OpenAIError]
 
 
 class FieldsError(InvalidError):

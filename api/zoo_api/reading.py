@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from flask import request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -21,6 +21,12 @@ from zoo_api.services import services
 Read = TypeVar("Read")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escape that stands for a character only beside a second one."""
+
+
+class Closed:
+    """Base of what requests bring: members that it does not have are refused."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def read_json(kind: type[Read]) -> Read:
@@ -34,7 +40,8 @@ def read_json(kind: type[Read]) -> Read:
     body = b"" if is_longer else request.stream.read(limit + 1)
     if is_longer or len(body) > limit:  # a body in chunks does not tell its length before
         raise RequestEntityTooLarge(f"the JSON body has more than {limit} bytes")
-    return validated(kind, _parse(body))
+    _check_json(body)
+    return read_strictly(kind, body)
 
 
 def read_query(kind: type[Read]) -> Read:
@@ -47,18 +54,33 @@ def read_form(kind: type[Read]) -> Read:
     return validated(kind, {**_single(request.args), **_single(request.form)})
 
 
-def validated(kind: type[Read], given: object) -> Read:
-    """`given` as `kind`; `FieldsError` naming each member that is wrong."""
+def read_strictly(kind: type[Read], text: str | bytes) -> Read:
+    """JSON text as `kind`, each value of its own JSON type: "5" is no number, and 1 not true."""
+    return _read(kind, lambda adapter: adapter.validate_json(text, strict=True))
+
+
+def validated(kind: type[Read], given: Mapping[str, str]) -> Read:
+    """Texts as `kind`; `FieldsError` naming each member that is wrong."""
+    return _read(kind, lambda adapter: adapter.validate_python(given))
+
+
+def _read(kind: type[Read], validate: Callable[[TypeAdapter[Read]], Read]) -> Read:
+    known: Any = kind  # mypy takes no type as hashable
     try:
-        known: Any = kind
-        read: Read = _adapter(known).validate_python(given)
+        return validate(_adapter(known))
     except ValidationError as error:
-        fields = [_field(found) for found in error.errors(include_url=False)]
-        first = fields[0]
-        detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
-        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-        raise FieldsError(f"{detail}{more}", fields=fields) from error
-    return read
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> InvalidError:
+    found = error.errors(include_url=False)
+    if found[0]["type"] == "json_invalid":  # deeper than pydantic's parser goes, or not in UTF-8
+        return InvalidError(f"the body is not JSON: {found[0]['msg']}", code="malformed_json")
+    fields = [_field(one) for one in found]
+    first = fields[0]
+    detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    return FieldsError(f"{detail}{more}", fields=fields)
 
 
 @cache  # building one takes longer than most requests
@@ -66,14 +88,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _parse(body: bytes) -> object:
+def _check_json(body: bytes) -> None:
+    """Refuse what pydantic's own parser lets pass: NaN, infinities, halves of characters."""
     try:
         parsed = json.loads(body, parse_constant=_refuse_constant, parse_float=_read_float)
         if SURROGATE.search(body):
             json.dumps(parsed, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
         raise InvalidError(f"the body is not JSON: {error}", code="malformed_json") from error
-    return parsed
 
 
 def _read_float(text: str) -> float:

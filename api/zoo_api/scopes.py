@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import Flask
 
 View = TypeVar("View", bound=Callable[..., Any])
+Scope = Literal["read", "submit", "admin"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN = frozenset(
     {
+        "documentation.show_docs",
+        "documentation.show_docs_asset",
+        "documentation.show_openapi",
         "system.show_service",
         "system.is_alive",
         "system.is_ready",
@@ -21,7 +25,7 @@ OPEN = frozenset(
 """The endpoints that never ask for a key; they tell nothing of what the service holds."""
 
 
-def needs(scope: str) -> Callable[[View], View]:
+def needs(scope: Scope) -> Callable[[View], View]:
     """Mark a view as needing a scope; without a mark it is `read` to GET and `submit` else."""
 
     def mark(view: View) -> View:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, Any, cast
 
 from annotated_types import Ge, Le
 from flask import Blueprint
+from typing_extensions import TypedDict
 
 from zoo.catalog.records import CollectionRecord, ItemRecord
 from zoo.errors import ConflictError, InvalidError
@@ -17,23 +17,30 @@ from zoo.predictor import to_ref
 from zoo.search.flat import FloatArray, Metric
 from zoo.search.index import check_vector
 from zoo_api.backbones import ready_backbone
-from zoo_api.collections import index_json, require_collection
+from zoo_api.codes import BUILT, KEPT, merge
+from zoo_api.collections import Index, index_json, require_collection
+from zoo_api.contract import contract
 from zoo_api.data_uris import decode_data_uri
 from zoo_api.forwarding import check_space, embed_images
 from zoo_api.items import require_item
-from zoo_api.pictures import body_form, read_pictures
-from zoo_api.reading import read_json
+from zoo_api.pictured import Pictured, Sent
+from zoo_api.reading import Closed
 from zoo_api.scopes import needs
 from zoo_api.services import services
 
 search = Blueprint("search", __name__)
 
+REFUSALS = {
+    404: ("unknown_collection", "unknown_item"),
+    409: ("incompatible_space",),
+    422: ("not_finite", "one_query_needed", "wrong_dimension", "zero_vector"),
+    500: ("missing_embedding",),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions:
+class SearchOptions(Closed):
     """What may stand beside any query."""
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     k: Annotated[int, Ge(1), Le(1000)] = 10
     min_score: float | None = None
@@ -59,16 +66,33 @@ class Query:
     vector: list[float] | None = None
 
 
-@search.post("/v1/collections/<name>/search")
-@needs("read")
-def search_collection(name: str) -> dict[str, object]:
-    """The k nearest items, best first; an item that is searched for finds itself first.
+class Hit(TypedDict):
+    """A found item; higher scores are nearer under every metric."""
 
-    404 unknown collection or item; 409 `incompatible_space`; 422 for an unreadable image or a
-    vector that cannot be compared.
-    """
+    item_id: str
+    score: float
+    metadata: dict[str, Any]
+    name: str
+    label: str | None
+
+
+class Found(TypedDict):
+    """The nearest items, best first, and in which space and by which index they are."""
+
+    hits: list[Hit]
+    model: str
+    space_id: str
+    index: Index
+    took_ms: float
+
+
+@search.post("/v1/collections/<name>/search")
+@contract(codes=merge(BUILT, KEPT, REFUSALS))
+@needs("read")
+def search_collection(name: str, body: Pictured[SearchRequest, SearchOptions]) -> Found:
+    """The k nearest items, best first; an item that is searched for finds itself first."""
     began = time.perf_counter()
-    query = _read()
+    query = _query(body)
     with services().catalog.read() as session:
         collection = require_collection(session, name)
     _check_space(collection, query.options.space_id)
@@ -84,7 +108,7 @@ def search_collection(name: str) -> dict[str, object]:
     }
 
 
-def hit_json(item: ItemRecord, score: float) -> dict[str, object]:
+def hit_json(item: ItemRecord, score: float) -> Hit:
     """One found item as answered."""
     return {
         "item_id": item.item_id,
@@ -95,20 +119,18 @@ def hit_json(item: ItemRecord, score: float) -> dict[str, object]:
     }
 
 
-def _read() -> Query:
-    if body_form() == "json":
-        asked = read_json(SearchRequest)
-        _check_one(asked)
-        image = None if asked.image is None else decode_data_uri(asked.image, field="image")
-        return Query(options=asked, image=image, item_id=asked.item_id, vector=asked.vector)
-    options, pictures = read_pictures(SearchOptions)
-    if len(pictures.images) > 1:
+def _query(body: SearchRequest | Sent[SearchOptions]) -> Query:
+    if isinstance(body, SearchRequest):
+        _check_one(body)
+        image = None if body.image is None else decode_data_uri(body.image, field="image")
+        return Query(options=body, image=image, item_id=body.item_id, vector=body.vector)
+    if len(body.pictures.images) > 1:
         raise InvalidError(
-            f"the request holds {len(pictures.images)} images; a search takes one",
+            f"the request holds {len(body.pictures.images)} images; a search takes one",
             code="too_many_images",
             field="image",
         )
-    return Query(options=options, image=pictures.images[0])
+    return Query(options=body.options, image=body.pictures.images[0])
 
 
 def _check_one(asked: SearchRequest) -> None:
