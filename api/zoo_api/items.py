@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints
+from pydantic import ConfigDict, JsonValue, StringConstraints
 from typing_extensions import TypedDict
 
 from zoo.catalog import Session
@@ -40,14 +40,14 @@ class ItemsOptions(Closed):
     name: str | None = None  # of the file, where it is the bare body
 
 
-class ItemChange(BaseModel):
+class ItemChange(TypedDict, total=False):
     """What of an item may be changed; what is absent stays, `metadata` is replaced as a whole."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
 
-    name: Text = ""
-    label: Text | None = None
-    metadata: dict[str, JsonValue] = {}
+    name: Text
+    label: Text | None
+    metadata: dict[str, JsonValue]
 
 
 class Item(TypedDict):
@@ -112,10 +112,9 @@ def show_item(name: str, item_id: str) -> Item:
 @contract(codes=UNKNOWN_ITEM)
 def change_item(name: str, item_id: str, change: Json[ItemChange]) -> Item:
     """Change name, label or metadata; durable when answered."""
-    values = change.model_dump(exclude_unset=True)
     with services().catalog.write() as session:
         collection = require_collection(session, name)
-        changed = catalog_items.patch_item(session, collection.id, item_id, values=values)
+        changed = catalog_items.patch_item(session, collection.id, item_id, values=change)
         return item_json(changed or require_item(session, collection, item_id))
 
 
