@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 import zoo_migrations
 from tests.keyed import MakeKey
+from tests.promised import promised
 from tests.serving import FakePredictor, register_tiny
 from tests.stock import Stock
 from zoo.catalog import Catalog, open_catalog
@@ -63,7 +64,7 @@ def client(settings: Settings, stock: Stock, predictor: FakePredictor) -> FlaskC
         searches=Searches(stock.catalog, stock.blobs),
         after_commit=lambda: None,
     )
-    return create_app(settings, services=services).test_client()
+    return promised(create_app(settings, services=services))
 
 
 @pytest.fixture
