@@ -42,7 +42,7 @@ ASKED = {
         minLength=1,
         maxLength=255,
     ),
-    "Last-Event-ID": _asked("Last-Event-ID", "Go on after this event.", "17", pattern="^[0-9]+$"),
+    "Last-Event-ID": _asked("Last-Event-ID", "Go on after this event.", "17"),
     "If-None-Match": _asked("If-None-Match", "Answer 304 if the ETag is still this.", '"e0"'),
     "Range": _asked("Range", "Answer these bytes alone.", "bytes=0-99"),
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 from flask import Blueprint, Response, jsonify
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from zoo.catalog import keys as catalog_keys
 from zoo.catalog.records import KeyRecord
-from zoo.keys import check_key_name, check_scope, make_key
+from zoo.keys import LONGEST_NAME, SCOPES, check_key_name, check_scope, make_key
 from zoo.names import unknown
 from zoo_api.contract import Answer, Json, Query, contract
 from zoo_api.job_views import Instant, instant
@@ -27,8 +28,8 @@ keys = Blueprint("keys", __name__)
 class KeyRequest(Closed):
     """What a new key is called and may do."""
 
-    name: str
-    scope: str
+    name: Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME})]
+    scope: Annotated[str, Field(json_schema_extra={"enum": SCOPES})]
 
 
 class Key(TypedDict):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, cast
+from typing import Annotated, Any, Literal, NotRequired, cast
 
 from flask import Blueprint, Response, send_file
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from zoo.backbone import InputSizes, Preprocessing, Weights
@@ -37,6 +38,7 @@ models = Blueprint("models", __name__)
 
 AFTER_ALL = 1 << 62
 OWNER = "user"
+FORMATS = ["safetensors"]
 VERSION = merge(MODEL, {404: ("unknown_version",)})
 ModelKind = Literal["backbone", "tuned"]
 
@@ -52,7 +54,7 @@ class ModelQuery(Closed):
 class ArtifactQuery(Closed):
     """In which form to hand a version out."""
 
-    format: str = "safetensors"
+    format: Annotated[str, Field(json_schema_extra={"enum": FORMATS})] = FORMATS[0]
 
 
 class Model(TypedDict):
@@ -158,7 +160,7 @@ def show_version(name: str, number: int) -> ModelVersion:
 @contract(*download(BYTES_TYPE), codes=merge(VERSION, KEPT, {422: ("unknown_format",)}))
 def download_version(name: str, number: int, query: Query[ArtifactQuery]) -> Response:
     """The version's file, verified before it is sent."""
-    if query.format != "safetensors":
+    if query.format not in FORMATS:
         raise InvalidError(
             f"format {query.format!r} is not offered; use 'safetensors'", code="unknown_format",
             field="format",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from annotated_types import Ge, Le
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from zoo.errors import InvalidError
@@ -25,7 +26,7 @@ class Paging(Closed):
     """How much of a list, and from where."""
 
     limit: Annotated[int, Ge(1), Le(1000)] = 100
-    cursor: str | None = None
+    cursor: Annotated[str, Field(json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})] | None = None
 
 
 class Page(TypedDict, Generic[Row]):

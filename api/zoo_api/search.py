@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 
 from annotated_types import Ge, Le
 from flask import Blueprint
+from pydantic import ConfigDict, JsonValue
 from typing_extensions import TypedDict
 
 from zoo.catalog.records import CollectionRecord, ItemRecord
@@ -30,6 +31,10 @@ from zoo_api.services import services
 
 search = Blueprint("search", __name__)
 
+QUERIES = ("image", "item_id", "vector")
+ONE_QUERY: list[JsonValue] = [
+    {"required": [query], "properties": {query: {"not": {"type": "null"}}}} for query in QUERIES
+]
 REFUSALS = {
     404: ("unknown_collection", "unknown_item"),
     409: ("incompatible_space",),
@@ -50,6 +55,8 @@ class SearchOptions(Closed):
 @dataclass(frozen=True, kw_only=True)
 class SearchRequest(SearchOptions):
     """A JSON request: exactly one of the three queries."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_QUERY})
 
     image: str | None = None  # a data: URI
     item_id: str | None = None
@@ -134,7 +141,7 @@ def _query(body: SearchRequest | Sent[SearchOptions]) -> Query:
 
 
 def _check_one(asked: SearchRequest) -> None:
-    given = [name for name in ("image", "item_id", "vector") if getattr(asked, name) is not None]
+    given = [name for name in QUERIES if getattr(asked, name) is not None]
     if len(given) != 1:
         raise InvalidError(
             f"the request holds {' and '.join(given) or 'no query'}; "

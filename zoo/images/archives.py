@@ -139,7 +139,7 @@ def _read_tar(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
                 archive.members = []  # type: ignore[attr-defined]  # it remembers each; typeshed does not
                 if not member.isdir() and not _is_hidden(member.name):
                     yield _tar_member(archive, member, max_bytes)
-    except DAMAGE as error:
+    except (*DAMAGE, TypeError) as error:  # of tarfile, where a gzip's own header breaks off
         raise InvalidError(
             f"the tar cannot be read: {error}; was it cut off?", code="damaged_archive"
         ) from error

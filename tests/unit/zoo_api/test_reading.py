@@ -1,3 +1,4 @@
+import io
 from typing import Any
 
 import pytest
@@ -73,3 +74,47 @@ def test_a_wrong_query_names_its_parameter(client: FlaskClient, query: str, fiel
 def test_a_parameter_given_twice_is_refused(client: FlaskClient) -> None:
     [error] = errors(client.get(f"{URL}?limit=1&limit=2"))
     assert error == {"field": "limit", "message": "given more than once", "code": "repeated"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "detail"),
+    [
+        ({"k": "5"}, "k", "k: Input should be a valid integer"),
+        ({"k": True}, "k", "k: Input should be a valid integer"),
+        ({"k": 5.5}, "k", "k: Input should be a valid integer"),
+        ({"min_score": "0.5"}, "min_score", "min_score: Input should be a valid number"),
+        ({"vector": ["1"]}, "vector.0", "vector.0: Input should be a valid number"),
+        ({"item_id": 7}, "item_id", "item_id: Input should be a valid string"),
+    ],
+    ids=str,
+)
+def test_values_of_another_json_type_are_refused(
+    client: FlaskClient, body: dict[str, object], field: str, detail: str
+) -> None:
+    answer = client.post("/v1/collections/photos/search", json=body)
+    assert [error["field"] for error in errors(answer)] == [field]
+    assert answer.get_json()["detail"] == detail
+
+
+def test_a_spec_s_values_are_of_their_json_types_too(client: FlaskClient) -> None:
+    spec = {"dataset": "pets", "model": "lite.tiny", "name": "mine", "seed": "1"}
+    [error] = errors(client.post(URL, json={"type": "fine_tune", "spec": spec}))
+    assert (error["field"], error["code"]) == ("seed", "int_type")
+
+
+def test_whole_numbers_will_do_for_fractions(client: FlaskClient) -> None:
+    answer = client.post("/v1/collections/photos/search", json={"vector": [1, 0], "min_score": 0})
+    assert answer.get_json()["code"] == "unknown_collection"
+
+
+def test_forms_and_queries_are_text_and_read_as_what_they_say(client: FlaskClient) -> None:
+    form = {"image": (io.BytesIO(b"x"), "x"), "k": "5", "min_score": "0.5"}
+    answer = client.post("/v1/collections/photos/search", data=form)
+    assert answer.get_json()["code"] == "unknown_collection"
+    assert client.get(f"{URL}?limit=5").status_code == 200
+
+
+def test_json_deeper_than_any_parser_goes_is_malformed(client: FlaskClient) -> None:
+    deep = "[" * 300 + "]" * 300
+    answer = send(client, f'{{"type": "fine_tune", "spec": {{"l2": {deep}}}}}')
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_json")

@@ -210,6 +210,14 @@ def test_a_tar_that_is_cut_off_gives_what_it_has_and_tells(
         next(archive)
 
 
+@pytest.mark.parametrize("n", [3, 4, 9, 11])
+def test_a_gzip_that_ends_within_its_own_header_is_cut_off_too(n: int, tmp_path: Path) -> None:
+    path = tmp_path / "cut"
+    path.write_bytes((b"\x1f\x8b\x08\x0c" + bytes(20))[:n])
+    with pytest.raises(InvalidError, match=r"^the tar cannot be read: .*; was it cut off\?$"):
+        list(read_archive(path, max_bytes=100))
+
+
 def test_a_damaged_header_never_hides_what_follows_it(tmp_path: Path) -> None:
     content = bytearray(tarred({"a": b"1", "b": b"2", "c": b"3"}))
     content[1024] ^= 0xFF
