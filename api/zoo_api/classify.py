@@ -15,7 +15,7 @@ from zoo_api.codes import KEPT, OWN_OR_BUILT, merge
 from zoo_api.contract import contract
 from zoo_api.forwarding import Asked, classify_images, resolve_asked
 from zoo_api.pictured import Pictured, pictures_of
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
 
 classify = Blueprint("classify", __name__)
@@ -32,6 +32,10 @@ class ClassifyOptions(Closed):
 @dataclass(frozen=True, kw_only=True)
 class ClassifyRequest(ClassifyOptions):
     """A JSON request: one data: URI, or several."""
+
+    __pydantic_config__ = closed(
+        examples=[{"model": "pets@champion", "input": "data:image/png;base64,iVBORw0K"}]
+    )
 
     input: str | list[str]
 

@@ -20,7 +20,7 @@ from zoo_api.codes import BUILT, merge
 from zoo_api.contract import Json, OwnName, Query, contract
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.services import services
 
 collections = Blueprint("collections", __name__)
@@ -36,6 +36,8 @@ REFUSALS = {
 @dataclass(frozen=True, kw_only=True)
 class CollectionRequest(Closed):
     """What a collection is made with."""
+
+    __pydantic_config__ = closed(examples=[{"model": "lite.efficientnet_lite0"}])
 
     model: str | None
     metric: Metric = "cosine"

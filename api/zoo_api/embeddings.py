@@ -14,7 +14,7 @@ from zoo_api.codes import OWN_OR_BUILT
 from zoo_api.contract import contract
 from zoo_api.forwarding import embed_images, resolve_asked
 from zoo_api.pictured import Pictured, pictures_of
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
 
 embeddings = Blueprint("embeddings", __name__)
@@ -35,6 +35,10 @@ class EmbeddingsOptions(Closed):
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingsRequest(EmbeddingsOptions):
     """A JSON request: one data: URI, or several."""
+
+    __pydantic_config__ = closed(
+        examples=[{"model": "lite.efficientnet_lite0", "input": "data:image/png;base64,iVBORw0K"}]
+    )
 
     input: str | list[str]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
-from pydantic import ConfigDict, JsonValue, StringConstraints
+from pydantic import JsonValue, StringConstraints
 from typing_extensions import TypedDict
 
 from zoo.catalog import Session
@@ -22,7 +22,7 @@ from zoo_api.contract import Json, Query, contract
 from zoo_api.deliveries import Files
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.services import services
 
 items = Blueprint("items", __name__)
@@ -43,7 +43,9 @@ class ItemsOptions(Closed):
 class ItemChange(TypedDict, total=False):
     """What of an item may be changed; what is absent stays, `metadata` is replaced as a whole."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
+    __pydantic_config__ = closed(  # type: ignore[misc]  # pydantic's own way
+        examples=[{"label": "cat", "metadata": {"shelf": 3}}]
+    )
 
     name: Text
     label: Text | None

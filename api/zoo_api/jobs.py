@@ -43,6 +43,10 @@ from zoo_api.services import services
 jobs = Blueprint("jobs", __name__)
 
 UNKNOWN = {404: ("unknown_job",)}
+EXAMPLE = {
+    "type": "fine_tune",
+    "spec": {"dataset": "pets", "model": "lite.efficientnet_lite0", "name": "pets"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,7 @@ class JobRequest(Closed):
             "required": ["type", "spec"],
             "properties": {"type": {"enum": list(specs)}, "spec": {"type": "object"}},
             "additionalProperties": False,
+            "examples": [EXAMPLE],
             "oneOf": [
                 {"properties": {"type": {"const": name}, "spec": spec}}
                 for name, spec in specs.items()

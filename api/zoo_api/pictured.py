@@ -67,8 +67,10 @@ class PicturesBody:
         }
         described = JsonBody().describe("", of_json, schemas)
         body = {"required": True, "content": {**(described.body or {})["content"], **content}}
+        # JSON and forms have their own: no media type can say that a parameter goes with another.
+        beside = {"required": False, "description": "Beside the bare bytes of a picture."}
         return Described(
-            parameters=schemas.parameters(options, may_lack=True),
+            parameters=tuple({**one, **beside} for one in schemas.parameters(options)),
             body=body,
             codes=merge(described.codes, PICTURES, {400: ("malformed_multipart",)}),
         )

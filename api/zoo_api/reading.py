@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from flask import request
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -23,10 +23,15 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escape that stands for a character only beside a second one."""
 
 
+def closed(**shown: JsonValue) -> ConfigDict:
+    """Refuse unknown members; `shown` is added to the schema, as `examples`."""
+    return ConfigDict(extra="forbid", json_schema_extra=shown)
+
+
 class Closed:
     """Base of what requests bring: members that it does not have are refused."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = closed()
 
 
 def read_json(kind: type[Read]) -> Read:

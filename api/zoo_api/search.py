@@ -9,7 +9,6 @@ from typing import Annotated, Any, cast
 
 from annotated_types import Ge, Le
 from flask import Blueprint
-from pydantic import ConfigDict, JsonValue
 from typing_extensions import TypedDict
 
 from zoo.catalog.records import CollectionRecord, ItemRecord
@@ -25,16 +24,13 @@ from zoo_api.data_uris import decode_data_uri
 from zoo_api.forwarding import check_space, embed_images
 from zoo_api.items import require_item
 from zoo_api.pictured import Pictured, Sent
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
 from zoo_api.services import services
 
 search = Blueprint("search", __name__)
 
 QUERIES = ("image", "item_id", "vector")
-ONE_QUERY: list[JsonValue] = [
-    {"required": [query], "properties": {query: {"not": {"type": "null"}}}} for query in QUERIES
-]
 REFUSALS = {
     404: ("unknown_collection", "unknown_item"),
     409: ("incompatible_space",),
@@ -56,7 +52,13 @@ class SearchOptions(Closed):
 class SearchRequest(SearchOptions):
     """A JSON request: exactly one of the three queries."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_QUERY})
+    __pydantic_config__ = closed(
+        oneOf=[
+            {"required": [query], "properties": {query: {"not": {"type": "null"}}}}
+            for query in QUERIES
+        ],
+        examples=[{"item_id": "item_01a1fed6a39f97ffbba2d1118436", "k": 5}],
+    )
 
     image: str | None = None  # a data: URI
     item_id: str | None = None

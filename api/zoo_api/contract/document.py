@@ -42,7 +42,8 @@ def openapi(app: Flask) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {}).update(_operations(app, rule, schemas))
+        operations = paths.setdefault(path, {})
+        operations.update(_operations(app, rule, schemas))
     return {
         "openapi": "3.1.0",
         "info": {"title": "FeatureZoo", "version": __version__, "description": ABOUT},
@@ -63,22 +64,21 @@ def _operations(app: Flask, rule: Rule, schemas: Schemas) -> Iterator[tuple[str,
         codes = merge(ALWAYS, {} if is_open else KEYED, {} if method in SAFE_METHODS else WRITES)
         scope = scope_of(app, rule.endpoint, method)
         security = [] if is_open else [{"key": [scope]}, {"session": [scope]}]
-        operation = _operation(rule.endpoint, view, codes, schemas)
+        operation = _operation(rule, view, codes, schemas)
         yield method.lower(), {**operation, "security": security}
 
 
-def _operation(endpoint: str, view: View, always: Codes, schemas: Schemas) -> dict[str, Any]:
+def _operation(rule: Rule, view: View, always: Codes, schemas: Schemas) -> dict[str, Any]:
     terms = contract_of(view)
     parts = [
         argument.source.describe(name, argument.kind, schemas)
         for name, argument in terms.arguments.items()
     ]
     asked = dict.fromkeys(name for answer in terms.answers for name in answer.asks)
-    tag, _, name = endpoint.partition(".")
     summary, _, rest = (view.__doc__ or "").partition("\n\n")
     operation: dict[str, Any] = {
-        "operationId": name,
-        "tags": [tag],
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "tags": [rule.rule.split("/")[2] if rule.rule.startswith("/v1/") else "service"],
         "summary": summary,
         "description": " ".join(rest.split()),
         "parameters": [
@@ -105,6 +105,7 @@ def _responses(
         schema = {"allOf": [schemas.of(Problem, mode="serialization"), of_code]}
         named = headers.OF_STATUS.get(status, ())
         _add(responses, status, {PROBLEM_TYPE: {"schema": schema}}, named)
+        responses[str(status)]["description"] += f": {', '.join(f'`{code}`' for code in codes)}"
     return responses
 
 

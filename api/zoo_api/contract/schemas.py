@@ -45,12 +45,11 @@ class Schemas:
         self._add(name, {**schema, "title": name})
         return {"$ref": f"{PLACE}{name}"}
 
-    def parameters(self, kind: Any, *, may_lack: bool = False) -> tuple[Schema, ...]:
+    def parameters(self, kind: Any) -> tuple[dict[str, Any], ...]:
         """The fields of a type as query parameters."""
         form = self.form(kind)
-        required = () if may_lack else form["required"]
         return tuple(
-            {"name": name, "in": "query", "required": name in required, "schema": field}
+            {"name": name, "in": "query", "required": name in form["required"], "schema": field}
             for name, field in form["properties"].items()
         )
 
