@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.promised import document as openapi_document
 from zoo.errors import IMAGE_CODES
 from zoo.settings import Settings, load_settings
 from zoo_api.app import create_app
@@ -69,6 +70,23 @@ def test_the_routes_name_only_codes_that_exist() -> None:
     named = {code for group in listed for code in re.findall(r"`([a-z_]+)`", group)}
     assert named
     assert named <= known
+
+
+def test_each_route_names_only_codes_that_its_contract_has_with_that_status() -> None:
+    _, *parts = re.split(ROUTE, read("docs/rest.md"))
+    for method, path, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        responses = openapi_document()["paths"][path][method.lower()]["responses"]
+        for status, group in re.findall(r"(\d{3})\s+((?:`[a-z_]+`(?:,\s+)?)+)", text):
+            for code in re.findall(r"`([a-z_]+)`", group):
+                assert f"`{code}`" in responses[status]["description"], (method, path, code)
+
+
+def test_the_contracts_name_only_codes_that_exist() -> None:
+    operations = [one for path in openapi_document()["paths"].values() for one in path.values()]
+    described = [one["description"] for op in operations for one in op["responses"].values()]
+    named = {code for text in described for code in re.findall(r"`(\w+)`", text)}
+    assert len(named) > 50
+    assert named <= used_codes() | IMAGE_CODES
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -16,6 +16,7 @@ from zoo_api.codes import ALWAYS, KEYED, WRITES, Codes, merge
 from zoo_api.contract.kinds import Described
 from zoo_api.contract.routes import JSON_TYPE, Answer, Contract, View, contract_of
 from zoo_api.contract.schemas import BYTES, Schema, Schemas
+from zoo_api.cookies import COOKIE
 from zoo_api.problems import Problem
 from zoo_api.scopes import OPEN, SAFE_METHODS, scope_of
 
@@ -30,7 +31,7 @@ SCHEMES = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "zoo_session",
+        "name": COOKIE,
         "description": "What `POST /v1/session` gives a browser.",
     },
 }
