@@ -2,15 +2,15 @@
 
 A plugin is an object with `describe()` and `load()`, named by an entry point of the group
 `zoo.backbones`. Describing must be cheap and need no torch where that can be avoided; loading
-runs only in processes that forward images.
+runs only in processes that forward pictures or texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,6 +23,15 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 CropMode = Literal["center", "squash", "border"]
 ReadCheckpoint = Callable[[Path], "Mapping[str, Tensor]"]
 """Reads a checkpoint file (safetensors, or a pickle once through a safetensors cache)."""
+Tokenize = Callable[["Sequence[str]"], "Mapping[str, Tensor]"]
+"""Turns texts into what a text tower's module takes by keyword; see `TextTower`."""
+
+IMAGE = "image"
+"""The tower that pictures go through."""
+TEXT = "text"
+"""The tower that texts go through."""
+ATTENTION_MASK = "attention_mask"
+"""The tensor among a text's tokens that tells them from padding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,20 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextPreprocessing:
+    """How a text becomes the tokens that the weights were trained on; part of the weights.
+
+    What a tokenizer does to letters (case, accents, special tokens) is part of its definition.
+    """
+
+    tokenizer: str  # sha256 (hex) of the tokenizer's definition
+    max_tokens: int  # special ones included; what follows in a longer text is not seen
+
+
+AnyPreprocessing: TypeAlias = Preprocessing | TextPreprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputSizes:
     """Which sizes of picture a network takes besides its native one."""
 
@@ -57,7 +80,8 @@ class Weights:
     """A named set of pre-trained parameters, as its publishers describe it."""
 
     tag: str
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None = None  # of the image tower, where there is one
+    text_preprocessing: TextPreprocessing | None = None  # of the text tower, where there is one
     licence: str
     source_data: str
     domain: str = "photographs"
@@ -72,15 +96,16 @@ class Card:
 
     architecture: str
     weights: tuple[Weights, ...]  # the first is the default; none: there is the untrained only
-    towers: tuple[str, ...] = ("image",)
+    towers: tuple[str, ...] = (IMAGE,)  # IMAGE, TEXT or both
     preprocessing: Preprocessing | None = None  # of the untrained; None: that of the first weights
+    text_preprocessing: TextPreprocessing | None = None  # likewise
     input_sizes: InputSizes = field(default_factory=InputSizes)
     facts: Mapping[str, str | float] = field(default_factory=dict)  # such as its multipliers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tower:
-    """One way into the output space: a head-free network.
+    """The way of pictures into the output space: a head-free network.
 
     `module` maps a float32 tensor `(n, 3, height, width)`, preprocessed, to `(n, dim)`.
     Parameters that lie in no block (a class token, position embeddings) count as part of the
@@ -95,6 +120,26 @@ class Tower:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextTower:
+    """The way of texts into the output space: a tokenizer and a head-free network.
+
+    `tokenize` gives int64 tensors `(n, length)`, padded to one length, no longer than
+    `max_tokens`; `attention_mask` is one of them, 1 for a token and 0 for padding. `module` takes
+    them by their names and gives `(n, dim)`: pooling and normalisation belong to it, and how much
+    padding there is must not matter.
+    """
+
+    module: nn.Module
+    tokenize: Tokenize
+    preprocessing: TextPreprocessing
+    blocks: tuple[str, ...]  # as a `Tower`'s
+    layers: tuple[str, ...]
+
+
+AnyTower: TypeAlias = Tower | TextTower
+
+
+@dataclass(frozen=True, kw_only=True)
 class NativeHead:
     """The classifier that the weights were trained with: `logits = x @ matrix.T + bias`."""
 
@@ -105,14 +150,18 @@ class NativeHead:
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A built backbone: towers into one space of `dim` numbers, and a head if it came with one."""
+    """A built backbone: towers into one space of `dim` numbers, and a head if it came with one.
 
-    towers: Mapping[str, Tower]
+    `towers` holds a `Tower` under `IMAGE`, a `TextTower` under `TEXT`, or both.
+    """
+
+    towers: Mapping[str, AnyTower]
     dim: int
     native_head: NativeHead | None = None
     classes: int | None = (
         None  # what the architecture's own classifier tells apart, trained or not
     )
+    definition: str = ""  # sha256 of a configuration that its name alone does not tell
 
 
 @dataclass(frozen=True, kw_only=True)

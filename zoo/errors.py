@@ -3,7 +3,9 @@
     ZooError                    everything that the zoo itself raises
     ├── NotFoundError           a name that does not exist; carries the nearest ones that do
     ├── InvalidError            input that can never work as given
-    │   └── ImageError          bytes that are not a picture the zoo can read
+    │   └── ContentError        bytes that cannot be embedded; they fail alone
+    │       ├── ImageError      bytes that are not a picture the zoo can read
+    │       └── TextError       bytes that are not a text the zoo can read
     ├── ConflictError           right input at the wrong time, or against what exists
     ├── UnavailableError        a part that is needed does not answer; try again later
     ├── DamagedError            a file of record whose checksum no longer holds
@@ -52,10 +54,22 @@ class InvalidError(ZooError):
         self.field = field
 
 
-class ImageError(InvalidError):
+class ContentError(InvalidError):
+    """Bytes that cannot be embedded; what came with them can, all the same."""
+
+    code = "unreadable_content"
+
+
+class ImageError(ContentError):
     """Bytes that are not a picture the zoo can read; `code` is one of `IMAGE_CODES`."""
 
     code = "not_an_image"
+
+
+class TextError(ContentError):
+    """Bytes that are not a text the zoo can read; `code` is one of `TEXT_CODES`."""
+
+    code = "not_text"
 
 
 IMAGE_CODES = frozenset(
@@ -78,6 +92,9 @@ IMAGE_CODES = frozenset(
     }
 )
 """Why a single input can fail; a job goes on with the others."""
+
+TEXT_CODES = frozenset({"not_text", "empty_text", "text_too_long"})
+"""Why a text can fail besides."""
 
 
 class ConflictError(ZooError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from zoo.backbone import Preprocessing
+from zoo.backbone import AnyPreprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class TowerSpace:
     tower: str
     layer: str  # "" is the backbone's own output
     pooling: str  # "native": as the network pools before its head
-    preprocessing: Preprocessing
+    preprocessing: AnyPreprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +30,21 @@ class Space:
     normalisation: str = "none"
     precision: str = "float32"
     quantisation: str = "none"
+    definition: str = ""  # what the architecture's name does not tell; see `Backbone`
 
     @property
     def space_id(self) -> str:
         """sha256 (hex) of the canonical JSON of all fields."""
         fields = asdict(self)
-        for tower in fields["towers"]:
-            _leave_out_defaults(tower["preprocessing"])
+        _leave_out_defaults(fields)
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _leave_out_defaults(preprocessing: dict[str, object]) -> None:
+def _leave_out_defaults(fields: dict[str, Any]) -> None:
     # What was added later is not part of the text at its default: spaces that exist keep their id.
-    if preprocessing["crop_mode"] == "center":
-        del preprocessing["crop_mode"]
+    if not fields["definition"]:
+        del fields["definition"]
+    for tower in fields["towers"]:
+        if tower["preprocessing"].get("crop_mode") == "center":
+            del tower["preprocessing"]["crop_mode"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from zoo import errors
-from zoo.backbone import InputSizes, Preprocessing
+from zoo.backbone import AnyPreprocessing, InputSizes, Preprocessing, TextPreprocessing
 from zoo.errors import (
-    ImageError,
+    ContentError,
     InvalidError,
     NotFoundError,
     PluginError,
@@ -86,13 +87,18 @@ def error_from_json(fields: Header) -> ZooError:
     return kind(detail, code=code)
 
 
-def image_error_from_json(fields: Header) -> ImageError:
-    """The `ImageError` that stands for one input of many."""
-    return ImageError(str(fields["detail"]), code=str(fields["code"]))
+def content_error_from_json(fields: Header) -> ContentError:
+    """The `ImageError` or `TextError` that stands for one input of many."""
+    error = error_from_json(fields)
+    if isinstance(error, ContentError):
+        return error
+    return ContentError(error.detail, code=error.code)
 
 
-def preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, object]:
+def preprocessing_to_json(preprocessing: AnyPreprocessing) -> dict[str, object]:
     """All fields, tuples as lists."""
+    if isinstance(preprocessing, TextPreprocessing):
+        return asdict(preprocessing)
     resize = preprocessing.resize
     return {
         "input_size": list(preprocessing.input_size),
@@ -102,6 +108,22 @@ def preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, object]:
         "std": list(preprocessing.std),
         "crop_mode": preprocessing.crop_mode,
     }
+
+
+def any_preprocessing_from_json(fields: Header) -> AnyPreprocessing:
+    """The same preprocessing again, a picture's or a text's; raises as the two below."""
+    return (
+        text_preprocessing_from_json(fields)
+        if "tokenizer" in fields
+        else preprocessing_from_json(fields)
+    )
+
+
+def text_preprocessing_from_json(fields: Header) -> TextPreprocessing:
+    """The same preprocessing again; raises `KeyError`, `TypeError`, `ValueError` if malformed."""
+    return TextPreprocessing(
+        tokenizer=str(fields["tokenizer"]), max_tokens=int(fields["max_tokens"])
+    )
 
 
 def preprocessing_from_json(fields: Header) -> Preprocessing:

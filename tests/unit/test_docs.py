@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.promised import document as openapi_document
-from zoo.errors import IMAGE_CODES
+from zoo.errors import IMAGE_CODES, TEXT_CODES
 from zoo.settings import Settings, load_settings
 from zoo_api.app import create_app
 from zoo_api.problems import CODE_OF_STATUS, STATUS_OF_CODE
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+INPUT_CODES = IMAGE_CODES | TEXT_CODES
 SOURCES = ("zoo", "api", "workers", "plugins")
 ROUTE = re.compile(r"^### `(GET|PUT|POST|PATCH|DELETE) (\S+)`$", re.MULTILINE)
 SETTING = re.compile(r"^\| `(ZOO_\w+)` \| (.+?) \|", re.MULTILINE)
@@ -53,8 +54,8 @@ def test_every_extra_is_documented_and_no_other() -> None:
 
 
 def test_every_code_is_in_the_glossary_and_no_other() -> None:
-    assert set(CODE.findall(section("## Error codes"))) == used_codes() - IMAGE_CODES
-    assert set(CODE.findall(section("## Input codes"))) == IMAGE_CODES
+    assert set(CODE.findall(section("## Error codes"))) == used_codes() - INPUT_CODES
+    assert set(CODE.findall(section("## Input codes"))) == INPUT_CODES
 
 
 def test_the_table_of_statuses_has_every_code_with_a_status_of_its_own() -> None:
@@ -65,7 +66,7 @@ def test_the_table_of_statuses_has_every_code_with_a_status_of_its_own() -> None
 
 
 def test_the_routes_name_only_codes_that_exist() -> None:
-    known = used_codes() | IMAGE_CODES
+    known = used_codes() | INPUT_CODES
     listed = re.findall(r"\d{3}\s+((?:`[a-z_]+`(?:,\s+)?)+)", read("docs/rest.md"))
     named = {code for group in listed for code in re.findall(r"`([a-z_]+)`", group)}
     assert named
@@ -86,7 +87,7 @@ def test_the_contracts_name_only_codes_that_exist() -> None:
     described = [one["description"] for op in operations for one in op["responses"].values()]
     named = {code for text in described for code in re.findall(r"`(\w+)`", text)}
     assert len(named) > 50
-    assert named <= used_codes() | IMAGE_CODES
+    assert named <= used_codes() | INPUT_CODES
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

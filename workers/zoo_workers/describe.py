@@ -31,14 +31,23 @@ def model_rows(plugin: str, card: Card) -> Iterable[Mapping[str, Any]]:
 
     The untrained one is never the default: nobody gets its noise without having asked for it.
     """
-    first = card.preprocessing or card.weights[0].preprocessing
-    variants = [(w.tag, (w,), None) for w in card.weights] + [(RANDOM_WEIGHTS, (), first)]
-    for position, (tag, weights, preprocessing) in enumerate(variants):
-        described = card_to_json(replace(card, weights=weights, preprocessing=preprocessing))
+    trained = replace(card, preprocessing=None, text_preprocessing=None)
+    variants = [(w.tag, replace(trained, weights=(w,))) for w in card.weights]
+    variants.append((RANDOM_WEIGHTS, _untrained(card)))
+    for position, (tag, variant) in enumerate(variants):
         yield {
             "name": f"{plugin}.{card.architecture}.{tag}",
             "architecture": card.architecture,
             "weights_tag": tag,
-            "is_default": position == 0 and bool(weights),
-            "card": {**described, "is_random": not weights},
+            "is_default": position == 0 and bool(variant.weights),
+            "card": {**card_to_json(variant), "is_random": not variant.weights},
         }
+
+
+def _untrained(card: Card) -> Card:
+    """The card without weights, prepared for as its first ones where it says nothing itself."""
+    preprocessing, for_text = card.preprocessing, card.text_preprocessing
+    if card.weights:
+        preprocessing = preprocessing or card.weights[0].preprocessing
+        for_text = for_text or card.weights[0].text_preprocessing
+    return replace(card, weights=(), preprocessing=preprocessing, text_preprocessing=for_text)

@@ -7,12 +7,24 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
-from zoo.backbone import Card, CropMode, InputSizes, Interpolation, Preprocessing, Weights
+from zoo.backbone import (
+    IMAGE,
+    TEXT,
+    Card,
+    CropMode,
+    InputSizes,
+    Interpolation,
+    Preprocessing,
+    TextPreprocessing,
+    Weights,
+)
 from zoo.errors import PluginError
 
 _PLUGIN_NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TOWERS = (IMAGE, TEXT)
 
 
 def check_cards(plugin: str, cards: Iterable[object]) -> tuple[Card, ...]:
@@ -53,11 +65,11 @@ def _fault_of_card(card: Card) -> str:
         return "the name should be of letters, digits, '_' and '-'"
     if not isinstance(card.weights, tuple):
         return "weights should be a tuple of zoo.backbone.Weights"
-    if not card.weights and card.preprocessing is None:
+    if not _are_towers(card.towers):
+        return f"towers should be a tuple of {IMAGE!r}, {TEXT!r} or both; it is {card.towers!r}"
+    if not card.weights and not _is_prepared(card, card.towers):
         return "without weights it should have a preprocessing for the untrained network"
-    if not (isinstance(card.towers, tuple) and all(isinstance(t, str) for t in card.towers)):
-        return "towers should be a tuple of names"
-    faults = [_fault_of_weights(weights) for weights in card.weights]
+    faults = [_fault_of_weights(weights, card.towers) for weights in card.weights]
     faults += [_fault_of_untrained(card), _fault_of_facts(card)]
     tags = [getattr(weights, "tag", None) for weights in card.weights]
     if len(set(tags)) < len(tags):
@@ -65,7 +77,17 @@ def _fault_of_card(card: Card) -> str:
     return next(filter(None, faults), "")
 
 
-def _fault_of_weights(weights: object) -> str:
+def _are_towers(names: object) -> bool:
+    return isinstance(names, tuple) and bool(names) and all(name in _TOWERS for name in names)
+
+
+def _is_prepared(described: Card | Weights, towers: tuple[str, ...]) -> bool:
+    """Whether there is a preprocessing for each tower."""
+    given = {IMAGE: described.preprocessing, TEXT: described.text_preprocessing}
+    return all(given[tower] is not None for tower in towers)
+
+
+def _fault_of_weights(weights: object, towers: tuple[str, ...]) -> str:
     if not isinstance(weights, Weights):
         return f"weights hold a {type(weights).__name__}; each should be a zoo.backbone.Weights"
     if not (isinstance(weights.tag, str) and _TAG.fullmatch(weights.tag)):
@@ -74,12 +96,17 @@ def _fault_of_weights(weights: object) -> str:
     for name in texts:
         if not isinstance(getattr(weights, name), str):
             return f"weights {weights.tag!r}: {name} should be a text"
+    if not _is_prepared(weights, towers):
+        missing = "preprocessing" if weights.preprocessing is None else "text_preprocessing"
+        return f"weights {weights.tag!r}: {missing} is missing; the towers are {towers}"
     return _fault_of_metrics(weights) or _fault_of_preprocessing(weights)
 
 
 def _fault_of_untrained(card: Card) -> str:
     if card.preprocessing is not None and not _is_applicable(card.preprocessing):
         return f"the untrained network's {card.preprocessing} cannot be applied to a picture"
+    if card.text_preprocessing is not None and not is_sound_for_text(card.text_preprocessing):
+        return f"the untrained network's {card.text_preprocessing} cannot be applied to a text"
     if not isinstance(card.input_sizes, InputSizes):
         return "input_sizes should be a zoo.backbone.InputSizes"
     return ""
@@ -100,12 +127,25 @@ def _fault_of_metrics(weights: Weights) -> str:
 
 
 def _fault_of_preprocessing(weights: Weights) -> str:
-    preprocessing = weights.preprocessing
-    if not isinstance(preprocessing, Preprocessing):
+    preprocessing, for_text = weights.preprocessing, weights.text_preprocessing
+    if not isinstance(preprocessing, Preprocessing | None):
         return f"weights {weights.tag!r}: preprocessing should be a zoo.backbone.Preprocessing"
-    if not is_sound(preprocessing):
+    if preprocessing is not None and not is_sound(preprocessing):
         return f"weights {weights.tag!r}: {preprocessing} cannot be applied to a picture"
+    if for_text is not None and not is_sound_for_text(for_text):
+        return f"weights {weights.tag!r}: {for_text} cannot be applied to a text"
     return ""
+
+
+def is_sound_for_text(preprocessing: object) -> bool:
+    """Whether it names a tokenizer by its sha256 and how many tokens there may be."""
+    return (
+        isinstance(preprocessing, TextPreprocessing)
+        and isinstance(preprocessing.tokenizer, str)
+        and _SHA256.fullmatch(preprocessing.tokenizer) is not None
+        and isinstance(preprocessing.max_tokens, int)
+        and preprocessing.max_tokens > 0
+    )
 
 
 def is_sound(preprocessing: Preprocessing) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.backbone import Card, Weights
+from zoo.backbone import Card, Preprocessing, TextPreprocessing, Weights
 from zoo.isolation import run_module
 from zoo.wire import (
     Header,
@@ -14,6 +14,7 @@ from zoo.wire import (
     input_sizes_to_json,
     preprocessing_from_json,
     preprocessing_to_json,
+    text_preprocessing_from_json,
 )
 
 State = Literal["ready", "unavailable", "broken"]
@@ -86,6 +87,8 @@ def card_to_json(card: Card) -> dict[str, object]:
     }
     if card.preprocessing is not None:
         fields["preprocessing"] = preprocessing_to_json(card.preprocessing)
+    if card.text_preprocessing is not None:
+        fields["text_preprocessing"] = preprocessing_to_json(card.text_preprocessing)
     if card.facts:
         fields["facts"] = dict(card.facts)
     return fields
@@ -93,21 +96,34 @@ def card_to_json(card: Card) -> dict[str, object]:
 
 def card_from_json(fields: Header) -> Card:
     """The same card again."""
-    preprocessing = fields.get("preprocessing")
     return Card(
         architecture=fields["architecture"],
         weights=tuple(_weights_from_json(weights) for weights in fields["weights"]),
         towers=tuple(fields["towers"]),
-        preprocessing=None if preprocessing is None else preprocessing_from_json(preprocessing),
+        preprocessing=_preprocessing(fields),
+        text_preprocessing=_text_preprocessing(fields),
         input_sizes=input_sizes_from_json(fields["input_sizes"]),
         facts=dict(fields.get("facts", {})),
     )
 
 
+def _preprocessing(fields: Header) -> Preprocessing | None:
+    given = fields.get("preprocessing")
+    return None if given is None else preprocessing_from_json(given)
+
+
+def _text_preprocessing(fields: Header) -> TextPreprocessing | None:
+    given = fields.get("text_preprocessing")
+    return None if given is None else text_preprocessing_from_json(given)
+
+
 def _weights_to_json(weights: Weights) -> dict[str, object]:
+    given, for_text = weights.preprocessing, weights.text_preprocessing
+    told = {} if for_text is None else {"text_preprocessing": preprocessing_to_json(for_text)}
     return {
         "tag": weights.tag,
-        "preprocessing": preprocessing_to_json(weights.preprocessing),
+        "preprocessing": None if given is None else preprocessing_to_json(given),
+        **told,
         "licence": weights.licence,
         "source_data": weights.source_data,
         "domain": weights.domain,
@@ -118,5 +134,8 @@ def _weights_to_json(weights: Weights) -> dict[str, object]:
 
 
 def _weights_from_json(fields: Header) -> Weights:
-    preprocessing = preprocessing_from_json(fields["preprocessing"])
-    return Weights(**{**fields, "preprocessing": preprocessing})
+    read = {
+        "preprocessing": _preprocessing(fields),
+        "text_preprocessing": _text_preprocessing(fields),
+    }
+    return Weights(**{**fields, **read})

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.backbone import Preprocessing
+from zoo.backbone import Preprocessing, TextPreprocessing
 from zoo.space import Space, TowerSpace
 
 PREPROCESSING = Preprocessing(
@@ -13,6 +13,8 @@ PREPROCESSING = Preprocessing(
     std=(0.5, 0.5, 0.5),
 )
 TOWER = TowerSpace(tower="image", layer="", pooling="native", preprocessing=PREPROCESSING)
+TEXT = TextPreprocessing(tokenizer="ab" * 32, max_tokens=16)
+TEXT_TOWER = TowerSpace(tower="text", layer="", pooling="native", preprocessing=TEXT)
 SPACE = Space(weights_hash="a" * 64, architecture="tiny", towers=(TOWER,))
 
 
@@ -32,7 +34,8 @@ def test_the_same_space_has_the_same_id_in_every_process() -> None:
             SPACE,
             towers=(replace(TOWER, preprocessing=replace(PREPROCESSING, input_size=(192, 192))),),
         ),
-        replace(SPACE, towers=(TOWER, replace(TOWER, tower="text"))),
+        replace(SPACE, towers=(TOWER, TEXT_TOWER)),
+        replace(SPACE, definition="c" * 64),
     ],
 )
 def test_whatever_changes_the_vectors_changes_the_space(other: Space) -> None:
@@ -55,3 +58,13 @@ def test_another_geometry_is_another_space() -> None:
     squash = replace(cover, crop_mode="squash")
 
     assert len({in_space(one) for one in (PREPROCESSING, cover, squash)}) == 3
+
+
+def test_another_tokenizer_or_length_is_another_space() -> None:
+    towers = (
+        TEXT_TOWER,
+        replace(TEXT_TOWER, preprocessing=replace(TEXT, tokenizer="cd" * 32)),
+        replace(TEXT_TOWER, preprocessing=replace(TEXT, max_tokens=17)),
+    )
+
+    assert len({replace(SPACE, towers=(tower,)).space_id for tower in towers}) == 3

@@ -1,13 +1,16 @@
+import json
+
 import pytest
 
 from zoo import wire
-from zoo.backbone import Preprocessing
+from zoo.backbone import Preprocessing, TextPreprocessing
 from zoo.errors import (
     ConflictError,
     ImageError,
     InvalidError,
     NotFoundError,
     PluginError,
+    TextError,
     UnavailableError,
     WeightsUnavailableError,
     ZooError,
@@ -76,3 +79,25 @@ def test_preprocessing_comes_back_as_it_was():
     )
 
     assert wire.preprocessing_from_json(wire.preprocessing_to_json(preprocessing)) == preprocessing
+    assert again(preprocessing) == preprocessing
+
+
+def test_a_texts_preprocessing_comes_back_as_one():
+    preprocessing = TextPreprocessing(tokenizer="ab" * 32, max_tokens=256)
+
+    assert again(preprocessing) == preprocessing
+
+
+def again(preprocessing):
+    plain = json.loads(json.dumps(wire.preprocessing_to_json(preprocessing)))
+    return wire.any_preprocessing_from_json(plain)
+
+
+@pytest.mark.parametrize(
+    "error", [ImageError("d", code="truncated_image"), TextError("d", code="empty_text")]
+)
+def test_why_one_content_of_many_failed_comes_back_as_it_was(error):
+    found = wire.content_error_from_json(wire.error_to_json(error))
+
+    assert type(found) is type(error)
+    assert vars(found) == vars(error)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.backbone import Card, Preprocessing, Weights
+from zoo.backbone import Card, Preprocessing, TextPreprocessing, Weights
 from zoo.errors import PluginError
 from zoo.registry.cards import check_cards
 
@@ -13,6 +13,7 @@ PREPROCESSING = Preprocessing(
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
 )
+TEXT_PREPROCESSING = TextPreprocessing(tokenizer="ab" * 32, max_tokens=16)
 WEIGHTS = Weights(tag="w", preprocessing=PREPROCESSING, licence="MIT", source_data="none")
 CARD = Card(architecture="tiny", weights=(WEIGHTS,))
 
@@ -20,6 +21,12 @@ CARD = Card(architecture="tiny", weights=(WEIGHTS,))
 def with_preprocessing(**changes: object) -> Card:
     changed = replace(WEIGHTS, preprocessing=replace(PREPROCESSING, **changes))
     return replace(CARD, weights=(changed,))
+
+
+def for_text(**changes: object) -> Card:
+    changed = replace(TEXT_PREPROCESSING, **changes)
+    weights = replace(WEIGHTS, preprocessing=None, text_preprocessing=changed)
+    return replace(CARD, towers=("text",), weights=(weights,))
 
 
 def fault(plugin: str, *cards: object) -> str:
@@ -32,6 +39,16 @@ def test_sound_cards_pass_in_their_order():
     other = replace(CARD, architecture="small")
 
     assert check_cards("good", [CARD, other]) == (CARD, other)
+
+
+def test_texts_are_prepared_for_by_a_preprocessing_of_their_own():
+    both = replace(WEIGHTS, text_preprocessing=TEXT_PREPROCESSING)
+    cards = (
+        for_text(),
+        replace(CARD, architecture="two", towers=("image", "text"), weights=(both,)),
+    )
+
+    assert check_cards("good", cards) == cards
 
 
 def test_an_architecture_described_twice_is_refused():
@@ -62,7 +79,18 @@ def test_an_architecture_may_have_no_weights_and_a_pair_as_resize():
         (replace(CARD, facts={"depth": [1]}), "fact 'depth' is [1], neither text nor number"),
         (replace(CARD, weights=(WEIGHTS, WEIGHTS)), "tags should differ; they are ['w', 'w']"),
         (replace(CARD, weights=("w",)), "weights hold a str; each should be"),
-        (replace(CARD, towers="image"), "towers should be a tuple of names"),
+        (replace(CARD, towers="image"), "towers should be a tuple of 'image', 'text' or both"),
+        (replace(CARD, towers=("depth",)), "or both; it is ('depth',)"),
+        (
+            replace(CARD, towers=("image", "text")),
+            "weights 'w': text_preprocessing is missing; the towers are ('image', 'text')",
+        ),
+        (
+            replace(CARD, weights=(replace(WEIGHTS, preprocessing=None),)),
+            "weights 'w': preprocessing is missing; the towers are ('image',)",
+        ),
+        (for_text(tokenizer="bert"), "cannot be applied to a text"),
+        (for_text(max_tokens=0), "cannot be applied to a text"),
         (replace(CARD, weights=(replace(WEIGHTS, tag="a b"),)), "weights tag 'a b' should be"),
         (replace(CARD, weights=(replace(WEIGHTS, licence=None),)), "licence should be a text"),
         (
