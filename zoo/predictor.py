@@ -1,4 +1,4 @@
-"""The client of the predictor: forwards pictures in the process that owns the loaded models.
+"""The client of the predictor: embeds and classifies in the process that owns loaded models.
 
 It needs no torch; whoever holds it may be the API, a worker or a test.
 """
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo import wire
-from zoo.backbone import InputSizes, Preprocessing
+from zoo.backbone import InputSizes
 from zoo.catalog.records import ModelRecord
-from zoo.errors import ImageError, InvalidError, UnavailableError
+from zoo.errors import ContentError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
 
 FloatArray = npt.NDArray[np.float32]
@@ -60,7 +60,10 @@ class HeadRef:
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneDetail:
-    """What can be known of a backbone only by building it."""
+    """What can be known of a backbone only by building it.
+
+    Blocks, layers, shapes and costs are those of its image tower, where it has one.
+    """
 
     weights_hash: str
     dim: int
@@ -70,11 +73,19 @@ class BackboneDetail:
     labels: tuple[str, ...] | None  # of the native head, where there is one
     space: Space
     towers: tuple[str, ...] = ()
-    multiply_adds: int | None = None  # for one picture of the native size
+    multiply_adds: int | None = None  # for one picture of the native size; unknown for texts
     layer_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # without the batch
     taps: Mapping[str, str] = field(default_factory=dict)  # early, middle, deep: a layer each
     input_sizes: InputSizes = field(default_factory=InputSizes)
     head_output: tuple[int, int] | None = None  # of the classifier, trained or not: (1, classes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextEmbeddings:
+    """What a request for texts gave."""
+
+    vectors: list[FloatArray | ContentError]  # float32 `(dim,)`, or why there is none
+    tokens: int  # of all texts together, special ones included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +122,16 @@ class Predictor:
 
     def embed(
         self, backbone: BackboneRef, images: Sequence[bytes]
-    ) -> list[FloatArray | ImageError]:
+    ) -> list[FloatArray | ContentError]:
         """One float32 vector `(dim,)` for each picture, or why it could not be read."""
-        header, blobs = self._ask("/embed", wire.encode({"backbone": asdict(backbone)}, *images))
-        vectors = iter(np.frombuffer(blobs[0], np.float32).reshape(-1, header["dim"]))
-        return [
-            next(vectors) if error is None else wire.image_error_from_json(error)
-            for error in header["errors"]
-        ]
+        request = wire.encode({"backbone": asdict(backbone)}, *images)
+        return _vectors(*self._ask("/embed", request))
+
+    def embed_texts(self, backbone: BackboneRef, texts: Sequence[str]) -> TextEmbeddings:
+        """One vector for each text; raises `InvalidError` if the model takes no texts."""
+        request = wire.encode({"backbone": asdict(backbone), "texts": list(texts)})
+        header, blobs = self._ask("/embed_texts", request)
+        return TextEmbeddings(vectors=_vectors(header, blobs), tokens=int(header["tokens"]))
 
     def classify(
         self,
@@ -127,7 +140,7 @@ class Predictor:
         *,
         head: HeadRef | None,
         top_k: int,
-    ) -> list[list[Label] | ImageError]:
+    ) -> list[list[Label] | ContentError]:
         """The `top_k` most probable labels of each picture, best first.
 
         Without a head the backbone's native one is asked; `InvalidError` if it has none.
@@ -139,7 +152,7 @@ class Predictor:
         }
         header, _ = self._ask("/classify", wire.encode(request, *images))
         return [
-            wire.image_error_from_json(answer["error"])
+            wire.content_error_from_json(answer["error"])
             if "error" in answer
             else [Label(label=label, probability=p) for label, p in answer["labels"]]
             for answer in header["answers"]
@@ -202,6 +215,14 @@ class Predictor:
         )
 
 
+def _vectors(header: wire.Header, blobs: Sequence[memoryview]) -> list[FloatArray | ContentError]:
+    rows = iter(np.frombuffer(blobs[0], np.float32).reshape(-1, header["dim"]))
+    return [
+        next(rows) if error is None else wire.content_error_from_json(error)
+        for error in header["errors"]
+    ]
+
+
 def _connection(socket: Path | None) -> httpx.HTTPTransport:
     limits = httpx.Limits(keepalive_expiry=_IDLE_S)
     return httpx.HTTPTransport(uds=str(socket) if socket else None, limits=limits, retries=1)
@@ -240,5 +261,5 @@ def _space_from_json(fields: wire.Header) -> Space:
 
 
 def _tower_from_json(fields: wire.Header) -> TowerSpace:
-    preprocessing: Preprocessing = wire.preprocessing_from_json(fields["preprocessing"])
+    preprocessing = wire.any_preprocessing_from_json(fields["preprocessing"])
     return TowerSpace(**{**fields, "preprocessing": preprocessing})

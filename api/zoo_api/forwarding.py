@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zoo.catalog.records import ModelRecord, VersionRecord
-from zoo.errors import ConflictError, ImageError
+from zoo.errors import ConflictError, ContentError
 from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label, to_ref
 from zoo.registry.models import resolve_version
 from zoo_api.backbones import ready_backbone
@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 class PicturesError(FieldsError):
     """Pictures that cannot be read, by the fields that they came in; the first gives the code."""
 
-    def __init__(self, failed: Sequence[tuple[str, ImageError]]) -> None:
+    def __init__(self, failed: Sequence[tuple[str, ContentError]]) -> None:
         field, first = failed[0]
         super().__init__(
             f"{field}: {first.detail}",
@@ -99,16 +99,16 @@ def classify_images(
     return _readable(answers, fields)
 
 
-def _readable(answers: Sequence[Answer | ImageError], fields: Sequence[str]) -> list[Answer]:
+def _readable(answers: Sequence[Answer | ContentError], fields: Sequence[str]) -> list[Answer]:
     _check_all(answers, fields)
-    return [answer for answer in answers if not isinstance(answer, ImageError)]
+    return [answer for answer in answers if not isinstance(answer, ContentError)]
 
 
 def _check_all(answers: Sequence[object], fields: Sequence[str]) -> None:
     failed = [
         (field, answer)
         for field, answer in zip(fields, answers, strict=True)
-        if isinstance(answer, ImageError)
+        if isinstance(answer, ContentError)
     ]
     if failed:
         raise PicturesError(failed)

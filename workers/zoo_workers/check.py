@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from zoo.catalog import Session, contents, datasets, inputs
 from zoo.catalog.records import ContentRecord, InputRecord
-from zoo.errors import DamagedError, ImageError
+from zoo.errors import ContentError, DamagedError, ImageError
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import read_content
 from zoo_workers.context import Context
@@ -32,16 +32,16 @@ def run(context: Context, claim: Claim) -> None:
 
 def _measure(
     context: Context, unknown: Sequence[ContentRecord]
-) -> tuple[Mapping[str, tuple[int, int]], Mapping[str, ImageError]]:
+) -> tuple[Mapping[str, tuple[int, int]], Mapping[str, ContentError]]:
     sizes: dict[str, tuple[int, int]] = {}
-    failed: dict[str, ImageError] = {}
+    failed: dict[str, ContentError] = {}
     for content in unknown:
         try:
             sizes[content.sha256] = context.sandbox.measure(read_content(context.blobs, content))
         except ImageError as error:
             failed[content.sha256] = error
         except DamagedError as error:
-            failed[content.sha256] = ImageError(error.detail, code="damaged_file")
+            failed[content.sha256] = ContentError(error.detail, code="damaged_file")
     return sizes, failed
 
 

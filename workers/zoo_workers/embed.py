@@ -12,7 +12,7 @@ import numpy as np
 from zoo.backbone import Preprocessing
 from zoo.catalog import Session, collections, contents, features, inputs, items, shards
 from zoo.catalog.records import ContentRecord, InputRecord
-from zoo.errors import DamagedError, ImageError, PluginError
+from zoo.errors import ContentError, DamagedError, PluginError
 from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.ledger import Claim, fence, finish
@@ -42,7 +42,7 @@ class Outcome:
     """What forwarding gave, by sha256."""
 
     embedded: dict[str, Embedded] = field(default_factory=dict)
-    failed: dict[str, ImageError] = field(default_factory=dict)
+    failed: dict[str, ContentError] = field(default_factory=dict)
 
 
 def run(context: Context, claim: Claim) -> None:
@@ -99,7 +99,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
         batch=context.settings.forward_batch,
     )
     for sha256, result in forwarded:
-        if isinstance(result, ImageError):
+        if isinstance(result, ContentError):
             outcome.failed[sha256] = result
         else:
             outcome.embedded[sha256] = result
@@ -111,7 +111,7 @@ def _samples(
 ) -> list[PixelArray]:
     pictures = []
     for content in given[:SAMPLES]:
-        with suppress(ImageError, DamagedError):
+        with suppress(ContentError, DamagedError):
             found = context.sandbox.decode(read_content(context.blobs, content), preprocessing)
             pictures.append(found.pixels)
     return pictures
@@ -147,7 +147,7 @@ def _record_features(
     features.add_features(
         session, space_id=space_id, segment_id=segment_id, contents=list(outcome.embedded)
     )
-    sizes = {sha256: (one.width, one.height) for sha256, one in outcome.embedded.items()}
+    sizes = {sha256: one.size for sha256, one in outcome.embedded.items() if one.size}
     contents.set_sizes(session, sizes)
 
 

@@ -34,8 +34,8 @@ def load_model(context: Context, work: Json, *, samples: SamplesOf) -> LoadedMod
         record = resolve_backbone(session, work["model"])
     ref = to_ref(record, space_id=space_id)
     cache = _cache(context)
-    if record.detail is not None and not cache.is_exported(space_id):
-        detail = detail_from_json(dict(record.detail))
+    detail = None if record.detail is None else detail_from_json(dict(record.detail))
+    if detail is not None and not cache.is_exported(detail):
         cache.export(ref, detail, samples=partial(_stacked, samples, preprocessing_of(detail)))
     return cache.get(ref)
 

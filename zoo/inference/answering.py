@@ -10,16 +10,17 @@ import numpy as np
 import structlog
 
 from zoo import wire
-from zoo.errors import ImageError, InvalidError, UnavailableError, ZooError
+from zoo.errors import ContentError, InvalidError, UnavailableError, ZooError
 from zoo.images.sandbox import Decoded
 from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.heads import HeadCache
 from zoo.inference.models import LoadedModel, ModelCache
-from zoo.inference.pipeline import embed_pictures
+from zoo.inference.pipeline import embed_pictures, embed_texts
 from zoo.inference.sandboxes import SandboxPool
 from zoo.predictor import BackboneRef, HeadRef, detail_to_json
 from zoo.settings import EngineChoice, Settings
 from zoo.storage.blobs import open_blobs
+from zoo.texts import check_text
 from zoo.training.heads import Head
 
 _log = structlog.get_logger()
@@ -56,6 +57,21 @@ class Answering:
         answer = {"dim": model.detail.dim, "errors": [_error_to_json(error) for error in errors]}
         return wire.encode(answer, vectors.tobytes())
 
+    def embed_texts(self, request: wire.Header, _: Blobs) -> bytes:
+        """The vectors of the texts in one blob, who has none, and how many tokens they are."""
+        model = self._models.get(_backbone(request))
+        texts, errors = _readable([str(text) for text in request["texts"]])
+        parts = [embed_texts(model, [])]
+        for start in range(0, len(texts), self._batch):
+            with self._forwarding:
+                parts.append(embed_texts(model, texts[start : start + self._batch]))
+        answer = {
+            "dim": model.detail.dim,
+            "errors": [_error_to_json(error) for error in errors],
+            "tokens": sum(part.tokens for part in parts),
+        }
+        return wire.encode(answer, np.concatenate([part.vectors for part in parts]).tobytes())
+
     def classify(self, request: wire.Header, images: Blobs) -> bytes:
         """The most probable labels of each picture, best first."""
         model = self._models.get(_backbone(request))
@@ -81,10 +97,10 @@ class Answering:
 
     def _embed(
         self, model: LoadedModel, images: Blobs
-    ) -> tuple[FloatArray, list[ImageError | None]]:
+    ) -> tuple[FloatArray, list[ContentError | None]]:
         """Vectors `(readable, dim)`, and for each picture None or why it has no vector."""
         parts: list[FloatArray] = [embed_pictures(model, [])]
-        errors: list[ImageError | None] = []
+        errors: list[ContentError | None] = []
         for start in range(0, len(images), self._batch):
             vectors, failed = self._embed_batch(model, images[start : start + self._batch])
             parts.append(vectors)
@@ -93,26 +109,26 @@ class Answering:
 
     def _embed_batch(
         self, model: LoadedModel, images: Blobs
-    ) -> tuple[FloatArray, list[ImageError | None]]:
+    ) -> tuple[FloatArray, list[ContentError | None]]:
         pictures = []
-        errors: list[ImageError | None] = []
+        errors: list[ContentError | None] = []
         with self._sandboxes.borrow() as sandbox:
             for image in images:
                 try:
-                    pictures.append(sandbox.decode(bytes(image), model.preprocessing))
+                    pictures.append(sandbox.decode(bytes(image), model.image_preprocessing))
                     errors.append(None)
-                except ImageError as error:
+                except ContentError as error:
                     errors.append(error)
         with self._forwarding:
             vectors = embed_pictures(model, pictures)
-        if pictures and model.engine.name == EngineChoice.EAGER:
+        if pictures and model.image_engine.name == EngineChoice.EAGER:
             self._export_later(model, pictures)
         return vectors, errors
 
     def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:
         """Once a model: the next request but a few will need no torch."""
         space_id = model.detail.space.space_id
-        if space_id in self._exporting or self._models.is_exported(space_id):
+        if space_id in self._exporting or self._models.is_exported(model.detail):
             return
         self._exporting.add(space_id)
         pixels = np.stack([picture.pixels for picture in pictures])
@@ -131,7 +147,19 @@ def _backbone(request: wire.Header) -> BackboneRef:
     return BackboneRef(**request["backbone"])
 
 
-def _error_to_json(error: ImageError | None) -> dict[str, object] | None:
+def _readable(texts: Sequence[str]) -> tuple[list[str], list[ContentError | None]]:
+    found = []
+    errors: list[ContentError | None] = []
+    for text in texts:
+        try:
+            found.append(check_text(text))
+            errors.append(None)
+        except ContentError as error:
+            errors.append(error)
+    return found, errors
+
+
+def _error_to_json(error: ContentError | None) -> dict[str, object] | None:
     return None if error is None else wire.error_to_json(error)
 
 

@@ -13,14 +13,28 @@ import torch
 from torch import Tensor, nn
 
 from zoo import wire
-from zoo.backbone import Backbone, LoadRequest, NativeHead, Tower
-from zoo.errors import PluginError, ZooError
+from zoo.backbone import (
+    ATTENTION_MASK,
+    IMAGE,
+    TEXT,
+    AnyTower,
+    Backbone,
+    InputSizes,
+    LoadRequest,
+    NativeHead,
+    TextTower,
+    Tower,
+)
+from zoo.errors import InvalidError, PluginError, ZooError
 from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
 from zoo.inference.measuring import Measurement, find_taps, measure
-from zoo.inference.models import IMAGE
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.registry.plugins import load_plugin
 from zoo.space import Space, TowerSpace
+
+_KINDS: Mapping[str, type[AnyTower]] = {IMAGE: Tower, TEXT: TextTower}
+_SUBJECT = {IMAGE: "picture", TEXT: "text"}
+_PROBE = "a photograph of a cat"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +47,19 @@ class LoadedBackbone:
 
     @property
     def image_tower(self) -> Tower:
-        """The tower that pictures go through."""
-        return self.backbone.towers[IMAGE]
+        """The tower that pictures go through; raises `InvalidError` if there is none."""
+        tower = self.backbone.towers.get(IMAGE)
+        if isinstance(tower, Tower):
+            return tower
+        raise InvalidError(
+            f"model {self.ref.name!r} takes texts, not pictures", code="images_not_supported"
+        )
+
+    @property
+    def text_tower(self) -> TextTower | None:
+        """The tower that texts go through, if there is one."""
+        tower = self.backbone.towers.get(TEXT)
+        return tower if isinstance(tower, TextTower) else None
 
 
 def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
@@ -89,15 +114,18 @@ def _fault(backbone: object) -> str:
     """What of the contract does not hold, as far as it can be seen without a forward."""
     if not isinstance(backbone, Backbone):
         return f"load() gave a {type(backbone).__name__}, not a zoo.backbone.Backbone"
-    if IMAGE not in backbone.towers:
-        return f"it has towers {sorted(backbone.towers)}; {IMAGE!r} should be one"
+    if not backbone.towers or not set(backbone.towers) <= set(_KINDS):
+        return f"it has towers {sorted(backbone.towers)}; there may be {IMAGE!r} and {TEXT!r}"
     faults = [_fault_of_tower(name, tower) for name, tower in backbone.towers.items()]
     if backbone.native_head is not None:
         faults.append(_fault_of_head(backbone.native_head, backbone.dim))
     return next(filter(None, faults), "")
 
 
-def _fault_of_tower(name: str, tower: Tower) -> str:
+def _fault_of_tower(name: str, tower: AnyTower) -> str:
+    if not isinstance(tower, _KINDS[name]):
+        wanted = f"zoo.backbone.{_KINDS[name].__name__}"
+        return f"tower {name!r} is a {type(tower).__name__}, not a {wanted}"
     if not isinstance(tower.module, nn.Module):
         return f"tower {name!r} is a {type(tower.module).__name__}, not a torch.nn.Module"
     known = {path for path, _ in tower.module.named_modules()}
@@ -116,50 +144,69 @@ def _fault_of_head(head: NativeHead, dim: int) -> str:
     return ""
 
 
-def _settled(tower: Tower) -> Tower:
+def _settled(tower: AnyTower) -> AnyTower:
     # Numbers in the types that they have after a journey through JSON, where 1 and 1.0 differ:
     # the space's identifier depends on them.
     plain = wire.preprocessing_to_json(tower.preprocessing)
     tower.module.eval().requires_grad_(False)
+    if isinstance(tower, TextTower):
+        return replace(tower, preprocessing=wire.text_preprocessing_from_json(plain))
     return replace(tower, preprocessing=wire.preprocessing_from_json(plain))
 
 
-def _probe(ref: BackboneRef, name: str, *, tower: Tower, dim: int) -> Measurement:
-    """Forward one black picture: the shape must be right and every number finite."""
-    zeros = torch.zeros(1, 3, *tower.preprocessing.input_size)
+def _probe(ref: BackboneRef, name: str, *, tower: AnyTower, dim: int) -> Measurement:
+    """Forward a black picture or a short text: the shape must be right, every number finite."""
     try:
-        measured = measure(tower.module, zeros, layers=(*tower.blocks, *tower.layers))
+        given = _probe_input(tower)
+        measured = measure(tower.module, given, layers=(*tower.blocks, *tower.layers))
     except Exception as error:  # a stranger's network: anything may come of it
         raise _failed(ref, f"cannot forward: {type(error).__name__}: {error}") from error
     output = measured.output
     if not isinstance(output, Tensor) or output.shape != (1, dim):
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise _failed(ref, f"gives {shape} from tower {name!r} for one picture, not (1, {dim})")
+        raise _failed(
+            ref, f"gives {shape} from tower {name!r} for one {_SUBJECT[name]}, not (1, {dim})"
+        )
     if not math.isfinite(float(output.abs().sum())):
         raise _failed(ref, f"gives numbers that are not finite from tower {name!r}")
     return measured
+
+
+def _probe_input(tower: AnyTower) -> Tensor | Mapping[str, Tensor]:
+    if isinstance(tower, Tower):
+        return torch.zeros(1, 3, *tower.preprocessing.input_size)
+    tokens = tower.tokenize([_PROBE])
+    mask = tokens.get(ATTENTION_MASK)
+    if mask is None or mask.shape[0] != 1 or mask.shape[1] > tower.preprocessing.max_tokens:
+        shape = None if mask is None else tuple(mask.shape)
+        raise ValueError(
+            f"tokenize() gives {sorted(tokens)} with an attention_mask {shape} for one text; it "
+            f"should be (1, length), at most {tower.preprocessing.max_tokens} long"
+        )
+    return tokens
 
 
 def _detail(
     ref: BackboneRef, backbone: Backbone, *, measured: Mapping[str, Measurement]
 ) -> BackboneDetail:
     weights_hash = _weights_hash(backbone)
-    image = backbone.towers[IMAGE]
+    first = IMAGE if IMAGE in backbone.towers else TEXT
+    tower = backbone.towers[first]
     head = backbone.native_head
     parameters = {id(p): p for t in backbone.towers.values() for p in t.module.parameters()}
     return BackboneDetail(
         weights_hash=weights_hash,
         dim=backbone.dim,
         parameters=sum(parameter.numel() for parameter in parameters.values()),
-        blocks=tuple(image.blocks),
-        layers=tuple(image.layers),
+        blocks=tuple(tower.blocks),
+        layers=tuple(tower.layers),
         labels=None if head is None else tuple(head.labels),
         space=_space(ref, backbone, weights_hash=weights_hash),
         towers=tuple(sorted(backbone.towers)),
-        multiply_adds=measured[IMAGE].multiply_adds,
-        layer_shapes=measured[IMAGE].shapes,
-        taps=find_taps(measured[IMAGE].shapes, blocks=image.blocks),
-        input_sizes=image.input_sizes,
+        multiply_adds=measured[IMAGE].multiply_adds if IMAGE in measured else None,
+        layer_shapes=measured[first].shapes,
+        taps=find_taps(measured[first].shapes, blocks=tower.blocks),
+        input_sizes=tower.input_sizes if isinstance(tower, Tower) else InputSizes(),
         head_output=_head_output(backbone),
     )
 
@@ -180,7 +227,12 @@ def _space(ref: BackboneRef, backbone: Backbone, *, weights_hash: str) -> Space:
         )
         for name in sorted(backbone.towers)
     )
-    return Space(weights_hash=weights_hash, architecture=ref.architecture, towers=towers)
+    return Space(
+        weights_hash=weights_hash,
+        architecture=ref.architecture,
+        towers=towers,
+        definition=backbone.definition,
+    )
 
 
 def _weights_hash(backbone: Backbone) -> str:

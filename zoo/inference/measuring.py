@@ -1,10 +1,11 @@
-"""Measures a network in one forward of an empty picture: its cost and what its layers give."""
+"""Measures a network in one forward: its cost and what its layers give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 _DEPTHS = ("early", "middle", "deep")
 Shape = tuple[int, ...]
+Given: TypeAlias = Tensor | Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +25,24 @@ class Measurement:
     shapes: Mapping[str, Shape] = field(default_factory=dict)  # by submodule, without the batch
 
 
-def measure(module: nn.Module, picture: Tensor, *, layers: Iterable[str]) -> Measurement:
-    """Forward `picture` `(1, 3, height, width)`; raises whatever the network raises.
+def measure(module: nn.Module, given: Given, *, layers: Iterable[str]) -> Measurement:
+    """Forward a picture `(1, 3, height, width)` or a text's tokens; raises what the network does.
 
     `shapes` holds the layers that gave a tensor, in the order in which they ended.
     """
     try:
-        return _watch(module, picture, layers=layers)
+        return _watch(module, given, layers=layers)
     except Exception:  # noqa: BLE001  # scripted modules take no hooks: forward them unwatched
         with torch.no_grad():
-            return Measurement(output=module(picture))
+            return Measurement(output=forward(module, given))
 
 
-def _watch(module: nn.Module, picture: Tensor, *, layers: Iterable[str]) -> Measurement:
+def forward(module: nn.Module, given: Given) -> object:
+    """What a tower's module gives: it takes pictures by position and tokens by name."""
+    return module(given) if isinstance(given, Tensor) else module(**given)
+
+
+def _watch(module: nn.Module, given: Given, *, layers: Iterable[str]) -> Measurement:
     shapes: dict[str, Shape] = {}
     hooks = [
         module.get_submodule(name).register_forward_hook(partial(_note, shapes, name))
@@ -43,7 +50,7 @@ def _watch(module: nn.Module, picture: Tensor, *, layers: Iterable[str]) -> Meas
     ]
     try:
         with torch.no_grad(), _counter() as counter:
-            output = module(picture)
+            output = forward(module, given)
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,29 +10,59 @@ from types import ModuleType
 
 import structlog
 
-from zoo.backbone import Preprocessing
-from zoo.errors import DamagedError, UnavailableError
-from zoo.inference.engines import Engine
+from zoo.backbone import IMAGE, TEXT, Preprocessing
+from zoo.errors import DamagedError, InvalidError, UnavailableError
+from zoo.inference.engines import Engine, TextEngine
 from zoo.inference.exports import HEAD, Export, Exports, Samples, open_engine
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.settings import EngineChoice, Settings
 from zoo.training.heads import Head, read_head
-
-IMAGE = "image"
-"""The tower that pictures go through."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """All that forwarding needs of one backbone."""
+    """All that forwarding needs of one backbone; what belongs to a tower it lacks is None."""
 
     ref: BackboneRef
     detail: BackboneDetail
-    preprocessing: Preprocessing
-    engine: Engine
+    preprocessing: Preprocessing | None  # of pictures
+    engine: Engine | None  # for pictures
+    text_engine: TextEngine | None
     native_head: Head | None
+
+    @property
+    def image_preprocessing(self) -> Preprocessing:
+        """How pictures are prepared; raises `InvalidError` if the model takes none."""
+        if self.preprocessing is None:
+            raise self._takes_no("pictures", code="images_not_supported")
+        return self.preprocessing
+
+    @property
+    def image_engine(self) -> Engine:
+        """What forwards pictures; raises `InvalidError` if the model takes none."""
+        if self.engine is None:
+            raise self._takes_no("pictures", code="images_not_supported")
+        return self.engine
+
+    @property
+    def texts(self) -> TextEngine:
+        """What forwards texts; raises `InvalidError` if the model takes none."""
+        if self.text_engine is None:
+            raise self._takes_no("texts", code="text_not_supported")
+        return self.text_engine
+
+    @property
+    def engine_name(self) -> str:
+        """What the model runs on."""
+        return (self.engine or self.texts).name
+
+    def _takes_no(self, what: str, *, code: str) -> InvalidError:
+        towers = " and ".join(self.detail.towers)
+        return InvalidError(
+            f"model {self.ref.name!r} takes no {what}; its tower is {towers}", code=code
+        )
 
 
 class ModelCache:
@@ -75,28 +105,30 @@ class ModelCache:
         """
         if self._settings.engine == EngineChoice.EAGER:
             return
+        if TEXT in detail.towers:  # an export has room for one tower, of pictures
+            return
         made = self._exports.make(ref, detail, samples=samples)
         if made.is_ready:
             with self._lock:
                 self._forget_built(ref)
 
-    def is_exported(self, space_id: str) -> bool:
+    def is_exported(self, detail: BackboneDetail) -> bool:
         """Whether `export` has nothing left to do: it is done, was refused, or is not wanted."""
-        if self._settings.engine == EngineChoice.EAGER:
+        if self._settings.engine == EngineChoice.EAGER or TEXT in detail.towers:
             return True
-        return self._exports.find(space_id) is not None
+        return self._exports.find(detail.space.space_id) is not None
 
     def _forget_built(self, ref: BackboneRef) -> None:
         for known, model in list(self._models.items()):
             is_same = known.name == ref.name and model.done() and not model.exception()
-            if is_same and model.result().engine.name == EngineChoice.EAGER:
+            if is_same and model.result().engine_name == EngineChoice.EAGER:
                 del self._models[known]
 
     def _load(self, ref: BackboneRef, model: Future[LoadedModel]) -> None:
         try:
             loaded = self._open(ref) or self._build(ref)
             model.set_result(loaded)
-            _log.info("model_loaded", model=ref.name, engine=loaded.engine.name)
+            _log.info("model_loaded", model=ref.name, engine=loaded.engine_name)
         except BaseException as error:  # noqa: BLE001  # those who wait for it must not wait for ever
             with self._lock:
                 del self._models[ref]
@@ -143,10 +175,12 @@ def _opened(ref: BackboneRef, export: Export) -> LoadedModel:
         detail=export.detail,
         preprocessing=preprocessing_of(export.detail),
         engine=open_engine(export),
+        text_engine=None,
         native_head=read_head(export.folder / HEAD) if export.head_sha256 else None,
     )
 
 
 def preprocessing_of(detail: BackboneDetail) -> Preprocessing:
     """How pictures are prepared for the backbone."""
-    return next(one.preprocessing for one in detail.space.towers if one.tower == IMAGE)
+    given = (one.preprocessing for one in detail.space.towers if one.tower == IMAGE)
+    return next(one for one in given if isinstance(one, Preprocessing))

@@ -1,4 +1,4 @@
-"""Contents in, embeddings out: decoding runs ahead in a thread while the network forwards."""
+"""Contents in, embeddings out: reading runs ahead in a thread while the network forwards."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
-from zoo.backbone import Preprocessing
-from zoo.errors import DamagedError, ImageError, PluginError
-from zoo.inference.engines import FloatArray
+from zoo.backbone import IMAGE
+from zoo.errors import ContentError, DamagedError, PluginError
+from zoo.inference.engines import EmbeddedTexts, FloatArray
 from zoo.inference.models import LoadedModel
+from zoo.inference.reading import read_content
 
 if TYPE_CHECKING:
     from zoo.images.sandbox import Decoded, Sandbox
@@ -26,19 +27,18 @@ _BATCHES_AHEAD = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedded:
-    """The vector float32 `(dim,)` of a content, and its picture's size in pixels."""
+    """The vector float32 `(dim,)` of a content, and if it is a picture its size in pixels."""
 
     vector: FloatArray
-    width: int
-    height: int
+    size: tuple[int, int] | None = None  # width, height
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Decoding(Generic[K]):
-    """One content after decoding: pixels or why there are none."""
+    """One content after decoding: pixels, a text, or why there is neither."""
 
     key: K
-    outcome: Decoded | ImageError
+    outcome: Decoded | str | ContentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,45 +50,72 @@ class _End:
 
 def embed_contents(
     contents: Iterable[tuple[K, Read]], *, model: LoadedModel, sandbox: Sandbox, batch: int
-) -> Iterator[tuple[K, Embedded | ImageError]]:
+) -> Iterator[tuple[K, Embedded | ContentError]]:
     """Read, decode and embed each content; yields each key once, failed ones as they fail.
 
     The sandbox belongs to the decoding thread until the iterator ends or is closed. Raises what
     `contents` raises, and `PluginError` if the model gives numbers that are not finite.
     """
-    sandbox.start()  # ahead of the first picture, while the caller still prepares
+    if IMAGE in model.detail.towers:
+        sandbox.start()  # ahead of the first picture, while the caller still prepares
     decodings = _DecodingAhead(
-        contents, preprocessing=model.preprocessing, sandbox=sandbox, ahead=_BATCHES_AHEAD * batch
+        contents, model=model, sandbox=sandbox, ahead=_BATCHES_AHEAD * batch
     )
-    waiting: list[tuple[K, Decoded]] = []
+    pictures: list[tuple[K, Decoded]] = []
+    texts: list[tuple[K, str]] = []
     with decodings:
         for decoding in decodings:
-            if isinstance(decoding.outcome, ImageError):
+            if isinstance(decoding.outcome, ContentError):
                 yield decoding.key, decoding.outcome
-                continue
-            waiting.append((decoding.key, decoding.outcome))
-            if len(waiting) >= batch:
-                yield from _forward(model, waiting)
-                waiting = []
-        yield from _forward(model, waiting)
+            elif isinstance(decoding.outcome, str):
+                texts.append((decoding.key, decoding.outcome))
+            else:
+                pictures.append((decoding.key, decoding.outcome))
+            if len(texts) >= batch:
+                yield from _forward_texts(model, texts)
+                texts = []
+            if len(pictures) >= batch:
+                yield from _forward(model, pictures)
+                pictures = []
+        yield from _forward_texts(model, texts)
+        yield from _forward(model, pictures)
 
 
 def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
     """Embeddings `(n, dim)` of decoded pictures; `PluginError` if any number is not finite."""
     if not pictures:
         return np.empty((0, model.detail.dim), np.float32)
-    vectors = model.engine.embed(np.stack([picture.pixels for picture in pictures]))
+    vectors = model.image_engine.embed(np.stack([picture.pixels for picture in pictures]))
+    _check_finite(model, vectors)
+    return vectors
+
+
+def embed_texts(model: LoadedModel, texts: list[str]) -> EmbeddedTexts:
+    """Embeddings `(n, dim)` of texts; `PluginError` if any number is not finite."""
+    if not texts:
+        return EmbeddedTexts(vectors=np.empty((0, model.detail.dim), np.float32), tokens=0)
+    embedded = model.texts.embed(texts)
+    _check_finite(model, embedded.vectors)
+    return embedded
+
+
+def _check_finite(model: LoadedModel, vectors: FloatArray) -> None:
     if not np.isfinite(vectors).all():
         raise PluginError(
             f"model {model.ref.name!r} gave numbers that are not finite", plugin=model.ref.plugin
         )
-    return vectors
 
 
 def _forward(model: LoadedModel, decoded: list[tuple[K, Decoded]]) -> Iterator[tuple[K, Embedded]]:
     vectors = embed_pictures(model, [picture for _, picture in decoded])
     for (key, picture), vector in zip(decoded, vectors, strict=True):
-        yield key, Embedded(vector=vector, width=picture.width, height=picture.height)
+        yield key, Embedded(vector=vector, size=(picture.width, picture.height))
+
+
+def _forward_texts(model: LoadedModel, texts: list[tuple[K, str]]) -> Iterator[tuple[K, Embedded]]:
+    embedded = embed_texts(model, [text for _, text in texts])
+    for (key, _), vector in zip(texts, embedded.vectors, strict=True):
+        yield key, Embedded(vector=vector)
 
 
 class _DecodingAhead(Generic[K]):
@@ -98,12 +125,12 @@ class _DecodingAhead(Generic[K]):
         self,
         contents: Iterable[tuple[K, Read]],
         *,
-        preprocessing: Preprocessing,
+        model: LoadedModel,
         sandbox: Sandbox,
         ahead: int,
     ) -> None:
         self._contents = contents
-        self._preprocessing = preprocessing
+        self._model = model
         self._sandbox = sandbox
         self._queue: Queue[_Decoding[K] | _End] = Queue(maxsize=ahead)
         self._stopped = threading.Event()
@@ -141,10 +168,10 @@ class _DecodingAhead(Generic[K]):
         else:
             self._queue.put(_End())
 
-    def _decode(self, read: Read) -> Decoded | ImageError:
+    def _decode(self, read: Read) -> Decoded | str | ContentError:
         try:
-            return self._sandbox.decode(read(), self._preprocessing)
-        except ImageError as error:
+            return read_content(read(), model=self._model, sandbox=self._sandbox)
+        except ContentError as error:
             return error
         except DamagedError as error:
-            return ImageError(error.detail, code="damaged_file")
+            return ContentError(error.detail, code="damaged_file")

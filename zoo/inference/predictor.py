@@ -35,7 +35,7 @@ def create_predictor(settings: Settings) -> PredictorApp:
 
 
 class PredictorApp:
-    """`GET /livez`; `POST /detail`, `/embed`, `/classify`, `/thumbnail` with frames."""
+    """`GET /livez`; `POST` frames to `/detail`, `/embed`, `/embed_texts`, `/classify` and such."""
 
     def __init__(self, settings: Settings) -> None:
         self._room = threading.Semaphore(MAX_WAITING)
@@ -44,6 +44,7 @@ class PredictorApp:
         self._routes: dict[str, Answer] = {
             "/detail": self._answering.detail,
             "/embed": self._answering.embed,
+            "/embed_texts": self._answering.embed_texts,
             "/classify": self._answering.classify,
             "/thumbnail": self._thumbnail,
         }

@@ -1,7 +1,9 @@
-"""What turns prepared pixels into embeddings; each engine is a module of its own."""
+"""What turns prepared pixels and texts into embeddings; each engine is a module of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,4 +23,25 @@ class Engine(Protocol):
 
     def embed(self, pixels: PixelArray) -> FloatArray:
         """Embeddings float32 `(n, dim)` of pixels uint8 `(n, height, width, 3)`, RGB."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmbeddedTexts:
+    """What forwarding texts gave."""
+
+    vectors: FloatArray  # (n, dim)
+    tokens: int  # of all of them, special ones included and padding not
+
+
+class TextEngine(Protocol):
+    """Forwards texts through one backbone."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Tokenize and forward texts as one batch."""
         ...

@@ -15,6 +15,7 @@ from zoo.inference.loading import load_backbone
 from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.settings import Settings
 from zoo.storage.blobs import file_sha256, open_blobs
+from zoo.testing import tiny_texts
 from zoo.training.heads import Head, write_head
 
 PHOTOGRAPHS = {
@@ -150,3 +151,31 @@ def test_a_damaged_head_is_refused(answering, give, tiny, tiny_ref, head, settin
         f"the head 'versions/head.safetensors' has the checksum {found}; "
         f"it should be {head['sha256']}"
     )
+
+
+WORDS = {"plugin": "fake", "architecture": "words", "weights": "v1"}
+
+
+def test_texts_are_embedded_and_their_tokens_counted(answering, give):
+    give(tiny_texts.plugin.load)
+    request = {"backbone": WORDS, "texts": ["one two", " ", "three"]}
+
+    header, blobs = ask(answering.embed_texts, request)
+
+    assert [error and error["code"] for error in header["errors"]] == [None, "empty_text", None]
+    assert header["tokens"] == 3
+    assert len(blobs[0]) == 2 * 4 * header["dim"]
+
+
+def test_a_model_says_what_it_does_not_take(answering, give, tiny, tiny_ref):
+    give(tiny())
+    with pytest.raises(InvalidError) as no_texts:
+        answering.embed_texts({"backbone": asdict(tiny_ref), "texts": ["a cat"]}, [])
+    give(tiny_texts.plugin.load)
+    with pytest.raises(InvalidError) as no_pictures:
+        answering.embed({"backbone": WORDS}, [blue_picture()])
+
+    assert no_texts.value.code == "text_not_supported"
+    assert str(no_texts.value) == "model 'fake.tiny.w' takes no texts; its tower is image"
+    assert no_pictures.value.code == "images_not_supported"
+    assert str(no_pictures.value) == "model 'fake.words.v1' takes no pictures; its tower is text"

@@ -118,10 +118,18 @@ def test_numbers_that_are_not_finite_are_refused(give, tiny, tiny_ref, tmp_path)
     )
 
 
-def test_a_backbone_without_an_image_tower_is_refused(give, tiny, tiny_ref, tmp_path):
-    give(replace(tiny(), towers={"text": tiny().towers["image"]}))
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        ((), "it has towers []; there may be 'image' and 'text'"),
+        (("depth", "image"), "it has towers ['depth', 'image']; there may be 'image' and 'text'"),
+        (("text",), "tower 'text' is a Tower, not a zoo.backbone.TextTower"),
+    ],
+)
+def test_a_backbone_with_other_towers_is_refused(give, tiny, tiny_ref, tmp_path, names, fault):
+    give(replace(tiny(), towers=dict.fromkeys(names, tiny().towers["image"])))
 
-    assert "it has towers ['text']; 'image' should be one" in reason(tiny_ref, tmp_path)
+    assert fault in reason(tiny_ref, tmp_path)
 
 
 def test_a_head_of_another_size_is_refused(give, tiny, tiny_ref, tmp_path):

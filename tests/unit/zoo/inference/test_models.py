@@ -119,12 +119,12 @@ def test_a_built_model_gives_way_to_its_export(home_of_its_own, lite0, known):
     models = ModelCache(Settings(home=home_of_its_own))
     ref = models.get(lite0).ref
     assert models.get(ref).engine.name == "eager"
-    assert not models.is_exported(known.space.space_id)
+    assert not models.is_exported(known)
     (home_of_its_own / "later").rename(home_of_its_own / "engines")
 
     models.export(ref, known, samples=some_pixels)
 
-    assert models.is_exported(known.space.space_id)
+    assert models.is_exported(known)
     assert models.get(ref).engine.name == "onnxruntime"
 
 
@@ -136,7 +136,7 @@ def test_a_damaged_export_is_forgotten_and_the_model_built(home_of_its_own, lite
     model = models.get(replace(lite0, space_id=known.space.space_id))
 
     assert model.engine.name == "eager"
-    assert not models.is_exported(known.space.space_id)
+    assert not models.is_exported(known)
 
 
 def test_a_model_that_builds_into_another_space_is_refused(models, lite0):
@@ -155,5 +155,5 @@ def test_with_the_eager_engine_chosen_nothing_is_exported(tmp_path, lite0, known
 
     models.export(lite0, known, samples=some_pixels)
 
-    assert models.is_exported(known.space.space_id)
+    assert models.is_exported(known)
     assert not (tmp_path / "engines").exists()

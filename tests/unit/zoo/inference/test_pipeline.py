@@ -10,7 +10,10 @@ from zoo.images.sandbox import Sandbox
 from zoo.inference.models import ModelCache
 from zoo.inference.pipeline import embed_contents
 from zoo.inference.sandboxes import decode_limits
+from zoo.predictor import BackboneRef
 from zoo.settings import Settings
+from zoo.testing import tiny_texts
+from zoo.testing.pictures import COLOURS, coloured
 
 
 @dataclass(kw_only=True)
@@ -57,7 +60,7 @@ def test_each_content_gets_its_own_vector_whatever_the_batch(model):
     assert sorted(found) == list(range(11))
     for number, embedded in found.items():
         np.testing.assert_allclose(embedded.vector, [number / 255] * 3, rtol=1e-5)
-        assert (embedded.width, embedded.height) == (20, 10)
+        assert embedded.size == (20, 10)
 
 
 def test_the_order_of_sound_contents_is_kept(model):
@@ -100,7 +103,7 @@ def test_photographs_pass_through_a_real_sandbox_and_a_real_network(lite0, photo
         )
 
     assert isinstance(failed, ImageError)
-    assert (twice[0]["china.jpg"].width, twice[0]["china.jpg"].height) == (640, 427)
+    assert twice[0]["china.jpg"].size == (640, 427)
     for name in names:
         np.testing.assert_allclose(twice[0][name].vector, twice[1][name].vector, atol=1e-4)
 
@@ -145,3 +148,65 @@ def test_numbers_that_are_not_finite_blame_the_model(model):
         list(embed_contents([grey(1)], model=model, sandbox=FakeSandbox(), batch=4))
 
     assert str(caught.value) == "model 'fake.tiny.w' gave numbers that are not finite"
+
+
+@pytest.fixture
+def text_model(give, tmp_path):
+    give(tiny_texts.plugin.load)
+    cache = ModelCache(Settings(home=tmp_path))
+
+    def load(architecture):
+        return cache.get(BackboneRef(plugin="fake", architecture=architecture, weights="v1"))
+
+    return load
+
+
+def test_texts_get_their_own_vectors_whatever_the_batch_and_no_sandbox(text_model):
+    sandbox = FakeSandbox()
+    texts = {number: ["one", "two", "three", "four", "five"][: number + 1] for number in range(5)}
+    contents = [(number, " ".join(words).encode) for number, words in texts.items()]
+
+    batches = [
+        dict(embed_contents(contents, model=text_model("words"), sandbox=sandbox, batch=batch))
+        for batch in (1, 3)
+    ]
+
+    for number in texts:
+        one, other = (found[number] for found in batches)
+        assert one.size is None
+        np.testing.assert_allclose(one.vector, other.vector, atol=1e-6)
+    assert not sandbox.is_started
+
+
+def test_bytes_that_are_no_text_fail_alone(text_model):
+    contents = [("a", lambda: b"fine"), ("b", lambda: b"\xff\xff"), ("c", lambda: b"")]
+
+    found = dict(
+        embed_contents(contents, model=text_model("words"), sandbox=FakeSandbox(), batch=8)
+    )
+
+    assert found["a"].vector.shape == (64,)
+    assert (found["b"].code, found["c"].code) == ("not_text", "empty_file")
+
+
+def test_two_towers_embed_pictures_and_texts_of_one_job(text_model, tmp_path):
+    contents = {
+        "picture": coloured(COLOURS["red"]),
+        "caption": b"something red",
+        "other": b"something blue",
+        "cut": coloured(COLOURS["red"])[:60],
+    }
+    with Sandbox(decode_limits(Settings(home=tmp_path))) as sandbox:
+        found = dict(
+            embed_contents(
+                [(name, lambda content=content: content) for name, content in contents.items()],
+                model=text_model("captions"),
+                sandbox=sandbox,
+                batch=2,
+            )
+        )
+
+    picture = found["picture"]
+    assert picture.size == (32, 32)
+    assert found["caption"].vector @ picture.vector > found["other"].vector @ picture.vector
+    assert isinstance(found["cut"], ImageError)

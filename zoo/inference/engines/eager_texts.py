@@ -1,0 +1,32 @@
+"""The engine that every text tower runs on: torch as it is, on one thread of the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from zoo.backbone import ATTENTION_MASK, TextTower
+from zoo.inference.engines import EmbeddedTexts
+
+
+class EagerTextEngine:
+    """Forwards through a text tower in torch."""
+
+    name = "eager"
+
+    def __init__(self, tower: TextTower) -> None:
+        torch.set_num_threads(1)  # as for pictures
+        self._module = tower.module
+        self._tokenize = tower.tokenize
+
+    def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Vectors float32 `(n, dim)`, C-contiguous."""
+        with torch.inference_mode():
+            tokens = self._tokenize(texts)
+            output = self._module(**tokens)
+        return EmbeddedTexts(
+            vectors=np.ascontiguousarray(output.to(torch.float32).numpy()),
+            tokens=int(tokens[ATTENTION_MASK].sum()),
+        )
