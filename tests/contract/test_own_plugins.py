@@ -1,6 +1,6 @@
 """Our own plugins keep what any plugin promises."""
 
-from zoo.testing import tiny
+from zoo.testing import tiny, tiny_texts
 from zoo.testing.contract import PluginContract
 
 
@@ -11,3 +11,8 @@ class TestLite(PluginContract):
 class TestTiny(PluginContract):
     plugin = tiny.plugin
     name = "tiny"
+
+
+class TestTinyTexts(PluginContract):
+    plugin = tiny_texts.plugin
+    name = tiny_texts.NAME

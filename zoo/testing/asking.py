@@ -137,6 +137,12 @@ class Asking:
         body = _body(self.client.post("/v1/embeddings", json=asked), "POST /v1/embeddings")
         return np.array([row["embedding"] for row in body["data"]], np.float32)
 
+    def embed_texts(self, model: str, *texts: str) -> npt.NDArray[np.float32]:
+        """Embeddings `(n, dim)` of texts."""
+        asked = {"model": model, "input": list(texts)}
+        body = _body(self.client.post("/v1/embeddings", json=asked), "POST /v1/embeddings")
+        return np.array([row["embedding"] for row in body["data"]], np.float32)
+
     def send(self, url: str, files: Files, **headers: str) -> Json:
         """Send files to an address that takes them; returns the ended job."""
         return self._ended(_body(self.post_files(url, files, **headers), f"POST {url}"))

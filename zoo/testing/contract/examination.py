@@ -20,6 +20,7 @@ MOST_ARCHITECTURES = 8
 
 EXAMINATIONS: Mapping[str, Callable[[Subject], Iterable[str]]] = {
     "preprocessing": numbers.preprocessing,
+    "tokenised": numbers.tokenised,
     "shaped": numbers.shaped,
     "finite": numbers.finite,
     "repeatable": numbers.repeatable,
@@ -99,7 +100,7 @@ def _examined(
     ref: BackboneRef, card: Card, *, budget: Budget, folder: Path, hashes: dict[str, str]
 ) -> Iterator[Finding]:
     try:
-        subject = build(ref, card, weights_cache=folder)
+        subjects = build(ref, card, weights_cache=folder)
     except WeightsUnavailableError as error:
         is_random = ref.weights == RANDOM_WEIGHTS  # which is never fetched from anywhere
         promise = "untrained" if is_random else "loaded"
@@ -109,7 +110,12 @@ def _examined(
     except Exception as error:  # noqa: BLE001  # a stranger's code
         yield Finding(promise="loaded", sentence=_told(ref, error))
         return
-    hashes[ref.name] = subject.loaded.detail.weights_hash
+    hashes[ref.name] = subjects[0].loaded.detail.weights_hash
+    for subject in subjects:
+        yield from _findings(subject, budget)
+
+
+def _findings(subject: Subject, budget: Budget) -> Iterator[Finding]:
     for promise, examination in EXAMINATIONS.items():
         for sentence in _sentences(subject, promise, examination):
             yield Finding(promise=promise, sentence=sentence)

@@ -8,20 +8,24 @@ import torch
 from torch import Tensor
 
 from zoo import wire
+from zoo.backbone import ATTENTION_MASK, TextTower
 from zoo.testing.contract.report import Budget
-from zoo.testing.contract.subject import Subject, plain, state_of
+from zoo.testing.contract.subject import SAMPLES, Subject, plain, state_of
 
 SAME_COSINE = 0.9999  # what makes two ways of forwarding one space
 SAME_NORM = 1e-3  # relative
+_ODD_TEXTS = ("a", "🦓" * 9, "...", "x" * 500)
 Faults = Iterator[str]
 
 
 def preprocessing(subject: Subject) -> Faults:
     """The card's preprocessing is the tower's."""
+    is_text = isinstance(subject.tower, TextTower)
     for weights in subject.card.weights:
-        if weights.tag != subject.ref.weights:
+        told = weights.text_preprocessing if is_text else weights.preprocessing
+        if weights.tag != subject.ref.weights or told is None:
             continue
-        said = wire.preprocessing_to_json(weights.preprocessing)
+        said = wire.preprocessing_to_json(told)
         built = wire.preprocessing_to_json(subject.tower.preprocessing)
         differing = [name for name in said if said[name] != built[name]]
         if differing:
@@ -33,32 +37,57 @@ def preprocessing(subject: Subject) -> Faults:
 
 
 def shaped(subject: Subject) -> Faults:
-    """n pictures give float32 (n, dim)."""
+    """n pictures or texts give float32 (n, dim)."""
     for n in (1, 3):
-        output = subject.forward(subject.pictures[:n])
+        output = subject.forward(subject.samples(range(n)))
         if output.shape != (n, subject.dim):
             shape, wanted = tuple(output.shape), (n, subject.dim)
-            yield f"{subject.name} gives {shape} for {n} pictures, not {wanted}"
+            yield f"{subject.name} gives {shape} for {n} {subject.kind}s, not {wanted}"
             return
     if output.dtype != torch.float32:
         yield f"{subject.name} gives {_plain(output.dtype)}; embeddings are float32"
 
 
 def finite(subject: Subject) -> Faults:
-    """Black, white and noise give finite numbers."""
+    """Black, white and noise give finite numbers; and so does any text."""
+    if isinstance(subject.tower, TextTower):
+        yield from _finite_texts(subject, subject.tower)
+        return
     for name, brightness in (("black", 0.0), ("white", 1.0)):
-        picture = plain(subject.tower.preprocessing, brightness=brightness)
+        picture = plain(subject.loaded.image_tower.preprocessing, brightness=brightness)
         if not _is_finite(subject.forward(picture)):
             yield f"{subject.name} gives numbers that are not finite for a {name} picture"
-    if not _is_finite(subject.forward(subject.pictures)):
+    if not _is_finite(subject.forward(subject.samples())):
         yield f"{subject.name} gives numbers that are not finite for a picture of a scene"
+
+
+def _finite_texts(subject: Subject, tower: TextTower) -> Faults:
+    for text in _ODD_TEXTS:
+        if not _is_finite(subject.forward(tower.tokenize([text]))):
+            yield f"{subject.name} gives numbers that are not finite for the text {text!r}"
+    if not _is_finite(subject.forward(subject.samples())):
+        yield f"{subject.name} gives numbers that are not finite for plain sentences"
+
+
+def tokenised(subject: Subject) -> Faults:
+    """Texts become tokens with a mask, never more of them than the preprocessing says."""
+    tower = subject.tower
+    if not isinstance(tower, TextTower):
+        return
+    limit = tower.preprocessing.max_tokens
+    mask = tower.tokenize(["word " * 2 * limit, "word"])[ATTENTION_MASK]
+    if mask.shape[1] > limit:
+        yield f"{subject.name} makes {mask.shape[1]} tokens of a long text; at most {limit}"
+    lengths = mask.sum(dim=1).tolist()
+    if not lengths[0] > lengths[1] > 0:
+        yield f"the attention mask of {subject.name} does not tell tokens from padding"
 
 
 def repeatable(subject: Subject) -> Faults:
     """The same picture, the same numbers; and from a second build too."""
-    first, second = subject.forward(subject.pictures), subject.forward(subject.pictures)
+    first, second = subject.forward(subject.samples()), subject.forward(subject.samples())
     if not torch.equal(first, second):
-        yield f"{subject.name} gives other numbers for the same pictures the second time"
+        yield f"{subject.name} gives other numbers for the same {subject.kind}s the second time"
     if subject.loaded.detail.weights_hash != subject.spare.detail.weights_hash:
         yield (
             f"{subject.name} has other parameters each time it is built; "
@@ -70,20 +99,20 @@ def repeatable(subject: Subject) -> Faults:
 
 def apart(subject: Subject) -> Faults:
     """Different pictures, different vectors."""
-    vectors = subject.forward(subject.pictures)
+    vectors = subject.forward(subject.samples())
     if torch.equal(vectors[0], vectors[1]):
-        yield f"{subject.name} gives two different pictures the same vector"
+        yield f"{subject.name} gives two different {subject.kind}s the same vector"
 
 
 def alone(subject: Subject) -> Faults:
     """A vector does not depend on who else is in the batch, nor on its place."""
-    together = subject.forward(subject.pictures)
-    turned = subject.forward(subject.pictures.flip(0)).flip(0)
-    singly = torch.cat([subject.forward(one[None]) for one in subject.pictures])
+    together = subject.forward(subject.samples())
+    turned = subject.forward(subject.samples(range(SAMPLES)[::-1])).flip(0)
+    singly = torch.cat([subject.forward(subject.samples([place])) for place in range(SAMPLES)])
     if not _is_same(together, singly):
-        yield f"{subject.name} gives a picture another vector in a batch than by itself"
+        yield f"{subject.name} gives a {subject.kind} another vector in a batch than by itself"
     elif not _is_same(together, turned):
-        yield f"{subject.name} gives a picture another vector at another place of its batch"
+        yield f"{subject.name} gives a {subject.kind} another vector at another place of its batch"
 
 
 def still(subject: Subject) -> Faults:
@@ -93,7 +122,7 @@ def still(subject: Subject) -> Faults:
     if training:
         yield f"{subject.name} leaves its submodule {training[0]!r} in training mode after eval()"
     before = state_of(module)
-    subject.forward(subject.pictures)
+    subject.forward(subject.samples())
     changed = [
         n for n, tensor in module.state_dict().items() if not torch.equal(tensor, before[n])
     ]
@@ -120,7 +149,7 @@ def affordable(subject: Subject, budget: Budget) -> Faults:
         yield f"{subject.name} takes {cost.load_s:.1f} s to build; at most {budget.load_s:g}"
     if cost.forward_s > budget.forward_s:
         yield (
-            f"{subject.name} takes {cost.forward_s:.1f} s a picture on this machine; "
+            f"{subject.name} takes {cost.forward_s:.1f} s a {subject.kind} on this machine; "
             f"at most {budget.forward_s:g}"
         )
     if cost.memory_mb > budget.memory_mb:

@@ -13,15 +13,16 @@ PROMISES: Mapping[str, str] = {
     "quick": "describing takes no longer than callers wait for it",
     "loaded": "every variant can be built as the contract says",
     "preprocessing": "a built network's preprocessing is the one of its card",
-    "shaped": "n pictures give float32 (n, dim)",
-    "finite": "every number is finite, whatever the picture",
-    "repeatable": "the same picture gives the same numbers, also from a network built anew",
-    "apart": "different pictures give different vectors",
-    "alone": "a picture's vector does not depend on its batch",
+    "tokenised": "texts become tokens with a mask, no more than the preprocessing says",
+    "shaped": "n pictures or texts give float32 (n, dim)",
+    "finite": "every number is finite, whatever the picture or text",
+    "repeatable": "the same input gives the same numbers, also from a network built anew",
+    "apart": "different pictures, or texts, give different vectors",
+    "alone": "a picture's or text's vector does not depend on its batch, nor on padding",
     "still": "forwarding changes nothing in the network, BatchNorm's statistics included",
     "ordered": "blocks are listed in the order in which they run, and share nothing",
     "freezable": "frozen blocks stay as they are while the others learn",
-    "tapped": "each layer gives a tensor with a row for each picture",
+    "tapped": "each layer gives a tensor with a row for each picture or text",
     "stored": "the parameters survive safetensors",
     "headed": "a native head is float32, finite, and has a different label for each class",
     "untrained": "the random variant is there, and is not the trained one",
@@ -36,7 +37,7 @@ class Budget:
 
     describe_s: float = 30.0
     load_s: float = 60.0
-    forward_s: float = 10.0  # a picture
+    forward_s: float = 10.0  # a picture or text
     memory_mb: float = 4096.0
 
 

@@ -9,8 +9,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from zoo.backbone import Tower
-from zoo.testing.contract.subject import Subject, state_of
+from zoo.backbone import AnyTower
+from zoo.inference.measuring import Given, forward
+from zoo.testing.contract.subject import Subject, forwarded, state_of
 
 Faults = Iterator[str]
 _RATE = 1e-3
@@ -24,7 +25,7 @@ def ordered(subject: Subject) -> Faults:
         yield f"{subject.name} lists no blocks, so that nothing of it can be frozen"
         return
     yield from _entangled(subject)
-    ran = list(dict.fromkeys(_calls(tower, tower.blocks, subject.pictures[:1])))
+    ran = list(dict.fromkeys(_calls(tower, tower.blocks, subject.samples([0]))))
     idle = [name for name in tower.blocks if name not in ran]
     if idle:
         yield f"{subject.name} lists block {idle[0]!r}, which does not run"
@@ -43,27 +44,27 @@ def tapped(subject: Subject) -> Faults:
         )
         for name in tower.layers
     ]
-    subject.forward(subject.pictures[:_BATCH])
+    subject.forward(subject.samples(range(_BATCH)))
     for hook in hooks:
         hook.remove()
     for name in tower.layers:
         if name not in outputs:
             yield f"{subject.name} lists layer {name!r}, which does not run"
         elif not _has_rows(outputs[name]):
-            yield f"{subject.name} lists layer {name!r}, which gives no tensor of a row a picture"
+            yield f"{subject.name} lists layer {name!r}, which gives no row a {subject.kind}"
 
 
 def freezable(subject: Subject) -> Faults:
     """With the first half of the blocks frozen, a step of training changes only the others."""
-    tower = subject.spare.image_tower
+    tower = subject.spare_tower
     n_frozen = math.ceil(len(tower.blocks) / 2)
     frozen = _freeze(tower, n_frozen)
     before = state_of(tower.module)
-    output: Tensor = tower.module(subject.pictures[:_BATCH])
+    output = forward(tower.module, subject.samples(range(_BATCH)))
     open_parameters = [p for p in tower.module.parameters() if p.requires_grad]
     if not open_parameters:
         return
-    if not output.requires_grad:
+    if not isinstance(output, Tensor) or not output.requires_grad:
         yield f"{subject.name} cannot be fine-tuned: its forward() runs without gradients"
         return
     torch.autograd.backward(output.square().mean())
@@ -79,19 +80,16 @@ def freezable(subject: Subject) -> Faults:
 
 def stored(subject: Subject) -> Faults:
     """Parameters written as safetensors and read again make the same network."""
-    spare = subject.spare.image_tower.module
+    spare = subject.spare_tower
     state = {n: t.contiguous() for n, t in state_of(subject.tower.module).items()}
     found = safetensors.torch.load(safetensors.torch.save(state))
     other = [name for name in state if not torch.equal(state[name], found[name])]
     if other:
         yield f"{subject.name} has a tensor {other[0]!r} that safetensors does not keep"
         return
-    spare.load_state_dict(found)
-    with torch.inference_mode():
-        is_same = torch.equal(
-            spare(subject.pictures[:_BATCH]), subject.forward(subject.pictures[:_BATCH])
-        )
-    if not is_same:
+    spare.module.load_state_dict(found)
+    given = subject.samples(range(_BATCH))
+    if not torch.equal(forwarded(spare, given), subject.forward(given)):
         yield f"{subject.name} gives other numbers after its parameters have been stored and read"
 
 
@@ -108,7 +106,7 @@ def _entangled(subject: Subject) -> Faults:
                 return
 
 
-def _calls(tower: Tower, names: tuple[str, ...], images: Tensor) -> list[str]:
+def _calls(tower: AnyTower, names: tuple[str, ...], given: Given) -> list[str]:
     calls: list[str] = []
     hooks = [
         tower.module.get_submodule(name).register_forward_pre_hook(
@@ -116,8 +114,7 @@ def _calls(tower: Tower, names: tuple[str, ...], images: Tensor) -> list[str]:
         )
         for name in names
     ]
-    with torch.inference_mode():
-        tower.module(images)
+    forwarded(tower, given)
     for hook in hooks:
         hook.remove()
     return calls
@@ -127,7 +124,7 @@ def _has_rows(output: object) -> bool:
     return isinstance(output, Tensor) and output.dim() > 0 and output.shape[0] == _BATCH
 
 
-def _freeze(tower: Tower, n_blocks: int) -> list[str]:
+def _freeze(tower: AnyTower, n_blocks: int) -> list[str]:
     """Open the blocks after the first ones to training; the names of all other tensors."""
     module = tower.module
     module.eval().requires_grad_(False)
@@ -139,7 +136,7 @@ def _freeze(tower: Tower, n_blocks: int) -> list[str]:
     return [name for name in module.state_dict() if not name.startswith(prefixes)]
 
 
-def _idle_blocks(subject: Subject, tower: Tower, n_frozen: int) -> Faults:
+def _idle_blocks(subject: Subject, tower: AnyTower, n_frozen: int) -> Faults:
     for block in tower.blocks[n_frozen:]:
         parameters = list(tower.module.get_submodule(block).parameters())
         if parameters and all(one.grad is None for one in parameters):

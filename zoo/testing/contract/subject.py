@@ -1,11 +1,11 @@
-"""A model under examination: built twice, with a few pictures for it."""
+"""A tower of a model under examination: built twice, with a few pictures or texts for it."""
 
 from __future__ import annotations
 
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +16,20 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from zoo.backbone import Card, Preprocessing, Tower
+from zoo.backbone import AnyTower, Card, Preprocessing, TextTower, Tower
 from zoo.inference.loading import LoadedBackbone, load_backbone
+from zoo.inference.measuring import Given, forward
 from zoo.predictor import BackboneRef
 from zoo.testing.pictures import scene
 
-PICTURES = 4
+SAMPLES = 4
+"""How many different pictures or texts a tower is tried with."""
+TEXTS = (
+    "a cat",
+    "two dogs run over a wet field towards the gate",
+    "Überraschung: 第三句话 is in three languages!",
+    "one two three four five six seven eight nine ten " * 3,
+)
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 _MB = 1e6
 
@@ -31,63 +39,97 @@ class Cost:
     """What a model took."""
 
     load_s: float
-    forward_s: float  # a picture
+    forward_s: float  # a picture or text
     memory_mb: float
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A built model; `spare` is a second one of the same, which examinations may change."""
+    """A tower of a built model; `spare` is a second one, which examinations may change."""
 
     ref: BackboneRef
     card: Card
     loaded: LoadedBackbone
     spare: LoadedBackbone
+    tower_name: str
     cost: Cost
 
     @property
     def name(self) -> str:
-        """The model's name."""
-        return self.ref.name
+        """The model's name, with the tower's where it has two."""
+        is_only = len(self.loaded.backbone.towers) == 1
+        return self.ref.name if is_only else f"{self.ref.name} ({self.tower_name})"
 
     @property
-    def tower(self) -> Tower:
-        """The tower that pictures go through."""
-        return self.loaded.image_tower
+    def tower(self) -> AnyTower:
+        """The tower."""
+        return self.loaded.backbone.towers[self.tower_name]
+
+    @property
+    def spare_tower(self) -> AnyTower:
+        """The second one."""
+        return self.spare.backbone.towers[self.tower_name]
+
+    @property
+    def kind(self) -> str:
+        """What goes through the tower: a picture or a text."""
+        return "text" if isinstance(self.tower, TextTower) else "picture"
 
     @property
     def dim(self) -> int:
-        """Numbers a picture."""
+        """Numbers a picture or text."""
         return self.loaded.backbone.dim
 
     @cached_property
     def pictures(self) -> Tensor:
-        """Different scenes, prepared: float32 `(PICTURES, 3, height, width)`."""
-        return prepared(self.tower.preprocessing)
+        """Different scenes, prepared: float32 `(SAMPLES, 3, height, width)`."""
+        return prepared(self.loaded.image_tower.preprocessing)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """What the network gives for prepared pictures."""
-        with torch.inference_mode():
-            output: Tensor = self.tower.module(images)
-        return output
+    def samples(self, places: Sequence[int] = range(SAMPLES)) -> Given:
+        """Some of the pictures or texts, as the network takes them."""
+        if isinstance(self.tower, TextTower):
+            return self.tower.tokenize([TEXTS[place] for place in places])
+        return self.pictures[list(places)]
+
+    def forward(self, given: Given) -> Tensor:
+        """What the network gives for prepared pictures or texts."""
+        return forwarded(self.tower, given)
 
 
-def build(ref: BackboneRef, card: Card, *, weights_cache: Path) -> Subject:
-    """Build a model twice and measure it; raises what building raises."""
+def forwarded(tower: AnyTower, given: Given) -> Tensor:
+    """What a tower gives, without gradients; an error if that is no tensor."""
+    with torch.inference_mode():
+        output = forward(tower.module, given)
+    if not isinstance(output, Tensor):
+        raise TypeError(f"the network gives a {type(output).__name__}, not a tensor")
+    return output
+
+
+def build(ref: BackboneRef, card: Card, *, weights_cache: Path) -> tuple[Subject, ...]:
+    """Build a model twice, measure it, and take its towers; raises what building raises."""
     with _measured_memory() as memory:
         start = time.perf_counter()
         loaded = load_backbone(ref, weights_cache=weights_cache)
         load_s = time.perf_counter() - start
-        forward_s = _time_forward(loaded.image_tower)
+        times = {name: _time_forward(tower) for name, tower in loaded.backbone.towers.items()}
     spare = load_backbone(ref, weights_cache=weights_cache)
-    cost = Cost(load_s=load_s, forward_s=forward_s, memory_mb=memory[0])
-    return Subject(ref, card, loaded, spare, cost)
+    return tuple(
+        Subject(
+            ref,
+            card,
+            loaded,
+            spare,
+            name,
+            Cost(load_s=load_s, forward_s=forward_s, memory_mb=memory[0]),
+        )
+        for name, forward_s in times.items()
+    )
 
 
 def prepared(preprocessing: Preprocessing) -> Tensor:
     """Scenes of the network's own input size, normalised as it wants them."""
     height, width = preprocessing.input_size
-    scenes = np.stack([scene(seed, width=width, height=height) for seed in range(PICTURES)])
+    scenes = np.stack([scene(seed, width=width, height=height) for seed in range(SAMPLES)])
     return _normalised(torch.from_numpy(scenes).permute(0, 3, 1, 2).float() / 255, preprocessing)
 
 
@@ -109,12 +151,13 @@ def state_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 
-def _time_forward(tower: Tower) -> float:
-    images = prepared(tower.preprocessing)
+def _time_forward(tower: AnyTower) -> float:
+    given: Given = (
+        prepared(tower.preprocessing) if isinstance(tower, Tower) else tower.tokenize(TEXTS)
+    )
     start = time.perf_counter()
-    with torch.inference_mode():
-        tower.module(images)
-    return (time.perf_counter() - start) / PICTURES
+    forwarded(tower, given)
+    return (time.perf_counter() - start) / SAMPLES
 
 
 @contextmanager

@@ -76,6 +76,10 @@ class PluginContract:
         """`preprocessing`."""
         self._hold("preprocessing")
 
+    def test_texts_become_tokens_no_more_than_the_card_says(self) -> None:
+        """`tokenised`."""
+        self._hold("tokenised")
+
     def test_n_pictures_give_float32_n_by_dim(self) -> None:
         """`shaped`."""
         self._hold("shaped")
