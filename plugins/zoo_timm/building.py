@@ -10,12 +10,19 @@ from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from zoo.backbone import RANDOM_WEIGHTS, Backbone, LoadRequest, NativeHead, Tower
+from zoo.backbone_tracing import (
+    Trace,
+    blank_picture,
+    find_blocks,
+    find_layers,
+    hollow,
+    trace,
+)
 from zoo.errors import NotFoundError
 from zoo_timm.cards import configuration, read_input_sizes, read_preprocessing, trained
 from zoo_timm.checkpoints import find_checkpoint
 from zoo_timm.labels import class_labels
 from zoo_timm.pooling import pool_if_needed
-from zoo_timm.structure import Trace, find_blocks, find_layers, hollow, trace
 
 _SEED = 0
 _TOLERANCE = 1e-3
@@ -111,9 +118,11 @@ def _backbone(
 
 def _watch(network: nn.Module, input_size: tuple[int, int]) -> Trace:
     try:
-        return trace(hollow(network), input_size)
+        return trace(hollow(network), blank_picture(input_size))
     except (RuntimeError, NotImplementedError, TypeError, ValueError):
-        return trace(network, input_size)  # it computes with what shapes do not tell
+        return trace(
+            network, blank_picture(input_size)
+        )  # it computes with what shapes do not tell
 
 
 def _stages(network: nn.Module) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from torch import nn
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
 from zoo.backbone import RANDOM_WEIGHTS, Backbone, LoadRequest, NativeHead, Tower
+from zoo.backbone_tracing import Trace, blank_picture, find_layers, hollow, trace
 from zoo.errors import NotFoundError
 from zoo_torchvision.cards import read_input_sizes, read_preprocessing
 from zoo_torchvision.checkpoints import fill, find_checkpoint
 from zoo_torchvision.enums import WeightsEntry, architectures, entries, tag_of
 from zoo_torchvision.heads import Classifier, remove_classifier, remove_idle
-from zoo_torchvision.structure import Trace, find_blocks, find_layers, hollow, trace
+from zoo_torchvision.structure import find_blocks
 
 _SEED = 0
 _OPTIONS: Mapping[str, Mapping[str, bool]] = {
@@ -78,9 +79,10 @@ def _backbone(
     preprocessing = read_preprocessing(entry)
     labels = tuple(entry.meta["categories"] or ())
     twin = hollow(network)
-    seen = trace(twin, preprocessing.input_size)
+    picture = blank_picture(preprocessing.input_size)
+    seen = trace(twin, picture)
     _behead(twin, seen, is_whole=bool(labels))
-    after = trace(twin, preprocessing.input_size)
+    after = trace(twin, picture)
     classifier = _behead(network, seen, is_whole=bool(labels))
     tower = Tower(
         module=network,

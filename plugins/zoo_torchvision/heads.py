@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from zoo.backbone_tracing import Trace
 from zoo.errors import PluginError
-from zoo_torchvision.structure import Trace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""The order of a network's parts, found by watching one forward of a copy without numbers."""
+"""The order of a network's parts, found by watching one forward of a copy without numbers.
+
+For plugins whose networks do not say it themselves. It needs torch: import it where you build.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,13 @@ def hollow(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network, empty)
 
 
-def trace(network: nn.Module, input_size: tuple[int, int]) -> Trace:
-    """Forward one empty picture and note which submodules ran."""
+def blank_picture(input_size: tuple[int, int]) -> Tensor:
+    """A picture to trace with: float32 `(1, 3, height, width)`."""
+    return torch.zeros(1, 3, *input_size)
+
+
+def trace(network: nn.Module, *given: Tensor, **named: Tensor) -> Trace:
+    """Forward one picture, or one text's tokens by name, and note which submodules ran."""
     seen = Trace()
     hooks = [
         hook
@@ -39,7 +47,10 @@ def trace(network: nn.Module, input_size: tuple[int, int]) -> Trace:
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
         with torch.no_grad():
-            output = network(torch.zeros(1, 3, *input_size, device=device))
+            output = network(
+                *(one.to(device) for one in given),
+                **{name: one.to(device) for name, one in named.items()},
+            )
     finally:
         for hook in hooks:
             hook.remove()
