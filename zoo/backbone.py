@@ -21,6 +21,7 @@ RANDOM_WEIGHTS = "random"
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 CropMode = Literal["center", "squash", "border"]
+CropRounding = Literal["even", "down"]
 ReadCheckpoint = Callable[[Path], "Mapping[str, Tensor]"]
 """Reads a checkpoint file (safetensors, or a pickle once through a safetensors cache)."""
 Tokenize = Callable[["Sequence[str]"], "Mapping[str, Tensor]"]
@@ -51,6 +52,7 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_mode: CropMode = "center"  # the others need a pair as `resize`
+    crop_rounding: CropRounding = "even"  # where the centre lies between two pixels
 
 
 @dataclass(frozen=True, kw_only=True)

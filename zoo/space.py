@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from zoo.backbone import AnyPreprocessing
+
+_LATER: Mapping[str, str] = {"crop_mode": "center", "crop_rounding": "even"}
+"""Fields of a picture's preprocessing that were not there from the beginning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,5 +50,6 @@ def _leave_out_defaults(fields: dict[str, Any]) -> None:
     if not fields["definition"]:
         del fields["definition"]
     for tower in fields["towers"]:
-        if tower["preprocessing"].get("crop_mode") == "center":
-            del tower["preprocessing"]["crop_mode"]
+        for name, default in _LATER.items():
+            if tower["preprocessing"].get(name) == default:
+                del tower["preprocessing"][name]

@@ -107,6 +107,7 @@ def preprocessing_to_json(preprocessing: AnyPreprocessing) -> dict[str, object]:
         "mean": list(preprocessing.mean),
         "std": list(preprocessing.std),
         "crop_mode": preprocessing.crop_mode,
+        "crop_rounding": preprocessing.crop_rounding,
     }
 
 
@@ -138,6 +139,7 @@ def preprocessing_from_json(fields: Header) -> Preprocessing:
         mean=(float(red), float(green), float(blue)),
         std=(float(red_std), float(green_std), float(blue_std)),
         crop_mode=fields.get("crop_mode", "center"),  # what was written before there were others
+        crop_rounding=fields.get("crop_rounding", "even"),
     )
 
 

@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import warnings
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -94,7 +95,8 @@ def decode(image: Image.Image, wanted: dict[str, Any], limits: Limits) -> Image.
         red, green, blue = (round(255 * value) for value in wanted["mean"])
         ground = red, green, blue
     height, width = wanted["input_size"]
-    return cut_centre(image, width, height, ground)
+    halve = halve_down if wanted["crop_rounding"] == "down" else halve_to_even
+    return cut_centre(image, (width, height), ground, halve)
 
 
 def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, int]:
@@ -112,17 +114,30 @@ def resized_size(size: tuple[int, int], wanted: dict[str, Any]) -> tuple[int, in
     return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
+def halve_to_even(difference: int) -> int:
+    """Half, as torchvision rounds it."""
+    return round(difference / 2.0)
+
+
+def halve_down(difference: int) -> int:
+    """Half, as transformers rounds it."""
+    return difference // 2
+
+
 def cut_centre(
-    image: Image.Image, width: int, height: int, ground: tuple[int, int, int]
+    image: Image.Image,
+    size: tuple[int, int],
+    ground: tuple[int, int, int],
+    halve: Callable[[int], int],
 ) -> Image.Image:
     """The centre of a picture; a smaller one is laid on the ground colour first."""
+    width, height = size
     if image.width < width or image.height < height:
         sheet = Image.new("RGB", (max(image.width, width), max(image.height, height)), ground)
         place = (max(width - image.width, 0) // 2, max(height - image.height, 0) // 2)
         sheet.paste(image, place)
         image = sheet
-    left = round((image.width - width) / 2.0)
-    top = round((image.height - height) / 2.0)
+    left, top = halve(image.width - width), halve(image.height - height)
     return image.crop((left, top, left + width, top + height))
 
 

@@ -12,6 +12,7 @@ from zoo.backbone import (
     TEXT,
     Card,
     CropMode,
+    CropRounding,
     InputSizes,
     Interpolation,
     Preprocessing,
@@ -154,6 +155,7 @@ def is_sound(preprocessing: Preprocessing) -> bool:
         _is_size(preprocessing.input_size)
         and _is_resize(preprocessing)
         and preprocessing.interpolation in get_args(Interpolation)
+        and preprocessing.crop_rounding in get_args(CropRounding)
         and len(preprocessing.mean) == 3
         and len(preprocessing.std) == 3
         and all(_is_number(value) for value in preprocessing.mean)

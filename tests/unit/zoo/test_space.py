@@ -57,7 +57,8 @@ def test_another_geometry_is_another_space() -> None:
     cover = replace(PREPROCESSING, resize=(256, 256))
     squash = replace(cover, crop_mode="squash")
 
-    assert len({in_space(one) for one in (PREPROCESSING, cover, squash)}) == 3
+    down = replace(PREPROCESSING, crop_rounding="down")
+    assert len({in_space(one) for one in (PREPROCESSING, cover, squash, down)}) == 4
 
 
 def test_another_tokenizer_or_length_is_another_space() -> None:

@@ -100,6 +100,7 @@ def test_an_architecture_may_have_no_weights_and_a_pair_as_resize():
         (with_preprocessing(resize=5000), "cannot be applied to a picture"),
         (with_preprocessing(crop_mode="squash"), "cannot be applied to a picture"),
         (with_preprocessing(crop_mode="corner"), "cannot be applied to a picture"),
+        (with_preprocessing(crop_rounding="up"), "cannot be applied to a picture"),
         (with_preprocessing(resize=(9, 9, 9)), "cannot be applied to a picture"),
         (with_preprocessing(std=(1.0, 0.0, 1.0)), "cannot be applied to a picture"),
         (with_preprocessing(mean=(0.0, float("nan"), 0.0)), "cannot be applied to a picture"),
