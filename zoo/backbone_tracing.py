@@ -18,7 +18,7 @@ class Trace:
     """What one forward showed, by submodule names."""
 
     begun: dict[str, int] = field(default_factory=dict)  # in the order of their first call
-    ended: list[str] = field(default_factory=list)  # each time one gave a tensor
+    ended: list[str] = field(default_factory=list)  # each time one gave a row a picture or text
     output: list[tuple[int, ...]] = field(default_factory=list)  # the network's own, once
 
 
@@ -37,12 +37,13 @@ def blank_picture(input_size: tuple[int, int]) -> Tensor:
 
 
 def trace(network: nn.Module, *given: Tensor, **named: Tensor) -> Trace:
-    """Forward one picture, or one text's tokens by name, and note which submodules ran."""
+    """Forward pictures, or texts' tokens by name, and note which submodules ran."""
     seen = Trace()
+    n = len(next(iter((*given, *named.values()))))
     hooks = [
         hook
         for name, module in network.named_modules()
-        for hook in _watch(seen, name, module=module)
+        for hook in _watch(seen, name, module=module, n=n)
     ]
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
@@ -59,13 +60,13 @@ def trace(network: nn.Module, *given: Tensor, **named: Tensor) -> Trace:
 
 
 def _watch(
-    seen: Trace, name: str, *, module: nn.Module
+    seen: Trace, name: str, *, module: nn.Module, n: int
 ) -> Iterator[torch.utils.hooks.RemovableHandle]:
     def begin(_module: nn.Module, _inputs: object) -> None:
         seen.begun.setdefault(name, len(seen.begun))
 
     def end(_module: nn.Module, _inputs: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim > 1 and output.shape[0] == 1:
+        if isinstance(output, Tensor) and output.ndim > 1 and output.shape[0] == n:
             seen.ended.append(name)
 
     yield module.register_forward_pre_hook(begin)
