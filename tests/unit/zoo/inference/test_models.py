@@ -10,7 +10,9 @@ import pytest
 from tests.exported import some_pixels
 from zoo.errors import PluginError
 from zoo.inference.models import ModelCache, preprocessing_of
+from zoo.predictor import BackboneRef
 from zoo.settings import EngineChoice, Settings
+from zoo.testing import tiny_texts
 
 
 @pytest.fixture
@@ -157,3 +159,16 @@ def test_with_the_eager_engine_chosen_nothing_is_exported(tmp_path, lite0, known
 
     assert models.is_exported(known)
     assert not (tmp_path / "engines").exists()
+
+
+@pytest.mark.parametrize("architecture", ["words", "captions"])
+def test_a_model_that_takes_texts_stays_in_torch(models, give, architecture):
+    give(tiny_texts.plugin.load)
+    ref = BackboneRef(plugin="fake", architecture=architecture, weights="v1")
+
+    model = models.get(ref)
+    models.export(model.ref, model.detail, samples=some_pixels)
+
+    assert models.is_exported(model.detail)
+    assert models.get(model.ref).engine_name == "eager"
+    assert (model.engine is None) == (architecture == "words")
