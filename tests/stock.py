@@ -40,7 +40,12 @@ class Stock:
         return found
 
     def put(
-        self, name: str, given: Mapping[str, Vector], *, content: bytes | None = None
+        self,
+        name: str,
+        given: Mapping[str, Vector],
+        *,
+        content: bytes | None = None,
+        is_text: bool = False,
     ) -> CollectionRecord:
         """Items by id with their embeddings; returns the collection as it then stands."""
         files = {item: content or vector.tobytes() for item, vector in given.items()}
@@ -52,6 +57,8 @@ class Stock:
                 session, {one.pack_key: one.size_bytes for one in stored.values()}
             )
             contents.add_contents(session, stored.values(), pack_ids=pack_ids)
+            if not is_text:
+                contents.set_sizes(session, {one.sha256: (4, 3) for one in stored.values()})
             segment_id = features.add_segment(
                 session,
                 space_id=self.space_id,

@@ -16,6 +16,7 @@ from zoo_api.documentation import documentation
 from zoo_api.embeddings import embeddings
 from zoo_api.events import events
 from zoo_api.item_images import item_images
+from zoo_api.item_texts import item_texts
 from zoo_api.items import items
 from zoo_api.jobs import jobs
 from zoo_api.keyring import KeyRing
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     embeddings,
     events,
     item_images,
+    item_texts,
     items,
     jobs,
     keys,

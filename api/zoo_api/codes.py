@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from zoo.errors import IMAGE_CODES
+from zoo.errors import IMAGE_CODES, TEXT_CODES
 
 Codes: TypeAlias = Mapping[int, Sequence[str]]
 
@@ -27,6 +27,7 @@ BODY: Codes = {
 JSON: Codes = {400: ("malformed_json",), 422: ("not_finite",)}
 PICTURES: Codes = {
     422: (
+        "images_not_supported",
         "invalid_data_uri",
         "no_files",
         "text_not_supported",
@@ -35,6 +36,7 @@ PICTURES: Codes = {
         *sorted(IMAGE_CODES),
     )
 }
+TEXTS: Codes = {422: sorted(TEXT_CODES)}
 FILES: Codes = {
     400: ("malformed_multipart",),
     422: ("no_files",),

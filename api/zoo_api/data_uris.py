@@ -24,6 +24,12 @@ def decode_inputs(given: str | Sequence[str]) -> Pictures:
     return Pictures(images=images, fields=fields)
 
 
+def is_data_uri(text: str) -> bool:
+    """Whether a text is the base64 data: URI of something, and not just a text."""
+    match = DATA_URI.match(text)
+    return match is not None and match["base64"] is not None
+
+
 def decode_data_uri(text: str, *, field: str) -> bytes:
     """The bytes of a base64 data: URI; any other text is refused."""
     match = DATA_URI.match(text)

@@ -1,4 +1,4 @@
-"""POST /v1/embeddings: pictures to vectors, in the shape that OpenAI's clients read."""
+"""POST /v1/embeddings: pictures and texts to vectors, in the shape OpenAI's clients read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from flask import Blueprint
 from typing_extensions import TypedDict
 
 from zoo.predictor import FloatArray
-from zoo_api.codes import OWN_OR_BUILT
+from zoo_api.codes import OWN_OR_BUILT, TEXTS, merge
 from zoo_api.contract import contract
-from zoo_api.forwarding import embed_images, resolve_asked
-from zoo_api.pictured import Pictured, pictures_of
+from zoo_api.forwarding import Asked, resolve_asked
+from zoo_api.inputs import Input, embed_inputs, read_inputs
+from zoo_api.pictured import Pictured, Sent
 from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
 
@@ -24,7 +25,7 @@ Encoding = Literal["float", "base64"]
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingsOptions(Closed):
-    """What may stand beside the pictures; the last two are OpenAI's and change nothing."""
+    """What may stand beside the inputs; the last two are OpenAI's and change nothing."""
 
     model: str
     encoding_format: Encoding = "float"
@@ -34,7 +35,7 @@ class EmbeddingsOptions(Closed):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingsRequest(EmbeddingsOptions):
-    """A JSON request: one data: URI, or several."""
+    """A JSON request: one data: URI or text, or several."""
 
     __pydantic_config__ = closed(
         examples=[{"model": "lite.efficientnet_lite0", "input": "data:image/png;base64,iVBORw0K"}]
@@ -44,7 +45,7 @@ class EmbeddingsRequest(EmbeddingsOptions):
 
 
 class Embedding(TypedDict):
-    """The vector of one picture; as base64 it is of little-endian float32."""
+    """The vector of one input; as base64 it is of little-endian float32."""
 
     object: Literal["embedding"]
     index: int
@@ -52,14 +53,14 @@ class Embedding(TypedDict):
 
 
 class Usage(TypedDict):
-    """OpenAI's count of tokens: pictures have none."""
+    """OpenAI's count of tokens, special ones included: pictures have none."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class Embeddings(TypedDict):
-    """Vectors in the order of the pictures, in OpenAI's shape."""
+    """Vectors in the order of the inputs, in OpenAI's shape."""
 
     object: Literal["list"]
     data: list[Embedding]
@@ -70,16 +71,19 @@ class Embeddings(TypedDict):
 
 
 @embeddings.post("/v1/embeddings")
-@contract(codes=OWN_OR_BUILT)
+@contract(codes=merge(OWN_OR_BUILT, TEXTS, {422: ("too_many_texts",)}))
 @needs("read")
 def create_embeddings(
     body: Pictured[EmbeddingsRequest, EmbeddingsOptions],
 ) -> Embeddings:
-    """Embed up to 64 images; the vectors are as the backbone pools them, not normalised."""
-    options, pictures = pictures_of(body)
+    """Embed up to 64 images, or 512 texts where the model takes them.
+
+    The vectors are as the backbone pools them.
+    """
+    options = body.options if isinstance(body, Sent) else body
     asked = resolve_asked(options.model)
-    vectors = embed_images(asked.ref, pictures.images, fields=pictures.fields)
-    encoded = [_encoded(vector, options.encoding_format) for vector in vectors]
+    embedded = embed_inputs(asked, _inputs(asked, body))
+    encoded = [_encoded(vector, options.encoding_format) for vector in embedded.vectors]
     return {
         "object": "list",
         "data": [
@@ -87,10 +91,17 @@ def create_embeddings(
             for index, embedding in enumerate(encoded)
         ],
         "model": asked.backbone.name,
-        "usage": {"prompt_tokens": 0, "total_tokens": 0},
+        "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
         "space_id": asked.detail.space.space_id,
         "dim": asked.detail.dim,
     }
+
+
+def _inputs(asked: Asked, body: EmbeddingsRequest | Sent[EmbeddingsOptions]) -> list[Input]:
+    if isinstance(body, EmbeddingsRequest):
+        return read_inputs(body.input, asked)
+    given = zip(body.pictures.images, body.pictures.fields, strict=True)
+    return [Input(content=image, field=field) for image, field in given]
 
 
 def _encoded(vector: FloatArray, encoding: Encoding) -> list[float] | str:

@@ -86,7 +86,9 @@ def embed_images(
     ref: BackboneRef, images: Sequence[bytes], *, fields: Sequence[str]
 ) -> list[FloatArray]:
     """One vector `(dim,)` an image; `PicturesError` naming each that cannot be read."""
-    _check_all([check_bytes(image) for image in images], fields)
+    if not images:
+        return []
+    check_all([check_bytes(image) for image in images], fields)
     return _readable(services().predictor.embed(ref, images), fields)
 
 
@@ -94,17 +96,18 @@ def classify_images(
     asked: Asked, images: Sequence[bytes], *, fields: Sequence[str], top_k: int
 ) -> list[list[Label]]:
     """The best labels of each image; `PicturesError` naming each that cannot be read."""
-    _check_all([check_bytes(image) for image in images], fields)
+    check_all([check_bytes(image) for image in images], fields)
     answers = services().predictor.classify(asked.ref, images, head=asked.head, top_k=top_k)
     return _readable(answers, fields)
 
 
 def _readable(answers: Sequence[Answer | ContentError], fields: Sequence[str]) -> list[Answer]:
-    _check_all(answers, fields)
+    check_all(answers, fields)
     return [answer for answer in answers if not isinstance(answer, ContentError)]
 
 
-def _check_all(answers: Sequence[object], fields: Sequence[str]) -> None:
+def check_all(answers: Sequence[object], fields: Sequence[str]) -> None:
+    """Raise `PicturesError` for the answers that are errors, by the fields they came in."""
     failed = [
         (field, answer)
         for field, answer in zip(fields, answers, strict=True)

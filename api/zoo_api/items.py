@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import JsonValue, StringConstraints
 from typing_extensions import TypedDict
 
+from zoo.backbone import TEXT
 from zoo.catalog import Session
 from zoo.catalog import collections as catalog_collections
 from zoo.catalog import items as catalog_items
 from zoo.catalog.records import CollectionRecord, ItemRecord, JobRecord
+from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_ingest
 from zoo.jobs.specs import IngestSpec
 from zoo.names import unknown
 from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.backbones import ready_backbone
+from zoo_api.codes import BUILT, merge
 from zoo_api.collections import UNKNOWN, require_collection
 from zoo_api.contract import Json, Query, contract
-from zoo_api.deliveries import Files
+from zoo_api.deliveries import Incoming
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
 from zoo_api.services import services
+from zoo_api.text_items import FilesOrTexts, TextItems, receive_texts
 
 items = Blueprint("items", __name__)
 
+REFUSED_TEXTS = {422: ("repeated_id", "text_not_supported")}
 UNKNOWN_ITEM = {404: ("unknown_collection", "unknown_item")}
+ItemKind = Literal["image", "text"]
+IMAGE_KIND: ItemKind = "image"
+TEXT_KIND: ItemKind = "text"
 NEAREST_AMONG = 200
 """Items whose ids an unknown one is compared with."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -53,9 +62,10 @@ class ItemChange(TypedDict, total=False):
 
 
 class Item(TypedDict):
-    """A picture in a collection."""
+    """A picture or a text in a collection; a text has no width and height."""
 
     id: str
+    kind: ItemKind
     name: str
     label: str | None
     metadata: dict[str, Any]
@@ -66,12 +76,16 @@ class Item(TypedDict):
 
 
 @items.post("/v1/collections/<name>/items")
-@contract(ACCEPTED, codes=UNKNOWN)
-def send_items(name: str, files: Files[ItemsOptions]) -> Response:
-    """Take files or archives in; unreadable files are failed inputs of the job."""
+@contract(ACCEPTED, codes=merge(UNKNOWN, BUILT, REFUSED_TEXTS))
+def send_items(name: str, body: FilesOrTexts[TextItems, Incoming[ItemsOptions]]) -> Response:
+    """Take files or archives in, or texts as JSON; what cannot be read fails in the job, alone."""
     with services().catalog.read() as session:
-        require_collection(session, name)
-    _, received = files.receive()
+        collection = require_collection(session, name)
+    if isinstance(body, TextItems):
+        _check_takes_texts(collection)
+        received = receive_texts(body)
+    else:
+        _, received = body.receive()
     spec = IngestSpec(collection=name)
 
     def submit(session: Session) -> JobRecord:
@@ -140,10 +154,16 @@ def require_item(session: Session, collection: CollectionRecord, item_id: str) -
     return found
 
 
+def kind_of(item: ItemRecord) -> ItemKind:
+    """What an item is: every picture has a size by the time it is an item."""
+    return TEXT_KIND if item.width is None else IMAGE_KIND
+
+
 def item_json(item: ItemRecord) -> Item:
     """An item as answered."""
     return {
         "id": item.item_id,
+        "kind": kind_of(item),
         "name": item.name,
         "label": item.label,
         "metadata": dict(item.metadata),
@@ -152,6 +172,17 @@ def item_json(item: ItemRecord) -> Item:
         "height": item.height,
         "created_at": instant(item.created_at),
     }
+
+
+def _check_takes_texts(collection: CollectionRecord) -> None:
+    _, detail = ready_backbone(collection.model)
+    if TEXT not in detail.towers:
+        raise InvalidError(
+            f"collection {collection.name!r} is embedded with {collection.model}, which takes "
+            "pictures; make one with a model that has a text tower",
+            code="text_not_supported",
+            field="items",
+        )
 
 
 def _work(collection: CollectionRecord) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from typing_extensions import TypedDict
 
+from zoo.backbone import IMAGE
 from zoo.catalog import Session, features, inputs
 from zoo.catalog import jobs as catalog_jobs
 from zoo.catalog.records import DatasetVersionRecord, JobRecord, ModelRecord
@@ -27,6 +28,7 @@ from zoo_api.backbones import ready_backbone
 from zoo_api.codes import BUILT, merge
 from zoo_api.contract import Json, Query, contract
 from zoo_api.datasets import require_dataset, require_dataset_version
+from zoo_api.inputs import towers_of
 from zoo_api.job_views import (
     InputState,
     Job,
@@ -110,7 +112,13 @@ class JobType(TypedDict):
         {
             404: ("unknown_dataset", "unknown_version"),
             409: ("dataset_empty",),
-            422: ("invalid_name", "not_submittable", "too_few_classes", "unknown_job_type"),
+            422: (
+                "images_not_supported",
+                "invalid_name",
+                "not_submittable",
+                "too_few_classes",
+                "unknown_job_type",
+            ),
         },
     ),
 )
@@ -212,6 +220,13 @@ def _submit(
     session: Session, spec: FineTuneSpec, backbone: ModelRecord, detail: BackboneDetail
 ) -> JobRecord:
     version, dataset_id = _dataset_version(session, spec)
+    if IMAGE not in towers_of(detail):
+        raise InvalidError(
+            f"{backbone.name} takes texts, and datasets hold pictures; name a model that has an "
+            "image tower",
+            code="images_not_supported",
+            field="model",
+        )
     space_id = detail.space.space_id
     features.add_space(
         session,

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, send_file
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from zoo.backbone import InputSizes, Preprocessing, Weights
+from zoo.backbone import InputSizes, Preprocessing, TextPreprocessing, Weights
 from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
@@ -73,6 +73,7 @@ class Model(TypedDict):
     towers: NotRequired[list[str]]
     weights: NotRequired[list[Weights]]
     preprocessing: NotRequired[Preprocessing]
+    text_preprocessing: NotRequired[TextPreprocessing]
     input_sizes: NotRequired[InputSizes]
     facts: NotRequired[dict[str, str | float]]
 

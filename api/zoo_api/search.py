@@ -1,4 +1,4 @@
-"""POST /v1/collections/{c}/search: the nearest items of a picture, an item or a vector."""
+"""POST /v1/collections/{c}/search: the nearest items of a picture, text, item or vector."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing_extensions import TypedDict
 
 from zoo.catalog.records import CollectionRecord, ItemRecord
 from zoo.errors import ConflictError, InvalidError
-from zoo.predictor import to_ref
 from zoo.search.flat import FloatArray, Metric
 from zoo.search.index import check_vector
 from zoo_api.backbones import ready_backbone
-from zoo_api.codes import BUILT, KEPT, merge
+from zoo_api.codes import BUILT, KEPT, TEXTS, merge
 from zoo_api.collections import Index, index_json, require_collection
 from zoo_api.contract import contract
 from zoo_api.data_uris import decode_data_uri
-from zoo_api.forwarding import check_space, embed_images
-from zoo_api.items import require_item
+from zoo_api.forwarding import Asked, check_space
+from zoo_api.inputs import Input, embed_inputs
+from zoo_api.items import ItemKind, kind_of, require_item
 from zoo_api.pictured import Pictured, Sent
 from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
@@ -30,7 +30,7 @@ from zoo_api.services import services
 
 search = Blueprint("search", __name__)
 
-QUERIES = ("image", "item_id", "vector")
+QUERIES = ("image", "text", "item_id", "vector")
 REFUSALS = {
     404: ("unknown_collection", "unknown_item"),
     409: ("incompatible_space",),
@@ -50,7 +50,7 @@ class SearchOptions(Closed):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRequest(SearchOptions):
-    """A JSON request: exactly one of the three queries."""
+    """A JSON request: exactly one of the four queries."""
 
     __pydantic_config__ = closed(
         oneOf=[
@@ -61,6 +61,7 @@ class SearchRequest(SearchOptions):
     )
 
     image: str | None = None  # a data: URI
+    text: str | None = None
     item_id: str | None = None
     vector: list[float] | None = None
 
@@ -70,7 +71,7 @@ class Query:
     """One query as it came, whichever way."""
 
     options: SearchOptions
-    image: bytes | None = None
+    content: Input | None = None  # a picture or a text
     item_id: str | None = None
     vector: list[float] | None = None
 
@@ -79,6 +80,7 @@ class Hit(TypedDict):
     """A found item; higher scores are nearer under every metric."""
 
     item_id: str
+    kind: ItemKind
     score: float
     metadata: dict[str, Any]
     name: str
@@ -96,7 +98,7 @@ class Found(TypedDict):
 
 
 @search.post("/v1/collections/<name>/search")
-@contract(codes=merge(BUILT, KEPT, REFUSALS))
+@contract(codes=merge(BUILT, KEPT, REFUSALS, TEXTS))
 @needs("read")
 def search_collection(name: str, body: Pictured[SearchRequest, SearchOptions]) -> Found:
     """The k nearest items, best first; an item that is searched for finds itself first."""
@@ -121,6 +123,7 @@ def hit_json(item: ItemRecord, score: float) -> Hit:
     """One found item as answered."""
     return {
         "item_id": item.item_id,
+        "kind": kind_of(item),
         "score": score,
         "metadata": dict(item.metadata),
         "name": item.name,
@@ -131,15 +134,22 @@ def hit_json(item: ItemRecord, score: float) -> Hit:
 def _query(body: SearchRequest | Sent[SearchOptions]) -> Query:
     if isinstance(body, SearchRequest):
         _check_one(body)
-        image = None if body.image is None else decode_data_uri(body.image, field="image")
-        return Query(options=body, image=image, item_id=body.item_id, vector=body.vector)
+        content = _content(body)
+        return Query(options=body, content=content, item_id=body.item_id, vector=body.vector)
     if len(body.pictures.images) > 1:
         raise InvalidError(
             f"the request holds {len(body.pictures.images)} images; a search takes one",
             code="too_many_images",
             field="image",
         )
-    return Query(options=body.options, image=body.pictures.images[0])
+    content = Input(content=body.pictures.images[0], field="image")
+    return Query(options=body.options, content=content)
+
+
+def _content(body: SearchRequest) -> Input | None:
+    if body.image is not None:
+        return Input(content=decode_data_uri(body.image, field="image"), field="image")
+    return None if body.text is None else Input(content=body.text, field="text")
 
 
 def _check_one(asked: SearchRequest) -> None:
@@ -147,14 +157,14 @@ def _check_one(asked: SearchRequest) -> None:
     if len(given) != 1:
         raise InvalidError(
             f"the request holds {' and '.join(given) or 'no query'}; "
-            "send exactly one of image, item_id and vector",
+            "send exactly one of image, text, item_id and vector",
             code="one_query_needed",
         )
 
 
 def _vector(collection: CollectionRecord, query: Query) -> FloatArray:
-    if query.image is not None:
-        return _embedded(collection, query.image)
+    if query.content is not None:
+        return _embedded(collection, query.content)
     if query.item_id is not None:
         with services().catalog.read() as session:
             item = require_item(session, collection, query.item_id)
@@ -163,12 +173,11 @@ def _vector(collection: CollectionRecord, query: Query) -> FloatArray:
     return check_vector(query.vector or [], dim=collection.dim, metric=metric)
 
 
-def _embedded(collection: CollectionRecord, image: bytes) -> FloatArray:
+def _embedded(collection: CollectionRecord, content: Input) -> FloatArray:
     backbone, detail = ready_backbone(collection.model)
     check_space(detail, collection.space_id, owner=f"collection {collection.name!r}")
-    [vector] = embed_images(
-        to_ref(backbone, space_id=collection.space_id), [image], fields=["image"]
-    )
+    asked = Asked(backbone=backbone, detail=detail, version=None)
+    [vector] = embed_inputs(asked, [content]).vectors
     return check_vector(vector, dim=collection.dim, metric=cast("Metric", collection.metric))
 
 

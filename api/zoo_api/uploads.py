@@ -29,7 +29,7 @@ from zoo.images.archives import HEAD_BYTES, is_archive
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
 from zoo.storage.blobs import out_of_room
-from zoo.storage.packs import PackPart, PackWriter
+from zoo.storage.packs import PackPart, PackWriter, content_of
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 
@@ -45,6 +45,7 @@ RAW_TYPES = frozenset(
         "application/gzip",
         "application/x-gzip",
         "application/octet-stream",
+        "text/plain",
     }
 )
 
@@ -90,7 +91,7 @@ def _read_body(intake: _Intake) -> Mapping[str, str]:
         return request.args.to_dict()
     raise UnsupportedMediaType(
         f"the body is {request.mimetype or 'of no media type'}; send multipart/form-data, "
-        "an archive (application/zip, application/x-tar) or an image"
+        "an archive (application/zip, application/x-tar), an image or text/plain"
     )
 
 
@@ -293,15 +294,7 @@ class Upload:
         if self._size_bytes > self._intake.max_bytes:
             part.discard()
             return
-        packed = part.finish()
-        self._content = ContentRecord(
-            sha256=packed.sha256,
-            pack_key=packed.pack_key,
-            offset=packed.offset,
-            size_bytes=packed.size_bytes,
-            width=None,
-            height=None,
-        )
+        self._content = content_of(part.finish())
 
 
 @contextmanager

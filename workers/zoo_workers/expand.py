@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from zoo.catalog import shards
-from zoo.catalog.records import ContentRecord
 from zoo.errors import InvalidError
 from zoo.images.archives import FailedMember, Member, read_archive
 from zoo.jobs.intake import Arrival, Delivery, add_delivery
 from zoo.jobs.ledger import Claim, fence, finish
-from zoo.storage.packs import PackedContent, PackWriter
+from zoo.storage.packs import PackWriter, content_of
 from zoo_workers.context import Context
 
 MEMBERS_A_WRITE = 1000
@@ -83,20 +82,9 @@ def _arrive(writer: PackWriter, member: Member | FailedMember, *, is_labelled: b
     if is_labelled and label is None:
         detail = "the file is not in a folder; in a dataset's archive the top folder is the label"
         return Arrival(name=member.name, error=("no_label", detail))
-    return Arrival(name=member.name, content=_content(writer.add(member.content)), label=label)
+    return Arrival(name=member.name, content=content_of(writer.add(member.content)), label=label)
 
 
 def _label(name: str) -> str | None:
     folder, slash, _ = name.removeprefix("./").partition("/")
     return folder if slash else None
-
-
-def _content(packed: PackedContent) -> ContentRecord:
-    return ContentRecord(
-        sha256=packed.sha256,
-        pack_key=packed.pack_key,
-        offset=packed.offset,
-        size_bytes=packed.size_bytes,
-        width=None,
-        height=None,
-    )

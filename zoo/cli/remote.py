@@ -75,15 +75,24 @@ def job(
 
 def search(
     collection: Annotated[str, typer.Argument()],
-    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    image: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, readable=True)
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Instead of a picture.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many hits.")] = 10,
     url: Url = None,
     key: Key = None,
     is_json: Json = False,
 ) -> None:
-    """Find what looks most like a picture."""
+    """Find what looks most like a picture, or fits a text best."""
+    if (image is None) == (text is None):
+        raise typer.BadParameter("give a picture or --text, one of the two")
     with connect(url, key) as client:
-        answer = client.search_image(collection, image.read_bytes(), k=k)
+        answer = (
+            client.search_image(collection, image.read_bytes(), k=k)
+            if image is not None
+            else client.search_text(collection, text or "", k=k)
+        )
     if is_json:
         _print_json(answer.body)
     else:

@@ -122,6 +122,11 @@ class Client:
         )
         return answers.read_search(body)
 
+    def search_text(self, collection: str, text: str, *, k: int = 10) -> SearchAnswer:
+        """The items nearest to a text, where the collection's model takes texts."""
+        path = f"/v1/collections/{collection}/search"
+        return answers.read_search(self._http.ask("POST", path, json={"text": text, "k": k}))
+
     def put_dataset(self, name: str) -> Dataset:
         """Create a dataset, or find the one that is there."""
         return answers.read_dataset(self._http.ask("PUT", f"/v1/datasets/{name}", json={}))

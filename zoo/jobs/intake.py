@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zoo.catalog import Session, contents, inputs, jobs, shards
@@ -22,7 +22,7 @@ SMALLEST_SHARD = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """One file as it came: stored, or refused with a code and a sentence."""
+    """One file or text as it came: stored, or refused with a code and a sentence."""
 
     name: str
     content: ContentRecord | None = None
@@ -30,6 +30,7 @@ class Arrival:
     item_id: str | None = None
     label: str | None = None
     split: str | None = None
+    metadata: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +170,7 @@ def _to_input(arrival: Arrival, position: int) -> InputRecord:
         item_id=arrival.item_id or new_id("item"),
         label=arrival.label,
         split=arrival.split,
-        metadata={},
+        metadata=arrival.metadata,
         sha256=arrival.content.sha256 if arrival.content else None,
         state="failed" if arrival.error else "queued",
         error_code=code,

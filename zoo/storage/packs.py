@@ -180,3 +180,15 @@ def _room_for_upload() -> Iterator[None]:
         yield
     except OSError as error:
         raise out_of_room("the upload", error) from error
+
+
+def content_of(packed: PackedContent) -> ContentRecord:
+    """Stored bytes as a content of which nothing more is known yet."""
+    return ContentRecord(
+        sha256=packed.sha256,
+        pack_key=packed.pack_key,
+        offset=packed.offset,
+        size_bytes=packed.size_bytes,
+        width=None,
+        height=None,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -88,6 +89,20 @@ class Asking:
         """Send files (archives are expanded) to a collection; returns the ended job."""
         return self.send(f"/v1/collections/{collection}/items", files)
 
+    def ingest_texts(self, collection: str, *texts: str | Mapping[str, object]) -> Json:
+        """Send texts, or members of the JSON body with more of them; returns the ended job."""
+        url = f"/v1/collections/{collection}/items"
+        sent = [{"text": one} if isinstance(one, str) else dict(one) for one in texts]
+        return self._ended(_body(self.client.post(url, json={"items": sent}), f"POST {url}"))
+
+    def text(self, collection: str, item_id: str) -> str:
+        """The text of an item."""
+        url = f"/v1/collections/{collection}/items/{item_id}/text"
+        answer = self.client.get(url)
+        if answer.status_code != HTTPStatus.OK:
+            _body(answer, f"GET {url}")
+        return answer.text
+
     def items(self, collection: str) -> list[Json]:
         """All items of a collection."""
         return self.rows(f"/v1/collections/{collection}/items?limit=1000")
@@ -95,7 +110,7 @@ class Asking:
     def search(
         self, collection: str, image: bytes | str | None = None, **query: object
     ) -> list[Json]:
-        """The hits for a picture, or for `item_id=`, `vector=`, ...; `k=`, `filter=` as in JSON.
+        """The hits for a picture, or for `text=`, `item_id=`, ...; `k=`, `filter=` as in JSON.
 
         A picture is given by its bytes, or by a data URI.
         """

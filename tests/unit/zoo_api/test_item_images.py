@@ -4,7 +4,6 @@ from flask.testing import FlaskClient
 
 from tests.serving import SMALL_JPEG
 from tests.stock import Stock
-from zoo_api.item_images import media_type
 
 URL = "/v1/collections/holidays/items/beach/image"
 PNG = b"\x89PNG\r\n\x1a\nthe rest"
@@ -56,17 +55,10 @@ def test_a_damaged_original_is_an_error_and_not_served(
     assert (answer.status_code, answer.get_json()["code"]) == (500, "damaged_file")
 
 
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
-        (b"II*\0", "image/tiff"),
-        (b"\0\0\0\x1cftypavif", "image/avif"),
-        (b"<html>", "application/octet-stream"),
-        (b"", "application/octet-stream"),
-    ],
-)
-def test_the_first_bytes_decide_the_media_type(head: bytes, expected: str) -> None:
-    assert media_type(head) == expected
+def test_a_text_is_no_picture(client: FlaskClient, stock: Stock) -> None:
+    stock.collection("notes")
+    stock.put("notes", {"a": np.ones(4, np.float32)}, content=b"a note", is_text=True)
+    for query in ("", "?size=16"):
+        answer = client.get(f"/v1/collections/notes/items/a/image{query}")
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "not_an_image")
+    assert answer.get_json()["detail"] == "item 'a' is a text; read it at .../items/a/text"

@@ -1,0 +1,64 @@
+"""The stored bytes of an item, and how they are sent."""
+
+from __future__ import annotations
+
+import io
+from pathlib import PurePosixPath
+
+from flask import Response, send_file
+
+from zoo.catalog import contents
+from zoo.catalog.records import ItemRecord
+from zoo.errors import InvalidError
+from zoo.storage.packs import read_content
+from zoo_api.collections import require_collection
+from zoo_api.items import TEXT_KIND, kind_of, require_item
+from zoo_api.services import services
+
+
+def stored_picture(name: str, item_id: str) -> tuple[ItemRecord, bytes]:
+    """A picture with its original bytes; 422 `not_an_image` for a text."""
+    item = _stored(name, item_id)
+    if kind_of(item) == TEXT_KIND:
+        raise InvalidError(
+            f"item {item_id!r} is a text; read it at .../items/{item_id}/text",
+            code="not_an_image",
+        )
+    return item, _read(item)
+
+
+def stored_text(name: str, item_id: str) -> tuple[ItemRecord, bytes]:
+    """A text with its original bytes; 422 `not_text` for a picture."""
+    item = _stored(name, item_id)
+    if kind_of(item) != TEXT_KIND:
+        raise InvalidError(
+            f"item {item_id!r} is a picture; see it at .../items/{item_id}/image",
+            code="not_text",
+        )
+    return item, _read(item)
+
+
+def send_content(content: bytes, mimetype: str, *, etag: str, download: str | None) -> Response:
+    """An answer with bytes that came from outside."""
+    response = send_file(
+        io.BytesIO(content),
+        mimetype=mimetype,
+        as_attachment=download is not None,
+        download_name=PurePosixPath(download).name if download else None,
+        etag=etag,
+        max_age=0,
+    )
+    # A browser must not take them for a page.
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _stored(name: str, item_id: str) -> ItemRecord:
+    with services().catalog.read() as session:
+        return require_item(session, require_collection(session, name), item_id)
+
+
+def _read(item: ItemRecord) -> bytes:
+    with services().catalog.read() as session:
+        content = contents.get_contents(session, [item.sha256])[item.sha256]
+    return read_content(services().blobs, content)

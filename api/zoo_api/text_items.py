@@ -1,0 +1,112 @@
+"""Texts sent as JSON to become items: each is kept as a file of its own would be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar, Union, get_args
+
+from annotated_types import Len
+from flask import request
+from pydantic import JsonValue, StringConstraints, TypeAdapter
+
+from zoo.errors import InvalidError, TextError
+from zoo.jobs.intake import Arrival, Delivery
+from zoo.storage.packs import PackWriter, content_of
+from zoo.texts import encode_text
+from zoo_api.codes import merge
+from zoo_api.contract import Described, JsonBody, Schemas
+from zoo_api.deliveries import FilesBody
+from zoo_api.reading import Closed, read_json
+from zoo_api.services import services
+from zoo_api.unowned import await_owner
+from zoo_api.uploads import Received
+
+OfJson = TypeVar("OfJson")
+OfFiles = TypeVar("OfFiles")
+MAX_TEXTS = 10_000
+NAME_LETTERS = 80
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextItem(Closed):
+    """A text with what is known of it; an item that has the same id is replaced."""
+
+    text: str
+    id: ItemId | None = None
+    name: Name | None = None  # by itself its first words
+    label: Name | None = None
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextItems(Closed):
+    """Texts for a collection."""
+
+    items: Annotated[list[TextItem], Len(1, MAX_TEXTS)]
+
+
+class FilesOrTextsBody(FilesBody):
+    """A body of files, or JSON with texts."""
+
+    def read(self, kind: Any, given: Any) -> object:
+        """The texts, or files that are still `Incoming`."""
+        of_json, files = get_args(kind)
+        return read_json(of_json) if request.is_json else super().read(files, given)
+
+    def describe(self, name: str, kind: Any, schemas: Schemas) -> Described:
+        """All forms of the body."""
+        of_json, files = get_args(kind)
+        bare = super().describe(name, files, schemas)
+        described = JsonBody().describe("", of_json, schemas)
+        content = {**(bare.body or {})["content"], **(described.body or {})["content"]}
+        return Described(
+            parameters=bare.parameters,
+            body={"required": True, "content": content},
+            codes=merge(bare.codes, described.codes),
+        )
+
+
+FilesOrTexts = Annotated[Union[OfJson, OfFiles], FilesOrTextsBody()]  # noqa: UP007  # of variables
+
+
+def receive_texts(given: TextItems) -> Received:
+    """Keep the texts; one that cannot be read is a failed arrival, as a file would be."""
+    _check_ids([one.id for one in given.items if one.id is not None])
+    settings = services().settings
+    spool = settings.home / "tmp"
+    with PackWriter(services().blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
+        arrivals = [_arrive(writer, one) for one in given.items]
+        packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+    await_owner(packs)
+    whole = request.path.encode() + TypeAdapter(TextItems).dump_json(given)
+    return Received(
+        delivery=Delivery(arrivals=arrivals, packs=packs),
+        fingerprint=hashlib.sha256(whole).hexdigest(),
+        fields={},
+    )
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    repeated = [name for name, n in Counter(ids).items() if n > 1]
+    if repeated:
+        raise InvalidError(
+            f"item id {repeated[0]!r} is given more than once; ids should differ",
+            code="repeated_id",
+            field="items",
+        )
+
+
+def _arrive(writer: PackWriter, one: TextItem) -> Arrival:
+    name = one.name or " ".join(one.text.split())[:NAME_LETTERS] or "empty"
+    try:
+        content = content_of(writer.add(encode_text(one.text)))
+    except TextError as error:
+        return Arrival(name=name, item_id=one.id, error=(error.code, error.detail))
+    return Arrival(
+        name=name, content=content, item_id=one.id, label=one.label, metadata=one.metadata
+    )
