@@ -19,7 +19,7 @@ from zoo.texts import encode_text
 from zoo_api.codes import merge
 from zoo_api.contract import Described, JsonBody, Schemas
 from zoo_api.deliveries import FilesBody
-from zoo_api.reading import Closed, read_json
+from zoo_api.reading import Closed, closed, read_json
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 from zoo_api.uploads import Received
@@ -46,6 +46,12 @@ class TextItem(Closed):
 @dataclass(frozen=True, kw_only=True)
 class TextItems(Closed):
     """Texts for a collection."""
+
+    __pydantic_config__ = closed(
+        examples=[
+            {"items": [{"text": "a cat on a stove", "id": "note-1", "metadata": {"page": 3}}]}
+        ]
+    )
 
     items: Annotated[list[TextItem], Len(1, MAX_TEXTS)]
 

@@ -31,6 +31,7 @@ def test_a_picture_finds_its_nearest_items(client: FlaskClient, holidays: Stock)
     assert body["hits"] == [
         {
             "item_id": "beach",
+            "kind": "image",
             "score": pytest.approx(2 / 5**0.5),
             "metadata": {},
             "name": "beach.jpg",
@@ -113,7 +114,6 @@ def test_a_query_that_cannot_be_answered_is_refused(
     [
         {"k": 0},
         {"k": 1001},
-        {"text": "a beach"},
         {"positive": ["beach"]},
         {"filter": {"field": "year", "op": "eq", "value": 1}},
     ],
