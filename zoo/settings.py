@@ -50,7 +50,7 @@ class Settings:
     cache_bytes: int = 20_000_000_000  # of copies of files that stand in a remote store
     worker_processes: int = 0  # batch children of one worker; 0: one a core
     api_threads: int = 32  # streams and waits may hold 24 of them
-    shard_items: int = 48  # contents a shard embeds: about 1-2 s of one core for a small net
+    shard_items: int = 256  # contents that a shard embeds at most; 1-2 s of them, once measured
     forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
     beat_every_s: float = 3.0
     beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims

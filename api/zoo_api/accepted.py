@@ -89,8 +89,8 @@ def once(fingerprint: str, act: Callable[[Session], JobRecord]) -> Response:
 def check_room(session: Session) -> None:
     """429 if what waits already would take longer than the queue's limit."""
     settings = services().settings
-    waiting = inputs.queued_backlog(session)
-    queued_s = waiting * settings.seconds_per_item / settings.cores
+    backlog_s = inputs.queued_backlog(session, seconds_per_item=settings.seconds_per_item)
+    queued_s = backlog_s / settings.cores
     if queued_s > settings.queue_limit_s:
         raise UnavailableError(
             f"about {queued_s:.0f} s of work are queued, the limit is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast, overload
 
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 
 from zoo.catalog import Session, inputs
 from zoo.catalog.records import EventRecord, InputRecord, JobRecord
+from zoo.jobs.effort import Effort, efforts_of, summarise
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601, UTC."""
@@ -43,6 +45,21 @@ class StoredError(TypedDict):
     detail: str | None
 
 
+class Extraction(TypedDict):
+    """How fast a job embeds or embedded, by the wall's clock and per image of processors.
+
+    `share_of_limit` is the part of what its worker processes could do if each had a core that
+    did nothing but decode and forward.
+    """
+
+    engine: str
+    images_per_s: float
+    cpu_ms_per_image: float
+    decode_ms_per_image: float
+    forward_ms_per_image: float
+    share_of_limit: float
+
+
 class Job(TypedDict):
     """One piece of asked work."""
 
@@ -54,6 +71,7 @@ class Job(TypedDict):
     steps: list[Step]
     warnings: list[str]
     result: dict[str, Any] | None
+    extraction: Extraction | None
     error: StoredError | None
     attempt: int
     parent_job_id: str | None
@@ -87,11 +105,13 @@ def job_json(session: Session, job: JobRecord) -> Job:
 
 def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[Job]:
     """Jobs with how far each has come."""
-    counts = inputs.count_states_of(session, [job.id for job in jobs])
-    return [_job_json(job, counts.get(job.id, {})) for job in jobs]
+    ids = [job.id for job in jobs]
+    counts = inputs.count_states_of(session, ids)
+    efforts = efforts_of(session, ids)
+    return [_job_json(job, counts.get(job.id, {}), efforts.get(job.id, ())) for job in jobs]
 
 
-def _job_json(job: JobRecord, counts: Mapping[str, int]) -> Job:
+def _job_json(job: JobRecord, counts: Mapping[str, int], efforts: Sequence[Effort]) -> Job:
     return {
         "id": job.id,
         "type": job.type,
@@ -101,6 +121,7 @@ def _job_json(job: JobRecord, counts: Mapping[str, int]) -> Job:
         "steps": steps_json(job),
         "warnings": list(job.warnings),
         "result": None if job.result is None else dict(job.result),
+        "extraction": extraction_json(job, efforts),
         "error": error_json(job.error_code, job.error_detail),
         "attempt": job.attempt,
         "parent_job_id": job.parent_job_id,
@@ -118,6 +139,18 @@ def steps_json(job: JobRecord) -> list[Step]:
         {"phase": step["phase"], "started_at": step["started_at"], "finished_at": end}
         for step, end in zip(job.steps, ends, strict=True)
     ]
+
+
+def extraction_json(job: JobRecord, efforts: Sequence[Effort]) -> Extraction | None:
+    """How fast it goes, from the first shard that embedded; null before one has."""
+    step = next((step for step in steps_json(job) if step["phase"] == "embed"), None)
+    if step is None:
+        return None
+    ended = step["finished_at"]
+    until = datetime.now(UTC) if ended is None else datetime.fromisoformat(ended)
+    elapsed_s = (until - datetime.fromisoformat(step["started_at"])).total_seconds()
+    found = summarise(efforts, elapsed_s=elapsed_s)
+    return None if found is None else cast("Extraction", asdict(found))
 
 
 def progress_json(job: JobRecord, counts: Mapping[str, int]) -> Progress:

@@ -40,6 +40,8 @@ def test_an_archive_as_the_body_is_expanded(service: EagerService, pack, media_t
     )
 
     assert answer.status_code == 202
+    assert answer.get_json()["extraction"]["engine"] == "eager"
+    assert answer.get_json()["extraction"]["forward_ms_per_image"] > 0
     assert answer.get_json()["result"] == {"embedded": 5, "reused": 0, "failed": 0}
     assert {row["name"] for row in service.rows(f"{url}/items")} == {f"x/{name}" for name in files}
 

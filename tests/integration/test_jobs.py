@@ -9,7 +9,7 @@ from tests.eager import EagerService, Json, walk
 
 MEMBERS = {
     *("id", "type", "state", "spec", "progress", "steps", "warnings", "result", "error"),
-    *("attempt", "parent_job_id", "created_at", "started_at", "finished_at"),
+    *("extraction", "attempt", "parent_job_id", "created_at", "started_at", "finished_at"),
 }
 
 

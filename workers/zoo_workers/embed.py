@@ -15,10 +15,12 @@ from zoo.catalog.records import ContentRecord, InputRecord
 from zoo.errors import ContentError, DamagedError, PluginError
 from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
+from zoo.jobs.effort import Effort, note_effort
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import read_content
 from zoo.storage.segments import WrittenSegment, write_segment
 from zoo_workers.context import Context
+from zoo_workers.effort import Stopwatch
 from zoo_workers.models import load_model
 
 BUSY_ELSEWHERE_S = 1.0
@@ -43,6 +45,7 @@ class Outcome:
 
     embedded: dict[str, Embedded] = field(default_factory=dict)
     failed: dict[str, ContentError] = field(default_factory=dict)
+    effort: Effort | None = None
 
 
 def run(context: Context, claim: Claim) -> None:
@@ -53,6 +56,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         _record_features(session, claim, outcome, segment)
+        _record_effort(session, claim, outcome)
         left = _record_inputs(session, todo, outcome)
         if left:
             later = shards.add_shard(
@@ -87,14 +91,14 @@ def _plan(context: Context, claim: Claim) -> Todo:
 
 def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
     outcome = Outcome()
+    model = load_model(context, claim.job.work, samples=partial(_samples, context, todo.contents))
+    stopwatch = Stopwatch(context.sandbox)
     forwarded = embed_contents(
         [
             (content.sha256, partial(read_content, context.blobs, content))
             for content in todo.contents
         ],
-        model=load_model(
-            context, claim.job.work, samples=partial(_samples, context, todo.contents)
-        ),
+        model=stopwatch.watched(model),
         sandbox=context.sandbox,
         batch=context.settings.forward_batch,
     )
@@ -103,6 +107,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
             outcome.failed[sha256] = result
         else:
             outcome.embedded[sha256] = result
+    outcome.effort = stopwatch.read(n=len(outcome.embedded), engine=model.engine_name)
     return outcome
 
 
@@ -149,6 +154,12 @@ def _record_features(
     )
     sizes = {sha256: one.size for sha256, one in outcome.embedded.items() if one.size}
     contents.set_sizes(session, sizes)
+
+
+def _record_effort(session: Session, claim: Claim, outcome: Outcome) -> None:
+    if outcome.effort and outcome.embedded:
+        space_id = claim.job.work["space_id"]
+        note_effort(session, claim.shard.id, space_id=space_id, effort=outcome.effort)
 
 
 def _record_inputs(session: Session, todo: Todo, outcome: Outcome) -> list[InputRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import FeatureRecord, Json, SegmentRecord
@@ -17,6 +17,20 @@ def add_space(session: Session, space_id: str, *, model: str, dim: int, descript
     """Register a space; a known one stays as it is."""
     row = {"space_id": space_id, "model": model, "dim": dim, "description": description}
     insert_new(session, SpaceRow, [row], key=["space_id"])
+
+
+def seconds_per_item(session: Session, space_id: str) -> float | None:
+    """What a content takes one core to embed, as measured of late; None if it never was."""
+    return session.scalar(select(SpaceRow.seconds_per_item).where(SpaceRow.space_id == space_id))
+
+
+def note_seconds_per_item(session: Session, space_id: str, measured: float) -> None:
+    """Move what a content is reckoned to take half the way to what was measured."""
+    known = seconds_per_item(session, space_id)
+    value = measured if known is None else (known + measured) / 2
+    session.execute(
+        update(SpaceRow).where(SpaceRow.space_id == space_id).values(seconds_per_item=value)
+    )
 
 
 def add_segment(

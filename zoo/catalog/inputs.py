@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from zoo.catalog.records import InputRecord
 from zoo.catalog.rows import as_record, chunks
+from zoo.catalog.tables import SpaceRow
 from zoo.catalog.work_tables import Job, JobInput
 
 
@@ -124,15 +125,21 @@ def undone_inputs(session: Session, job_id: str) -> list[InputRecord]:
     return [_one(row) for row in rows]
 
 
-def queued_backlog(session: Session) -> int:
-    """How many inputs of live jobs wait to be done."""
+def queued_backlog(session: Session, *, seconds_per_item: float) -> float:
+    """Seconds of one core that the waiting inputs of live jobs will take.
+
+    Of a space that was never measured, or of none, an input is reckoned at `seconds_per_item`.
+    """
+    space_id = Job.work["space_id"].as_string()
     statement = (
-        select(func.count())
+        select(SpaceRow.seconds_per_item, func.count())
         .select_from(JobInput)
         .join(Job, Job.id == JobInput.job_id)
+        .join(SpaceRow, SpaceRow.space_id == space_id, isouter=True)
         .where(JobInput.state == "queued", Job.state.in_(("queued", "running")))
+        .group_by(SpaceRow.seconds_per_item)
     )
-    return session.scalar(statement) or 0
+    return sum((known or seconds_per_item) * n for known, n in session.execute(statement))
 
 
 def _one(row: JobInput) -> InputRecord:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.jobs import LIVE
-from zoo.catalog.records import ShardRecord
+from zoo.catalog.records import Json, ShardRecord
 from zoo.catalog.rows import as_record, changed, chunks
 from zoo.catalog.tables import now
 from zoo.catalog.work_tables import Job, Outbox, Shard
@@ -147,6 +147,22 @@ def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any])
     session.execute(
         update(Shard).where(Shard.id == shard_id).values(arguments=dict(arguments), attempt=0)
     )
+
+
+def set_effort(session: Session, shard_id: int, effort: Mapping[str, Any]) -> None:
+    """Note what a claimed shard's forwarding took."""
+    session.execute(update(Shard).where(Shard.id == shard_id).values(effort=dict(effort)))
+
+
+def list_efforts(session: Session, job_ids: Iterable[str]) -> list[tuple[str, Json]]:
+    """What forwarding took in each shard of these jobs that did any, with its job's id."""
+    found: list[tuple[str, Json]] = []
+    for chunk in chunks(sorted(set(job_ids))):
+        statement = (
+            select(Shard.job_id, Shard.effort).where(Shard.job_id.in_(chunk)).order_by(Shard.id)
+        )
+        found.extend((job_id, effort) for job_id, effort in session.execute(statement) if effort)
+    return found
 
 
 def claims_of(session: Session, worker_ids: Iterable[str]) -> list[ShardRecord]:

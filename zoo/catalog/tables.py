@@ -133,6 +133,7 @@ class SpaceRow(Table):
     model: Mapped[str]
     dim: Mapped[int]
     description: Mapped[dict[str, Any]]
+    seconds_per_item: Mapped[float | None]  # of one core, as measured of late
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -54,6 +54,7 @@ class Shard(Table):
     last_error: Mapped[str | None]
     announced_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
+    effort: Mapped[dict[str, Any] | None]  # what forwarding took
 
 
 class JobInput(Table):

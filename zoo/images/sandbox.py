@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from zoo.backbone import Preprocessing
@@ -67,6 +68,17 @@ class Sandbox:
     def pid(self) -> int | None:
         """The child's process id, if it runs."""
         return self._decoder.pid if self._decoder and self._decoder.is_alive else None
+
+    def cpu_s(self) -> float:
+        """Processor time of the child that runs now, in seconds."""
+        pid = self.pid
+        if pid is None:
+            return 0.0
+        try:
+            times = psutil.Process(pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return times.user + times.system
 
     def decode(self, content: bytes, preprocessing: Preprocessing) -> Decoded:
         """The picture's pixels as a model's preprocessing asks for."""

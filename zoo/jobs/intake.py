@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zoo.catalog import Session, contents, inputs, jobs, shards
+from zoo.catalog import Session, contents, features, inputs, jobs, shards
 from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, Json
 from zoo.catalog.rows import chunks
 from zoo.errors import ConflictError
@@ -16,6 +16,8 @@ from zoo.jobs.specs import DescribeSpec, FineTuneSpec, IngestSpec, RefreshSpec, 
 from zoo.names import new_id
 from zoo.settings import Settings
 
+SHARD_S = 1.5
+"""What a shard should take: long against its announcement, short against a core's idleness."""
 SMALLEST_SHARD = 8
 """Inputs below which splitting a job over cores costs more than it gains."""
 
@@ -112,15 +114,21 @@ def add_inputs(
     inputs.add_inputs(session, job.id, refused, shard_id=None)
     todo = [one for one in given if one.state == "queued"]
     kind = "check" if job.final_kind == "seal" else "embed"
-    for chunk in chunks(todo, shard_size(len(todo), settings)):
+    space_id = job.work.get("space_id")
+    known = features.seconds_per_item(session, space_id) if space_id else None
+    for chunk in chunks(todo, shard_size(len(todo), settings, seconds_per_item=known)):
         shard_id = shards.add_shard(session, job.id, kind, arguments={})
         inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
 
 
-def shard_size(n: int, settings: Settings) -> int:
-    """Inputs a shard: at most the setting, fewer when that lets all cores work."""
+def shard_size(n: int, settings: Settings, *, seconds_per_item: float | None) -> int:
+    """Inputs a shard: as many as take `SHARD_S`, fewer when that lets all cores work.
+
+    What was never measured is reckoned to take what the settings say.
+    """
     a_core = math.ceil(n / (2 * settings.cores))
-    return max(1, min(settings.shard_items, max(SMALLEST_SHARD, a_core)))
+    in_time = round(SHARD_S / max(seconds_per_item or settings.seconds_per_item, 1e-6))
+    return max(1, min(settings.shard_items, max(SMALLEST_SHARD, min(in_time, a_core))))
 
 
 def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:

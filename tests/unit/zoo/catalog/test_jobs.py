@@ -92,7 +92,7 @@ def test_inputs_of_many_jobs_are_counted_at_once(catalog: Catalog) -> None:
             "b": {"reused": 1},
         }
         assert inputs.count_states(session, "c") == {}
-        assert inputs.queued_backlog(session) == 1
+        assert inputs.queued_backlog(session, seconds_per_item=0.5) == 0.5
 
 
 def test_inputs_keep_all_that_they_came_with(catalog: Catalog) -> None:

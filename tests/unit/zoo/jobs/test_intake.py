@@ -17,14 +17,19 @@ WORK = {"collection_id": 1, "model": "lite.a", "space_id": "space", "dim": 2}
 
 def test_inputs_are_split_so_that_every_core_has_work(settings: Settings) -> None:
     settings = replace(settings, worker_processes=2, shard_items=48)
-    assert [shard_size(n, settings) for n in (0, 1, 40, 100, 192, 10_000)] == [
-        8,
-        8,
-        10,
-        25,
-        48,
-        48,
-    ]
+
+    sizes = [shard_size(n, settings, seconds_per_item=0.001) for n in (0, 1, 40, 100, 192, 10_000)]
+
+    assert sizes == [8, 8, 10, 25, 48, 48]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"), [(0.01, 150), (0.1, 15), (3.0, 8), (0.0001, 256), (None, 50)]
+)
+def test_a_shard_takes_a_second_or_two(settings: Settings, seconds: float, size: int) -> None:
+    settings = replace(settings, worker_processes=2, shard_items=256, seconds_per_item=0.03)
+
+    assert shard_size(100_000, settings, seconds_per_item=seconds) == size
 
 
 def test_every_input_belongs_to_exactly_one_shard(catalog: Catalog, submit: Submit) -> None:
