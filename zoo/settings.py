@@ -62,6 +62,8 @@ class Settings:
     describe_timeout_s: float = 120.0
     engine: EngineChoice = EngineChoice.AUTO
     export_timeout_s: float = 300.0
+    model_memory_mb: int = 2048  # of the parameters that one process keeps loaded
+    pinned_models: str = ""  # full names of models that stay loaded, comma-separated
     predict_timeout_s: float = 60.0
     plugin_wait_s: float = 30.0
     disabled_plugins: str = ""  # names of installed plugins to leave alone, comma-separated
@@ -94,13 +96,17 @@ class Settings:
     @property
     def allowed_host_names(self) -> frozenset[str]:
         """The host names in `allowed_hosts`, in small letters."""
-        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",")) - {""}
+        return _names(self.allowed_hosts.lower())
 
     @property
     def left_alone(self) -> frozenset[str]:
         """The names in `disabled_plugins`."""
-        names = (name.strip() for name in self.disabled_plugins.split(","))
-        return frozenset(name for name in names if name)
+        return _names(self.disabled_plugins)
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The names in `pinned_models`."""
+        return _names(self.pinned_models)
 
     @property
     def runtime_dir(self) -> Path:
@@ -133,6 +139,11 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""
         return {f"ZOO_{f.name.upper()}": str(getattr(self, f.name)) for f in fields(self)}
+
+
+def _names(text: str) -> frozenset[str]:
+    """Names with commas between them."""
+    return frozenset(name.strip() for name in text.split(",")) - {""}
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import ModuleType
@@ -58,6 +59,11 @@ class LoadedModel:
         """What the model runs on."""
         return (self.engine or self.texts).name
 
+    @property
+    def size_bytes(self) -> int:
+        """What its parameters take in memory."""
+        return 4 * self.detail.parameters
+
     def _takes_no(self, what: str, *, code: str) -> InvalidError:
         towers = " and ".join(self.detail.towers)
         return InvalidError(
@@ -69,14 +75,15 @@ class ModelCache:
     """Loaded models by name and space; thread-safe, and while one loads the others can be had.
 
     A model whose space is exported here runs without torch. One that is not runs in torch, until
-    `export` has made it one that is.
+    `export` has made it one that is. Those longest unused make room for a new one when all
+    parameters together would take more than `settings.model_memory_mb`; pinned ones stay.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
         self._lock = threading.Lock()
-        self._models: dict[BackboneRef, Future[LoadedModel]] = {}
+        self._models: OrderedDict[BackboneRef, Future[LoadedModel]] = OrderedDict()
 
     def warm_up(self) -> None:
         """Import torch now if the first model is sure to need it."""
@@ -94,6 +101,7 @@ class ModelCache:
             ours = found is None
             if found is None:
                 found = self._models[ref] = Future()
+            self._models.move_to_end(ref)
         if ours:
             self._load(ref, found)
         return found.result()
@@ -119,9 +127,8 @@ class ModelCache:
         return self._exports.find(detail.space.space_id) is not None
 
     def _forget_built(self, ref: BackboneRef) -> None:
-        for known, model in list(self._models.items()):
-            is_same = known.name == ref.name and model.done() and not model.exception()
-            if is_same and model.result().engine_name == EngineChoice.EAGER:
+        for known, model in self._loaded().items():
+            if known.name == ref.name and model.engine_name == EngineChoice.EAGER:
                 del self._models[known]
 
     def _load(self, ref: BackboneRef, model: Future[LoadedModel]) -> None:
@@ -136,6 +143,29 @@ class ModelCache:
             return
         with self._lock:  # who asked what it is will ask it to embed, and knows its space by then
             self._models.setdefault(loaded.ref, model)
+            self._make_room(loaded)
+
+    def _make_room(self, newest: LoadedModel) -> None:
+        """Forget what is over the budget; who forwards with it at this moment still has it."""
+        sizes = {id(one): one.size_bytes for one in self._loaded().values()}
+        excess = sum(sizes.values()) - self._settings.model_memory_mb * 1_000_000
+        for ref, model in self._loaded().items():
+            if excess <= 0:
+                return
+            if model is newest or ref.name in self._settings.pinned:
+                continue
+            del self._models[ref]
+            if all(model is not other for other in self._loaded().values()):
+                excess -= model.size_bytes
+                _log.info("model_forgotten", model=ref.name)
+
+    def _loaded(self) -> dict[BackboneRef, LoadedModel]:
+        """Those that are there, the longest unused first."""
+        return {
+            ref: model.result()
+            for ref, model in self._models.items()
+            if model.done() and not model.exception()
+        }
 
     def _build(self, ref: BackboneRef) -> LoadedModel:
         weights = self._settings.home / "weights"

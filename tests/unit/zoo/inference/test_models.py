@@ -9,7 +9,7 @@ import pytest
 
 from tests.exported import some_pixels
 from zoo.errors import PluginError
-from zoo.inference.models import ModelCache, preprocessing_of
+from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
 from zoo.predictor import BackboneRef
 from zoo.settings import EngineChoice, Settings
 from zoo.testing import tiny_texts
@@ -172,3 +172,43 @@ def test_a_model_that_takes_texts_stays_in_torch(models, give, architecture):
     assert models.is_exported(model.detail)
     assert models.get(model.ref).engine_name == "eager"
     assert (model.engine is None) == (architecture == "words")
+
+
+def named(ref, name: str):
+    return replace(ref, architecture=name)
+
+
+def test_the_longest_unused_model_makes_room(tmp_path, give, tiny, tiny_ref):
+    give(lambda _: tiny())  # 36 bytes of parameters
+    models = ModelCache(Settings(home=tmp_path, model_memory_mb=0))
+
+    first = models.get(named(tiny_ref, "first"))
+    second = models.get(named(tiny_ref, "second"))
+
+    assert models.get(named(tiny_ref, "second")) is second
+    assert models.get(second.ref) is second
+    assert models.get(named(tiny_ref, "first")) is not first
+
+
+def test_what_is_used_again_and_again_stays(tmp_path, give, tiny, tiny_ref, monkeypatch):
+    monkeypatch.setattr(LoadedModel, "size_bytes", 400_000_000)
+    give(lambda _: tiny())
+    models = ModelCache(Settings(home=tmp_path, model_memory_mb=1000))
+
+    first = models.get(named(tiny_ref, "first"))
+    for name in ("second", "third", "fourth"):
+        models.get(named(tiny_ref, name))
+        assert models.get(named(tiny_ref, "first")) is first
+
+
+def test_a_pinned_model_stays(tmp_path, give, tiny, tiny_ref):
+    give(lambda _: tiny())
+    pinned = "fake.first.w, fake.other.w"
+    models = ModelCache(Settings(home=tmp_path, model_memory_mb=0, pinned_models=pinned))
+
+    first = models.get(named(tiny_ref, "first"))
+    models.get(named(tiny_ref, "second"))
+    models.get(named(tiny_ref, "third"))
+
+    assert models.get(named(tiny_ref, "first")) is first
+    assert models.get(first.ref) is first
