@@ -3,14 +3,14 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tests.stock import Stock, Vector
 from zoo.backbone import Preprocessing
 from zoo.catalog import Catalog, models, plugins
-from zoo.errors import ImageError
+from zoo.errors import DamagedError, ImageError, UnavailableError
 from zoo.predictor import BackboneDetail, BackboneRef, HeadRef, Label
 from zoo.space import Space, TowerSpace
 
@@ -52,6 +52,15 @@ class FakePredictor:
     """Stands in for the process with the models; `heads` notes the classifiers asked for."""
 
     heads: list[HeadRef | None]
+    damaged: set[str] = field(default_factory=set)  # keys of heads
+    is_down: bool = False
+
+    def warm(self, _backbone: BackboneRef, *, head: HeadRef | None) -> None:
+        if head is not None and head.blob_key in self.damaged:
+            raise DamagedError(f"the head {head.blob_key!r} is damaged")
+        if self.is_down:
+            raise UnavailableError("nobody answers", code="predictor_unavailable")
+        self.heads.append(head)
 
     def detail(self, backbone: BackboneRef) -> BackboneDetail:
         return to_detail(backbone)

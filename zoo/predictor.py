@@ -158,6 +158,14 @@ class Predictor:
             for answer in header["answers"]
         ]
 
+    def warm(self, backbone: BackboneRef, *, head: HeadRef | None) -> None:
+        """Load the backbone and the head, if they are not yet, so that the next call is quick."""
+        request = {
+            "backbone": asdict(backbone),
+            "head": None if head is None else asdict(head),
+        }
+        self._ask("/warm", wire.encode(request))
+
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels; raises `ImageError`."""
         _, blobs = self._ask("/thumbnail", wire.encode({"size": size}, content))

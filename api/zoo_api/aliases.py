@@ -14,8 +14,9 @@ from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ModelRecord
 from zoo.errors import ConflictError, InvalidError
 from zoo.registry.models import require_alias, require_model, require_version
-from zoo_api.codes import MODEL, merge
+from zoo_api.codes import KEPT, MODEL, OWN_OR_BUILT, merge
 from zoo_api.contract import Json, OwnName, contract
+from zoo_api.forwarding import warm
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, page_json
 from zoo_api.reading import Closed
@@ -51,11 +52,18 @@ class AliasMove(TypedDict):
 
 
 @aliases.put("/v1/models/<name>/aliases/<alias>")
-@contract(codes=merge(OWN, {404: ("unknown_version",)}))
+@contract(codes=merge(OWN, OWN_OR_BUILT, KEPT))
 def move_alias(
     name: str, alias: Annotated[str, OwnName("alias")], wanted: Json[AliasRequest]
 ) -> Alias:
-    """Point an alias at a version."""
+    """Point an alias at a version, once that is loaded: nobody who asks for the alias waits.
+
+    A version that cannot be loaded, as its file is damaged, leaves the alias where it is.
+    """
+    with services().catalog.read() as session:
+        require_own(session, name)
+        version = require_version(session, name, wanted.version)
+    warm(version)
     with services().catalog.write() as session:
         model = require_own(session, name)
         require_version(session, name, wanted.version)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
+
 from zoo.catalog.records import ModelRecord, VersionRecord
-from zoo.errors import ConflictError, ContentError
+from zoo.errors import ConflictError, ContentError, UnavailableError
 from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label, to_ref
 from zoo.registry.models import resolve_version
 from zoo_api.backbones import ready_backbone
@@ -16,6 +18,8 @@ from zoo_api.problems import FieldsError
 from zoo_api.services import services
 
 Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
 
 
 class PicturesError(FieldsError):
@@ -66,6 +70,22 @@ def resolve_asked(name: str) -> Asked:
         return Asked(backbone=backbone, detail=detail, version=None)
     with services().catalog.read() as session:
         version = resolve_version(session, name)
+    return _of_version(version)
+
+
+def warm(version: VersionRecord) -> None:
+    """Have the predictor load a version; raises what asking it would, if it answers at all.
+
+    A predictor that does not answer now keeps nobody from naming a version: it loads it later.
+    """
+    try:
+        asked = _of_version(version)
+        services().predictor.warm(asked.ref, head=asked.head)
+    except UnavailableError as error:
+        log.warning("not_warmed", model=version.model, version=version.version, code=error.code)
+
+
+def _of_version(version: VersionRecord) -> Asked:
     backbone, detail = ready_backbone(version.backbone)
     check_space(detail, version.space_id, owner=f"model {version.model}:{version.version}")
     return Asked(backbone=backbone, detail=detail, version=version)

@@ -50,6 +50,13 @@ class Answering:
         model = self._models.get(_backbone(request))
         return wire.encode({"detail": detail_to_json(model.detail)})
 
+    def warm(self, request: wire.Header, _: Blobs) -> bytes:
+        """Nothing, once the backbone and the head are loaded."""
+        self._models.get(_backbone(request))
+        if request["head"] is not None:
+            self._heads.get(HeadRef(**request["head"]))
+        return wire.encode({})
+
     def embed(self, request: wire.Header, images: Blobs) -> bytes:
         """The vectors of the readable pictures in one blob, and who is not readable."""
         model = self._models.get(_backbone(request))

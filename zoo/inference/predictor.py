@@ -43,6 +43,7 @@ class PredictorApp:
         self._answering = Answering(settings, sandboxes=self._sandboxes)
         self._routes: dict[str, Answer] = {
             "/detail": self._answering.detail,
+            "/warm": self._answering.warm,
             "/embed": self._answering.embed,
             "/embed_texts": self._answering.embed_texts,
             "/classify": self._answering.classify,

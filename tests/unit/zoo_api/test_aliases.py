@@ -1,7 +1,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.serving import register_pets
+from tests.serving import FakePredictor, register_pets
 from tests.stock import Stock
 
 URL = "/v1/models/pets/aliases/champion"
@@ -36,6 +36,39 @@ def test_every_move_is_kept_newest_first(client: FlaskClient) -> None:
     move(client, 3)
     assert client.delete(URL).status_code == 204
     assert moves(client) == [(3, None), (1, 3), (None, 1)]
+
+
+def test_a_version_is_loaded_before_the_alias_names_it(
+    client: FlaskClient, predictor: FakePredictor
+) -> None:
+    move(client, 2)
+
+    [head] = predictor.heads
+    assert head is not None
+    assert head.blob_key == "versions/job_2"
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_alias_where_it_is(
+    client: FlaskClient, predictor: FakePredictor
+) -> None:
+    move(client, 1)
+    predictor.damaged = {"versions/job_3"}
+
+    answer = client.put(URL, json={"version": 3})
+
+    assert answer.status_code == 500
+    assert answer.get_json()["code"] == "damaged_file"
+    assert moves(client) == [(None, 1)]
+
+
+def test_a_predictor_that_does_not_answer_keeps_no_alias_from_moving(
+    client: FlaskClient, predictor: FakePredictor
+) -> None:
+    predictor.is_down = True
+
+    move(client, 2)
+
+    assert moves(client) == [(None, 2)]
 
 
 def test_rolling_back_returns_to_the_version_before_and_is_a_move_itself(

@@ -179,3 +179,23 @@ def test_a_model_says_what_it_does_not_take(answering, give, tiny, tiny_ref):
     assert str(no_texts.value) == "model 'fake.tiny.w' takes no texts; its tower is image"
     assert no_pictures.value.code == "images_not_supported"
     assert str(no_pictures.value) == "model 'fake.words.v1' takes no pictures; its tower is text"
+
+
+def test_a_warmed_head_answers_though_its_file_is_gone(
+    answering, give, tiny, tiny_ref, head, settings
+):
+    give(tiny())
+    request = {"backbone": asdict(tiny_ref), "head": head}
+
+    ask(answering.warm, request)
+    open_blobs(settings).delete(head["blob_key"])
+    header, _ = ask(answering.classify, {**request, "top_k": 1}, blue_picture())
+
+    assert header["answers"][0]["labels"][0][0] == "blue"
+
+
+def test_a_damaged_head_is_noticed_when_it_is_warmed(answering, give, tiny, tiny_ref, head):
+    give(tiny())
+
+    with pytest.raises(DamagedError):
+        answering.warm({"backbone": asdict(tiny_ref), "head": {**head, "sha256": "0" * 64}}, [])
