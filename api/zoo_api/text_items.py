@@ -48,9 +48,7 @@ class TextItems(Closed):
     """Texts for a collection."""
 
     __pydantic_config__ = closed(
-        examples=[
-            {"items": [{"text": "a cat on a stove", "id": "note-1", "metadata": {"page": 3}}]}
-        ]
+        examples=[{"items": [{"text": "a cat on a stove", "id": "a-1", "metadata": {"page": 3}}]}]
     )
 
     items: Annotated[list[TextItem], Len(1, MAX_TEXTS)]

@@ -84,7 +84,7 @@ def test_items_come_in_pages_in_the_order_in_which_they_came(client: FlaskClient
 def test_an_item_is_shown_with_all_its_fields(client: FlaskClient) -> None:
     body = client.get(f"{URL}/beach").get_json()
     assert set(body) == {
-        "id", "name", "label", "metadata", "sha256", "width", "height", "created_at"
+        "id", "kind", "name", "label", "metadata", "sha256", "width", "height", "created_at"
     }  # fmt: skip
     assert (body["id"], body["name"], body["metadata"]) == ("beach", "beach.jpg", {})
 

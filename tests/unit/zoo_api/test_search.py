@@ -39,6 +39,7 @@ def test_a_picture_finds_its_nearest_items(client: FlaskClient, holidays: Stock)
         },
         {
             "item_id": "hotel",
+            "kind": "image",
             "score": pytest.approx(1 / 5**0.5),
             "metadata": {},
             "name": "hotel.jpg",
