@@ -192,3 +192,20 @@ def test_the_api_stays_small(
     pss = sum(process.memory_full_info().pss for process in shared.parts("zoo_api"))
     record_testsuite_property("api_pss_bytes", pss)
     assert pss < API_LIMIT_BYTES
+
+
+def test_texts_are_searched_by_their_meaning(shared: LiveService) -> None:
+    url = "/v1/collections/notes"
+    shared.put(url, {"model": "transformers.all-minilm-l6-v2"})
+    texts = {
+        "stove": "The cat sleeps on the warm stove",
+        "rates": "Interest rates rose for the third time this year",
+        "orbit": "The spacecraft entered orbit around Mars",
+    }
+    given = {"items": [{"text": text, "id": name} for name, text in texts.items()]}
+    job = shared.finished(shared.post(f"{url}/items", given))
+    assert job["result"] == {"embedded": 3, "reused": 0, "failed": 0}, job
+
+    for query, name in (("monetary policy", "rates"), ("astronomy", "orbit")):
+        hits = shared.post(f"{url}/search", {"text": query, "k": 1})["hits"]
+        assert [hit["item_id"] for hit in hits] == [name]
