@@ -46,7 +46,7 @@ def _weights(model: Model) -> Weights:
         preprocessing=known.preprocessing,
         text_preprocessing=known.text_preprocessing,
         licence=licence[1].strip("\"' ") if licence else _UNSAID,
-        source_data=_source_data(front),
+        source_data=_trained_on(front),
         domain=_DOMAINS[known.family],
         known_biases=_BIASES.get(model.architecture, "not documented by the publisher"),
         source=model.origin,
@@ -59,7 +59,7 @@ _BIASES = {
 }
 
 
-def _source_data(front: str) -> str:
+def _trained_on(front: str) -> str:
     listed = _DATASETS.search(front)
     if listed is None:
         return _UNSAID

@@ -71,7 +71,7 @@ def test_models_in_the_hubs_cache_are_those_of_their_main_branch(tmp_path, load)
     assert load("some-one--tiny-bert").dim == 32
 
 
-def test_a_model_card_tells_licence_and_source_data(models):
+def test_a_model_card_tells_its_licence_and_what_it_was_trained_on(models):
     folder = save_text_model(models / "told")
     front = "license: mit\ndatasets:\n- snli\n- 'wiki'\n"
     (folder / "README.md").write_text(f"---\nlanguage: en\n{front}---\n# Told\nlicense: no\n")

@@ -73,6 +73,21 @@ def test_a_search_shows_names_and_scores(service: ScriptedService, tmp_path: Pat
     assert "0.9877  tabby.jpg  item_1" in shown
 
 
+def test_a_text_is_searched_for_as_json(service: ScriptedService) -> None:
+    hit = {"item_id": "item_1", "name": "rates", "score": 0.5, "metadata": {}}
+    service.will_answer({"hits": [hit], "model": "lite.x", "took_ms": 3.0})
+
+    shown = zoo(service, "search", "notes", "--text", "monetary policy", "-k", "3").stdout
+
+    assert "0.5000  rates  item_1" in shown
+    assert json.loads(service.requests[0].body) == {"text": "monetary policy", "k": 3}
+
+
+def test_a_search_takes_a_picture_or_a_text(service: ScriptedService) -> None:
+    assert zoo(service, "search", "notes").exit_code == 2
+    assert service.requests == []
+
+
 def test_an_ingest_makes_the_collection_waits_and_counts(
     service: ScriptedService, tmp_path: Path
 ) -> None:
