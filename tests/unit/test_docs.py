@@ -100,7 +100,7 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
 
 
 def test_the_plugin_to_copy_works(tmp_path: Path) -> None:
-    text = section("## Add a backbone", document="CONTRIBUTING.md")
+    text = section("## A complete one", document="docs/plugins.md")
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     [entry_point] = re.findall(r'entry-points\.("zoo\.backbones"\]\n.*?)```', text, re.DOTALL)
     (tmp_path / "zoo_grid.py").write_text(code)
