@@ -10,6 +10,7 @@ import pytest
 
 from tests.disks import SMALL, small_disk_at
 from tests.live import LiveService, free_port, run_zoo
+from zoo.catalog.soundness import SCHEMA
 
 CANNOT_START = 2
 
@@ -57,7 +58,7 @@ def test_a_home_of_a_newer_release(tmp_path: Path, seasoned: Path) -> None:
     database.close()
     sentence = (
         "this home was made by another, newer release (its schema is '9999', "
-        "this one knows up to '0003'); upgrade featurezoo"
+        f"this one knows up to '{SCHEMA}'); upgrade featurezoo"
     )
     check_refused(sentence, "--home", str(home), "--port", str(free_port()))
     sound = run_zoo("fsck", "--home", str(home))

@@ -22,7 +22,9 @@ RENAMED = """
 
 @pytest.fixture
 def zoo(make_zoo_service: MakeZooService) -> ZooService:
-    return make_zoo_service()
+    service = make_zoo_service()
+    service.refresh_plugins()  # what services of other tests have installed is nothing new
+    return service
 
 
 @pytest.fixture

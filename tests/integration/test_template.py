@@ -1,6 +1,7 @@
 """The template as a stranger uses it: installed with pip, checked, served, searched."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_its_own_tests_pass_where_it_is_installed(installed: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "zoo.testing.plugin", "--rootdir=."]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
-    assert "20 passed" in ended.stdout
+    assert re.search(r"\b[1-9]\d+ passed", ended.stdout)
 
 
 @pytest.mark.usefixtures("installed")
