@@ -133,9 +133,12 @@ class Answering:
         return vectors, errors
 
     def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:
-        """Once a model: the next request but a few will need no torch."""
+        """Once a model: the next request but a few will need no torch.
+
+        A worker may have exported it meanwhile; then all there is to do is to let go of torch's.
+        """
         space_id = model.detail.space.space_id
-        if space_id in self._exporting or self._models.is_exported(model.detail):
+        if space_id in self._exporting:
             return
         self._exporting.add(space_id)
         pixels = np.stack([picture.pixels for picture in pictures])

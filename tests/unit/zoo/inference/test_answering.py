@@ -1,4 +1,6 @@
 import io
+import shutil
+import time
 from dataclasses import asdict
 
 import numpy as np
@@ -13,6 +15,7 @@ from zoo.errors import DamagedError, InvalidError
 from zoo.inference.answering import Answering
 from zoo.inference.loading import load_backbone
 from zoo.inference.sandboxes import SandboxPool, decode_limits
+from zoo.predictor import BackboneRef
 from zoo.settings import Settings
 from zoo.storage.blobs import file_sha256, open_blobs
 from zoo.testing import tiny_texts
@@ -199,3 +202,22 @@ def test_a_damaged_head_is_noticed_when_it_is_warmed(answering, give, tiny, tiny
 
     with pytest.raises(DamagedError):
         answering.warm({"backbone": asdict(tiny_ref), "head": {**head, "sha256": "0" * 64}}, [])
+
+
+def test_what_a_worker_has_exported_meanwhile_is_taken_up(exported_home, tmp_path, known, lite0):
+    home = tmp_path / "home"
+    shutil.copytree(exported_home / "weights", home / "weights")
+    settings = Settings(home=home)
+    ref = {**asdict(lite0), "space_id": known.space.space_id}
+    sandboxes = SandboxPool(decode_limits(settings), size=1)
+    answering = Answering(settings, sandboxes=sandboxes)
+    ask(answering.detail, {"backbone": asdict(lite0)})
+    shutil.copytree(exported_home / "engines", home / "engines")
+
+    ask(answering.embed, {"backbone": ref}, blue_picture())
+    deadline = time.monotonic() + 20
+    while answering._models.get(BackboneRef(**ref)).engine_name == "eager":
+        assert time.monotonic() < deadline, "torch is still used"
+        time.sleep(0.02)
+
+    sandboxes.close()
