@@ -1,0 +1,1 @@
+"""What the contests share: pictures, the model, environments, processes, figures."""

@@ -1,0 +1,1 @@
+"""Servers that embed a picture a request, each a program of its own."""
