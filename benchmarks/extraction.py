@@ -41,6 +41,7 @@ class Contestant:
     module: str
     title: str
     rival: str = ""  # its recipe; empty: it runs in this environment
+    batch: int = 32  # pictures a forward, as their documentation has it
 
 
 CONTESTANTS = (
@@ -48,6 +49,7 @@ CONTESTANTS = (
     Contestant(name=SERVICE, module="service", title="**FeatureZoo**, the service end to end"),
     Contestant(name=COMPOSITION, module="composition", title="hand-tuned composition"),
     Contestant(name="dataloader", module="loader", title="DataLoader, torch"),
+    Contestant(name="dataloader-8", module="loader", title="DataLoader, batches of 8", batch=8),
     Contestant(
         name="thingsvision",
         module="with_thingsvision",
@@ -90,6 +92,7 @@ class Stage:
             scratch=str(scratch),
             processes=len(os.sched_getaffinity(0)),
             archive=str(self.archives[0]),
+            batch=contestant.batch,
             warm_up=tuple(map(str, self.archives[1:])),
         )
 

@@ -41,6 +41,8 @@ class Task:
     processes: int = 2  # how many cores there are to use
     archive: str = ""  # the pictures as a zip
     warm_up: tuple[str, ...] = ()  # other pictures, as zips
+    port: int = 0  # where a server listens
+    batch: int = 32  # pictures a forward, where the contestant leaves that to its user
 
     @property
     def paths(self) -> list[Path]:

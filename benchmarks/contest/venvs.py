@@ -89,6 +89,16 @@ def ensure(name: str, folder: Path) -> Path:
     return python
 
 
+def installed(name: str, folder: Path) -> dict[str, str]:
+    """A rival's own version; empty if it was not installed."""
+    python = folder.absolute() / name / "bin" / "python"
+    if not name or not python.exists():
+        return {}
+    code = f"import importlib.metadata as m; print(m.version({name!r}))"
+    ended = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return {name: ended.stdout.strip()} if ended.stdout else {}
+
+
 def same_versions() -> list[str]:
     """The packages of `SAME` as they are here."""
     return [f"{name}=={version(name)}" for name in SAME]

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from benchmarks.contest.task import Task
 
-BATCH = 32
 Transform = Callable[[Image.Image], Tensor]
 FloatArray = NDArray[np.float32]
 

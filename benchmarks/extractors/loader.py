@@ -10,7 +10,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.contest.task import Stopwatch, hand_in, read_task
 from benchmarks.extractors.in_torch import (
-    BATCH,
     Transform,
     forward,
     load_network,
@@ -39,9 +38,9 @@ def main() -> None:
     network = load_network(task)
     files = Files(task.paths, load_transform(task))
     with Stopwatch() as watch:
-        batches = DataLoader(files, batch_size=BATCH, num_workers=task.processes)
+        batches = DataLoader(files, batch_size=task.batch, num_workers=task.processes)
         vectors = np.concatenate([forward(network, batch) for batch in batches])
-    hand_in(task, vectors, watch, packages=("torch",), batch=BATCH)
+    hand_in(task, vectors, watch, packages=("torch",), batch=task.batch)
 
 
 if __name__ == "__main__":

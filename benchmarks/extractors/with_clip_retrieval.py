@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from clip_retrieval.clip_inference import main as inference
 from clip_retrieval.clip_inference import mapper, worker
+from clip_retrieval.clip_inference.main import main as infer
 from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.contest.task import Stopwatch, Task, hand_in, read_task
-from benchmarks.extractors.in_torch import BATCH, Transform, load_network, load_transform
+from benchmarks.extractors.in_torch import Transform, load_network, load_transform
 
 
 class Encoder:
@@ -50,16 +50,16 @@ def main() -> None:
     for module in (mapper, worker):
         module.load_clip = loads
     with Stopwatch() as watch:
-        inference(
+        infer(
             input_dataset=task.folder,
             output_folder=task.scratch,
             enable_text=False,
-            batch_size=BATCH,
+            batch_size=task.batch,
             num_prepro_workers=task.processes,
         )
         parts = sorted(Path(task.scratch, "img_emb").glob("*.npy"))
         vectors = np.concatenate([np.load(part) for part in parts])
-    hand_in(task, vectors, watch, packages=("clip-retrieval", "torch"), batch=BATCH)
+    hand_in(task, vectors, watch, packages=("clip-retrieval", "torch"), batch=task.batch)
 
 
 def loader(task: Task) -> Callable[..., tuple[Encoder, Prepared, None]]:

@@ -9,7 +9,7 @@ import torch  # noqa: F401  # before TensorFlow, which brings an LLVM that does 
 from torch import nn
 
 from benchmarks.contest.task import Stopwatch, hand_in, read_task
-from benchmarks.extractors.in_torch import BATCH, load_network, load_transform
+from benchmarks.extractors.in_torch import load_network, load_transform
 
 np.AxisError = np.exceptions.AxisError  # type: ignore[attr-defined]  # where it was before numpy 2
 
@@ -32,9 +32,9 @@ def main() -> None:
             file_names=list(task.names),
             transforms=load_transform(task),
         )
-        batches = DataLoader(dataset=files, batch_size=BATCH, backend="pt")
+        batches = DataLoader(dataset=files, batch_size=task.batch, backend="pt")
         vectors = extractor.extract_features(batches=batches, module_name=LAYER)
-    hand_in(task, vectors, watch, packages=("thingsvision", "torch"), batch=BATCH)
+    hand_in(task, vectors, watch, packages=("thingsvision", "torch"), batch=task.batch)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""What every rival's server does with a picture: the service's pixels and graph, no sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.contest.task import Task
+from benchmarks.extractors.pixels import decoded
+from zoo.inference.engines.onnx import OnnxEngine
+
+
+class Embedder:
+    """A graph with its preprocessing, on one thread."""
+
+    def __init__(self, task: Task) -> None:
+        self._engine = OnnxEngine(Path(task.graph))
+        self._preprocessing = dict(task.preprocessing)
+
+    def embed(self, content: bytes) -> list[float]:
+        """The embedding of a picture."""
+        [vector] = self._engine.embed(decoded(content, self._preprocessing)[None])
+        floats: list[float] = vector.tolist()
+        return floats
