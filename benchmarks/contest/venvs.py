@@ -60,7 +60,7 @@ RECIPES = {
             ),
         ),
         Recipe(name="img2vec-pytorch", requirements=("img2vec-pytorch>=1",)),
-        Recipe(name="litserve", requirements=("litserve>=0.2",)),
+        Recipe(name="litserve", requirements=("litserve>=0.2", "python-multipart")),
         Recipe(name="bentoml", requirements=("bentoml>=1.4",)),
         Recipe(name="ray", requirements=("ray[serve]>=2.50",)),
     )
