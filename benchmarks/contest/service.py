@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.contest.running import environment
 from benchmarks.contest.task import family, own_cpu_s
 
 POLL_S = 0.1
@@ -85,7 +86,9 @@ def serving(home: Path) -> Iterator[Service]:
     port = free_port()
     command = [sys.executable, "-m", "zoo.cli", "up", "--home", str(home), "--port", str(port)]
     with (home.parent / f"{home.name}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
     try:
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
