@@ -281,7 +281,11 @@ def service_table(score: Score) -> str:
         ],
     )
     phases = tables.table(
-        ("phase", "seconds"), [(name, f"{spent:.2f}") for name, spent in last["phases"].items()]
+        ("phase, seconds", "first", "again"),
+        [
+            (name, f"{spent:.2f}", f"{last['again_phases'].get(name, 0.0):.2f}")
+            for name, spent in last["phases"].items()
+        ],
     )
     return "\n\n".join([ingests, share, parts, phases])
 

@@ -39,10 +39,12 @@ def nearest(vectors: NDArray[np.float64]) -> NDArray[np.intp]:
     """The most similar other row of each row, of unit vectors."""
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
-    return similarity.argmax(axis=1)
+    found: NDArray[np.intp] = similarity.argmax(axis=1)
+    return found
 
 
 def normalised(vectors: FloatArray) -> NDArray[np.float64]:
     """Unit vectors."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    units: NDArray[np.float64] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return units

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from timm.data import resolve_data_config
+from timm.data.config import resolve_data_config
 from timm.models import get_pretrained_cfg
 
 from benchmarks.contest.pictures import Pictures
@@ -93,7 +93,8 @@ def timm_transform(ref: BackboneRef) -> dict[str, Any]:
     found = get_pretrained_cfg(f"{architecture}{tag}")
     if found is None:
         raise NoModelError(f"timm has no configuration of {architecture}{tag}")
-    config = resolve_data_config({}, pretrained_cfg=found.to_dict())
+    # timm types neither.
+    config: dict[str, Any] = resolve_data_config({}, pretrained_cfg=found.to_dict())  # type: ignore[no-untyped-call]
     wanted = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
     return {key: config[key] for key in wanted}
 

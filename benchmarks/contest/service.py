@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +70,12 @@ class Service:
             raise ServiceError(f"job {job['id']} ended as {job['state']}: {job['error']}")
         return job
 
-    def cpu_by_part(self) -> Counter[str]:
+    def cpu_by_part(self) -> dict[str, float]:
         """CPU seconds of each part of the service so far."""
-        parts: Counter[str] = Counter()
+        parts: dict[str, float] = {}
         for process in family(self.root):
-            parts[part_of(process)] += own_cpu_s(process)
+            part = part_of(process)
+            parts[part] = parts.get(part, 0.0) + own_cpu_s(process)
         return parts
 
 

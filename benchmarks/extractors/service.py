@@ -36,8 +36,7 @@ def main() -> None:
         before = service.cpu_by_part()
         with Stopwatch(service.root) as watch:
             job = ingest(service, task, MAIN, task.archive)
-        parts = service.cpu_by_part()
-        parts.subtract(before)
+        after = service.cpu_by_part()
         with Stopwatch(service.root) as again:
             repeated = ingest(service, task, MAIN, task.archive)
         space_id = str(service.ask("GET", f"/v1/collections/{MAIN}")["space_id"])
@@ -51,8 +50,9 @@ def main() -> None:
         again_cpu_s=again.cpu_s,
         result=job["result"],
         again_result=repeated["result"],
-        cpu_by_part=dict(parts),
+        cpu_by_part={part: spent - before.get(part, 0.0) for part, spent in after.items()},
         phases=phases(job),
+        again_phases=phases(repeated),
     )
 
 

@@ -28,7 +28,7 @@ class Embedding:
     def __init__(self) -> None:
         self._embedder = Embedder(given_task())
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def embed(self, image: Path) -> list[float]:
         """The embedding."""
         return self._embedder.embed(image.read_bytes())

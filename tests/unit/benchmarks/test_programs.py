@@ -1,0 +1,67 @@
+"""The benchmarks themselves, on a few pictures: that they run, not what they find."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from benchmarks import extraction, online
+from tests.pictures import picture
+
+FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
+TIMEOUT_S = 300
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    made = tmp_path / "photographs"
+    made.mkdir()
+    for seed in range(4):
+        (made / f"{seed}.jpg").write_bytes(picture(seed))
+    return made
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(FOLDER / program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+@pytest.mark.parametrize("program", [extraction, online])
+def test_an_unknown_contestant_is_refused(program: ModuleType, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        program.parse(["photographs", "--only", "nobody"])
+
+    assert "invalid choice: 'nobody'" in capsys.readouterr().err
+
+
+def test_the_naive_loop_always_runs_as_the_others_are_held_against_it():
+    assert [one.name for one in extraction.chosen(["dataloader"])] == ["naive", "dataloader"]
+
+
+@pytest.mark.slow
+def test_extraction_compares_the_service_with_the_composition(photographs: Path):
+    few = ("--images", "12", "--rounds", "1", "--only", "service", "composition")
+    ended = run("extraction.py", str(photographs), *few)
+
+    assert ended.returncode == 0, ended.stderr
+    rows = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
+    for title in ("**FeatureZoo**, the service end to end", "hand-tuned composition"):
+        [row] = [row for row in rows if title in row]
+        assert "| 100.0% |" in row
+    assert "'embedded': 0, 'reused': 12, 'failed': 0" in ended.stdout
+
+
+@pytest.mark.slow
+def test_online_reports_each_number_of_clients(photographs: Path):
+    few = ("--requests", "8", "--rounds", "1", "--clients", "1", "2", "--only", "service")
+    ended = run("online.py", str(photographs), *few)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "| **FeatureZoo** | 1 |" in ended.stdout
+    assert "| **FeatureZoo** | 2 |" in ended.stdout
