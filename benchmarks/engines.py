@@ -80,16 +80,17 @@ def compare(
     built: LoadedModel, exported: LoadedModel, batches: list[PixelArray], *, export_s: float
 ) -> Comparison:
     """Forward all batches with both, round after round."""
-    rates: dict[str, list[float]] = {built.engine.name: [], exported.engine.name: []}
+    rates: dict[str, list[float]] = {built.image_engine.name: [], exported.image_engine.name: []}
     for _ in range(ROUNDS):
         for model in (built, exported):
-            rates[model.engine.name].append(rate(model.engine, batches))
+            rates[model.image_engine.name].append(rate(model.image_engine, batches))
     cosines = [
-        cosine(built.engine.embed(batch), exported.engine.embed(batch)) for batch in batches
+        cosine(built.image_engine.embed(batch), exported.image_engine.embed(batch))
+        for batch in batches
     ]
     return Comparison(
-        rate=statistics.median(rates[exported.engine.name]),
-        rate_of_torch=statistics.median(rates[built.engine.name]),
+        rate=statistics.median(rates[exported.image_engine.name]),
+        rate_of_torch=statistics.median(rates[built.image_engine.name]),
         least_cosine=min(cosines),
         export_s=export_s,
     )
@@ -114,7 +115,7 @@ def batches_of(folder: Path, model: LoadedModel, settings: Settings) -> Iterator
     with Sandbox(decode_limits(settings)) as sandbox:
         for path in sorted(p for p in folder.rglob("*") if p.is_file())[:64]:
             try:
-                found.append(sandbox.decode(path.read_bytes(), model.preprocessing).pixels)
+                found.append(sandbox.decode(path.read_bytes(), model.image_preprocessing).pixels)
             except ImageError as error:
                 print(f"{path}: {error}")
     for start in range(0, len(found) - BATCH + 1, BATCH):
