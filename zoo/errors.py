@@ -88,7 +88,13 @@ IMAGE_CODES = frozenset(
         "encrypted",
         "damaged_archive",
         "damaged_file",
+        "file_changed",
+        "file_missing",
+        "file_unreadable",
+        "invalid_manifest",
+        "invalid_manifest_row",
         "no_label",
+        "unusable_name",
     }
 )
 """Why a single input can fail; a job goes on with the others."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 from zoo.catalog import Catalog, collections, contents, features, models, open_unpooled, soundness
 from zoo.catalog.engines import sqlite_path
+from zoo.catalog.records import ContentRecord
 from zoo.errors import DamagedError, StartError, UnavailableError
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, file_sha256, open_blobs
 from zoo.storage.packs import read_content
+from zoo.storage.references import REFERENCE, ReferringBlobs, is_reference
 
 PAGE = 1000
 
@@ -74,9 +77,20 @@ def _contents(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
             page = contents.iter_contents(session, after=after, limit=PAGE)
         for content in page:
             try:
-                read_content(blobs, content)
+                read_content(_with_folder_of(blobs, content), content)
             except DamagedError as error:
                 yield error.detail
         if len(page) < PAGE:
             return
         after = page[-1].sha256
+
+
+def _with_folder_of(blobs: BlobStore, content: ContentRecord) -> BlobStore:
+    """The store, with leave to read an original by reference wherever it stands.
+
+    Whoever checks a home needs no settings of the service that filled it.
+    """
+    if not is_reference(content.pack_key):
+        return blobs
+    folder = Path(content.pack_key.removeprefix(REFERENCE)).parent
+    return ReferringBlobs(blobs, roots=[folder])

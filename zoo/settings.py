@@ -48,6 +48,8 @@ class Settings:
     predictor_url: str = ""  # default: a unix socket in the home
     storage_url: str = ""  # files of record; default: the folder `blobs` in the home
     cache_bytes: int = 20_000_000_000  # of copies of files that stand in a remote store
+    allowed_roots: str = ""  # folders that sources may name, with colons between; empty: none
+    allowed_urls: str = ""  # beginnings of URLs that sources may name, with commas between
     worker_processes: int = 0  # batch children of one worker; 0: one a core
     api_threads: int = 32  # streams and waits may hold 24 of them
     shard_items: int = 256  # contents that a shard embeds at most; 1-2 s of them, once measured
@@ -97,6 +99,17 @@ class Settings:
     def allowed_host_names(self) -> frozenset[str]:
         """The host names in `allowed_hosts`, in small letters."""
         return _names(self.allowed_hosts.lower())
+
+    @property
+    def allowed_root_folders(self) -> tuple[Path, ...]:
+        """The folders in `allowed_roots`; files are read by reference only below these."""
+        return tuple(Path(root).expanduser() for root in self.allowed_roots.split(":") if root)
+
+    @property
+    def allowed_url_prefixes(self) -> tuple[str, ...]:
+        """The URLs in `allowed_urls`, each ending in a slash: nothing beside a folder is in it."""
+        urls = (url.strip() for url in self.allowed_urls.split(","))
+        return tuple(f"{url.rstrip('/')}/" for url in urls if url)
 
     @property
     def left_alone(self) -> frozenset[str]:
@@ -162,6 +175,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     read["home"] = home
     given = {name: value for name, value in overrides.items() if value is not None}
     settings = Settings(**{**read, **given})  # type: ignore[arg-type]  # checked field by field
+    if not all(root.is_absolute() for root in settings.allowed_root_folders):
+        raise StartError(
+            f"ZOO_ALLOWED_ROOTS is {settings.allowed_roots!r}; "
+            "it should be absolute paths of folders, with colons between"
+        )
     return replace(settings, home=Path(settings.home).expanduser().absolute())
 
 

@@ -41,7 +41,7 @@ def _measure(
         except ImageError as error:
             failed[content.sha256] = error
         except DamagedError as error:
-            failed[content.sha256] = ContentError(error.detail, code="damaged_file")
+            failed[content.sha256] = ContentError(error.detail, code=error.code)
     return sizes, failed
 
 

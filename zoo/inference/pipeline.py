@@ -174,4 +174,4 @@ class _DecodingAhead(Generic[K]):
         except ContentError as error:
             return error
         except DamagedError as error:
-            return ContentError(error.detail, code="damaged_file")
+            return ContentError(error.detail, code=error.code)

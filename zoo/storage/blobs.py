@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from zoo.errors import DamagedError, InvalidError, StartError, UnavailableError
 from zoo.names import new_id
 from zoo.settings import Settings
+from zoo.storage.references import ReferringBlobs
 
 KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 """No part of a key begins with a dot: none leads out of the root, none is a file half written."""
@@ -134,7 +135,14 @@ def storage_protocol(settings: Settings) -> str:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """The blob store that the settings name, by default the home's own folder."""
+    """The blob store that the settings name, by default the home's own folder.
+
+    It reads originals by reference too, below the allowed roots.
+    """
+    return ReferringBlobs(_open_store(settings), roots=settings.allowed_root_folders)
+
+
+def _open_store(settings: Settings) -> BlobStore:
     protocol = storage_protocol(settings)
     if protocol in ("", "file"):
         folder = unquote(urlsplit(settings.storage_url).path)

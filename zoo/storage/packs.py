@@ -14,6 +14,7 @@ from zoo.catalog.records import ContentRecord
 from zoo.errors import DamagedError, UnavailableError
 from zoo.names import new_id
 from zoo.storage.blobs import BlobStore, out_of_room
+from zoo.storage.references import changed, is_reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,10 +166,12 @@ class PackPart:
 
 
 def read_content(blobs: BlobStore, content: ContentRecord) -> bytes:
-    """A content's bytes; `DamagedError` if they are not what was stored."""
+    """A content's bytes; `DamagedError` if they are not what was stored or referred to."""
     found = blobs.read_range(content.pack_key, content.offset, content.size_bytes)
     if hashlib.sha256(found).hexdigest() == content.sha256:
         return found
+    if is_reference(content.pack_key):
+        raise changed(content.pack_key)
     raise DamagedError(
         f"content {content.sha256} is damaged in {content.pack_key} at byte {content.offset}"
     )

@@ -140,9 +140,8 @@ class RemoteBlobs:
 
 def open_remote(settings: Settings, protocol: str) -> BlobStore:
     """The blob store at `settings.storage_url`; `StartError` if its protocol cannot be spoken."""
-    options = _S3_OPTIONS if protocol == "s3" else {"use_listings_cache": False}
     try:
-        files = fsspec.filesystem(protocol, skip_instance_cache=True, **options)
+        files = connect(protocol)
     except (ImportError, ValueError) as error:
         raise StartError(
             f"ZOO_STORAGE_URL is {settings.storage_url!r}, "
@@ -150,6 +149,14 @@ def open_remote(settings: Settings, protocol: str) -> BlobStore:
         ) from error
     cache = BlobCache(settings.home / "cache", max_bytes=settings.cache_bytes)
     return RemoteBlobs(files, settings.storage_url.partition("://")[2], cache=cache)
+
+
+def connect(protocol: str) -> fsspec.AbstractFileSystem:
+    """A remote store's files; connects on first use. `ImportError` or `ValueError` if it cannot
+    be spoken to.
+    """
+    options = _S3_OPTIONS if protocol == "s3" else {"use_listings_cache": False}
+    return fsspec.filesystem(protocol, skip_instance_cache=True, **options)
 
 
 def _unreachable(what: str, reason: str) -> UnavailableError:

@@ -62,3 +62,16 @@ def test_as_many_children_work_as_asked_for() -> None:
     settings = Settings(home=Path("/srv/zoo"))
     assert replace(settings, worker_processes=3).cores == 3
     assert settings.cores >= 1
+
+
+def test_allowed_roots_are_absolute_and_allowed_urls_end_in_a_slash(tmp_path: Path) -> None:
+    given = {"ZOO_ALLOWED_ROOTS": "/srv/photos:~/scans", "ZOO_ALLOWED_URLS": "s3://a/b, s3://c/"}
+    settings = load_settings(given, home=tmp_path)
+    assert settings.allowed_root_folders == (Path("/srv/photos"), Path("~/scans").expanduser())
+    assert settings.allowed_url_prefixes == ("s3://a/b/", "s3://c/")
+    with pytest.raises(StartError) as caught:
+        load_settings({"ZOO_ALLOWED_ROOTS": "/srv:photos"}, home=tmp_path)
+    assert caught.value.detail == (
+        "ZOO_ALLOWED_ROOTS is '/srv:photos'; "
+        "it should be absolute paths of folders, with colons between"
+    )
