@@ -8,22 +8,37 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import ContentRecord
-from zoo.catalog.rows import as_record, chunks, insert_new
-from zoo.catalog.tables import Content, Pack
+from zoo.catalog.rows import as_record, chunks, insert_new, upsert
+from zoo.catalog.tables import Content, DatasetItem, Item, Pack, now
+from zoo.catalog.work_tables import SourceFile
+
+REFERENCES = "ref:%"
+"""Keys of packs that are files outside of the store, which may change or go at any time."""
 
 
 def add_packs(session: Session, packs: Mapping[str, int]) -> dict[str, int]:
-    """Register durable packs (key -> size in bytes); returns key -> id."""
-    rows = [Pack(key=key, size_bytes=size) for key, size in packs.items()]
-    session.add_all(rows)
-    session.flush()
-    return {row.key: row.id for row in rows}
+    """Register durable packs (key -> size in bytes); returns key -> id.
+
+    A file by reference is a pack of its own, and comes again whenever it has changed.
+    """
+    rows = [
+        {"key": key, "size_bytes": size, "created_at": now()}
+        for key, size in sorted(packs.items())
+    ]
+    upsert(session, Pack, rows, key=["key"], update=["size_bytes"])
+    ids: dict[str, int] = {}
+    for chunk in chunks(packs):
+        ids.update(session.execute(select(Pack.key, Pack.id).where(Pack.key.in_(chunk))).all())
+    return ids
 
 
 def add_contents(
     session: Session, contents: Iterable[ContentRecord], *, pack_ids: Mapping[str, int]
 ) -> None:
-    """Register contents; one that is known already stays where it is."""
+    """Register contents; one that is known already stays where it is.
+
+    Unless that is a file by reference: whoever brings the same bytes again has them for certain.
+    """
     rows = [
         {
             "sha256": content.sha256,
@@ -34,6 +49,36 @@ def add_contents(
         for content in contents
     ]
     insert_new(session, Content, rows, key=["sha256"])
+    _move(session, {str(row["sha256"]): row for row in rows})
+
+
+def find_elsewhere(session: Session, sha256s: Iterable[str]) -> None:
+    """Let contents that stood in a file by reference stand in another that has the same bytes."""
+    for chunk in chunks(sorted(set(sha256s))):
+        places = session.execute(
+            select(SourceFile.sha256, SourceFile.size_bytes, Pack.id)
+            .join(Pack, Pack.key == SourceFile.reference)
+            .where(SourceFile.sha256.in_(chunk))
+            .order_by(SourceFile.pk)
+        )
+        found = {
+            str(sha256): {"sha256": sha256, "pack_id": pack_id, "offset": 0, "size_bytes": size}
+            for sha256, size, pack_id in places
+        }
+        _move(session, found)
+
+
+def _move(session: Session, places: Mapping[str, Mapping[str, object]]) -> None:
+    """Those of the contents that stand in files by reference stand in new places from now on."""
+    for chunk in chunks(sorted(places)):
+        by_reference = session.execute(
+            select(Content.sha256, Content.pack_id)
+            .join(Pack, Pack.id == Content.pack_id)
+            .where(Content.sha256.in_(chunk), Pack.key.like(REFERENCES))
+        ).all()
+        for sha256, pack_id in sorted(by_reference):
+            if pack_id != (place := places[sha256])["pack_id"]:
+                session.execute(update(Content).where(Content.sha256 == sha256).values(**place))
 
 
 def get_contents(session: Session, sha256s: Iterable[str]) -> dict[str, ContentRecord]:
@@ -63,11 +108,18 @@ def list_packs(session: Session) -> Sequence[tuple[str, int]]:
 
 
 def iter_contents(session: Session, *, after: str, limit: int) -> list[ContentRecord]:
-    """Contents in order of their sha256, for walking over all of them."""
+    """Contents in order of their sha256, for walking over all of them.
+
+    Those by reference only if something stands for them: what a file held before it changed is
+    nowhere any more, and nobody asks for it.
+    """
+    is_item = select(Item.pk).where(Item.sha256 == Content.sha256, Item.is_deleted.is_(False))
+    is_example = select(DatasetItem.pk).where(DatasetItem.sha256 == Content.sha256)
     rows = session.execute(
         select(Content, Pack.key)
         .join(Pack, Pack.id == Content.pack_id)
         .where(Content.sha256 > after)
+        .where(Pack.key.not_like(REFERENCES) | is_item.exists() | is_example.exists())
         .order_by(Content.sha256)
         .limit(limit)
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, Example, InputRecord
-from zoo.catalog.rows import as_record, upsert
+from zoo.catalog.rows import as_record, chunks
 from zoo.catalog.tables import Dataset, DatasetItem, DatasetVersion, now
 
 
@@ -64,19 +64,56 @@ def lock_dataset(session: Session, dataset_id: int) -> bool:
 
 
 def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord]) -> None:
-    """Add labelled contents that the next version will hold."""
-    rows = [
-        {
-            "dataset_id": dataset_id,
-            "item_id": given.item_id,
-            "name": given.name,
-            "label": given.label,
-            "split": given.split,
-            "sha256": given.sha256,
-        }
-        for given in inputs
-    ]
-    upsert(session, DatasetItem, rows, key=["dataset_id", "item_id"], update=["name"])
+    """Add labelled contents that the next version will hold; the same id replaces.
+
+    For a dataset that is held: sealed versions keep what they have.
+    """
+    given = {one.item_id: one for one in inputs}
+    for chunk in chunks(sorted(given)):
+        held = session.scalars(
+            select(DatasetItem).where(
+                DatasetItem.dataset_id == dataset_id,
+                DatasetItem.item_id.in_(chunk),
+                DatasetItem.removed_in.is_(None),
+            )
+        ).all()
+        same = {row.item_id for row in held if _says(row) == _says(given[row.item_id])}
+        retire_examples(session, dataset_id, [row.pk for row in held if row.item_id not in same])
+        rows = [
+            {
+                "dataset_id": dataset_id,
+                "item_id": item_id,
+                "name": given[item_id].name,
+                "label": given[item_id].label,
+                "split": given[item_id].split,
+                "sha256": given[item_id].sha256,
+            }
+            for item_id in chunk
+            if item_id not in same
+        ]
+        if rows:
+            session.execute(insert(DatasetItem), rows)
+
+
+def retire_examples(session: Session, dataset_id: int, pks: Sequence[int]) -> None:
+    """Leave examples out of the next version of a dataset that is held."""
+    version = newest_version(session, dataset_id) + 1
+    for chunk in chunks(pks):
+        mine = DatasetItem.pk.in_(chunk)
+        session.execute(delete(DatasetItem).where(mine, DatasetItem.added_in.is_(None)))
+        session.execute(update(DatasetItem).where(mine).values(removed_in=version))
+
+
+def newest_version(session: Session, dataset_id: int) -> int:
+    """The number of the newest sealed version, 0 before the first."""
+    newest = select(func.max(DatasetVersion.version)).where(
+        DatasetVersion.dataset_id == dataset_id
+    )
+    return session.scalar(newest) or 0
+
+
+def _says(one: DatasetItem | InputRecord) -> tuple[str | None, ...]:
+    return one.name, one.label, one.split, one.sha256
 
 
 def seal_version(
@@ -86,10 +123,7 @@ def seal_version(
 
     For a dataset that was locked before `digest` and `labels` were counted.
     """
-    newest = select(func.max(DatasetVersion.version)).where(
-        DatasetVersion.dataset_id == dataset_id
-    )
-    version = (session.scalar(newest) or 0) + 1
+    version = newest_version(session, dataset_id) + 1
     session.execute(
         update(DatasetItem)
         .where(DatasetItem.dataset_id == dataset_id, DatasetItem.added_in.is_(None))
@@ -121,8 +155,10 @@ def get_version(session: Session, name: str, version: int) -> DatasetVersionReco
 def list_examples(session: Session, dataset_id: int, *, version: int | None) -> list[Example]:
     """The labelled contents of a version, or with None of the version to come, by content."""
     statement = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id)
-    if version is not None:
-        statement = statement.where(DatasetItem.added_in <= version)
+    if version is None:
+        statement = statement.where(DatasetItem.removed_in.is_(None))
+    else:
+        statement = statement.where(_is_in(version))
     ordered = statement.order_by(DatasetItem.sha256, DatasetItem.item_id)
     return [as_record(Example, row) for row in session.scalars(ordered)]
 
@@ -131,11 +167,16 @@ def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str
     """How many examples of each label a version holds."""
     rows = session.execute(
         select(DatasetItem.label, func.count())
-        .where(DatasetItem.dataset_id == dataset_id, DatasetItem.added_in <= version)
+        .where(DatasetItem.dataset_id == dataset_id, _is_in(version))
         .group_by(DatasetItem.label)
         .order_by(DatasetItem.label)
     )
     return dict(rows.all())
+
+
+def _is_in(version: int) -> ColumnElement[bool]:
+    stays = or_(DatasetItem.removed_in.is_(None), DatasetItem.removed_in > version)
+    return and_(DatasetItem.added_in <= version, stays)
 
 
 def _select() -> Select[Dataset, int]:

@@ -89,6 +89,16 @@ def count_states_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[
     return counts
 
 
+def count_codes(session: Session, job_id: str, codes: Iterable[str]) -> int:
+    """How many of a job's inputs failed with one of these codes."""
+    statement = select(func.count()).where(
+        JobInput.job_id == job_id,
+        JobInput.state == "failed",
+        JobInput.error_code.in_(sorted(codes)),
+    )
+    return session.scalar(statement) or 0
+
+
 def next_position(session: Session, job_id: str) -> int:
     """The position after a job's last input."""
     statement = select(func.max(JobInput.position)).where(JobInput.job_id == job_id)

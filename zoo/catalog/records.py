@@ -258,6 +258,39 @@ class InputRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceRecord:
+    """A place that files come from, and the number of the look at it that begins now."""
+
+    id: int
+    scan: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFileRecord:
+    """A file of a source as it was read."""
+
+    name: str  # tells it from the source's others
+    archive: str | None = None  # the name of the source's file that holds it
+    size_bytes: int
+    stamp: str  # changes whenever the file does
+    sha256: str | None  # of an archive none
+    reference: str | None = None  # its pack's key, where nothing was copied
+    item_id: str  # of an archive empty
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownFileRecord:
+    """What an earlier look at a source has left of a file."""
+
+    size_bytes: int
+    stamp: str
+    reference: str | None
+    item_id: str
+    scan: int
+    is_there: bool  # its item still stands for the same content
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventRecord:
     """Something that happened to a job."""
 

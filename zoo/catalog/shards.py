@@ -142,6 +142,12 @@ def unfinished(
     return [(first, second) for first, second in rows]
 
 
+def arguments_of(session: Session, job_id: str, kind: str) -> list[dict[str, Any]]:
+    """The arguments of a job's shards of a kind: how far each has come."""
+    statement = select(Shard.arguments).where(Shard.job_id == job_id, Shard.kind == kind)
+    return list(session.scalars(statement.order_by(Shard.id)))
+
+
 def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
     """Replace a claimed shard's arguments: how far it has come; progress forgives attempts."""
     session.execute(

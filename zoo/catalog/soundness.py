@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.errors import UnavailableError
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The revision of the schema that this release reads and writes."""
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger, Integer, TypeDecorator
@@ -242,10 +251,19 @@ class Dataset(Table):
 
 
 class DatasetItem(Table):
-    """A labelled content; part of every dataset version from `added_in` on."""
+    """A labelled content; part of the dataset versions from `added_in` on, before `removed_in`."""
 
     __tablename__ = "dataset_items"
-    __table_args__ = (UniqueConstraint("dataset_id", "item_id"),)
+    __table_args__ = (
+        Index(  # an id stands for one example at a time
+            "uq_dataset_items_held",
+            "dataset_id",
+            "item_id",
+            unique=True,
+            sqlite_where=text("removed_in IS NULL"),
+            postgresql_where=text("removed_in IS NULL"),
+        ),
+    )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
     item_id: Mapped[str] = mapped_column(String(128))
@@ -254,6 +272,7 @@ class DatasetItem(Table):
     split: Mapped[str | None] = mapped_column(String(16))
     sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), index=True)
     added_in: Mapped[int | None]  # null until the version that holds it is sealed
+    removed_in: Mapped[int | None]  # the first version without it, sealed or to come
 
 
 class DatasetVersion(Table):

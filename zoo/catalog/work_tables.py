@@ -1,11 +1,11 @@
-"""The tables of the job life-cycle: what was asked, who is at it, and what became of it."""
+"""The tables of the job life-cycle: what was asked, of which sources, and what became of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from zoo.catalog.tables import BigId, Table, now
@@ -79,6 +79,45 @@ class JobInput(Table):
     state: Mapped[str] = mapped_column(String(16))  # queued | embedded | reused | failed
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_detail: Mapped[str | None]
+
+
+class Source(Table):
+    """A place that files of a collection or a dataset come from; `scan` counts the looks at it."""
+
+    __tablename__ = "sources"
+    __table_args__ = (
+        UniqueConstraint("collection_id", "location"),
+        UniqueConstraint("dataset_id", "location"),
+    )
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    collection_id: Mapped[int | None] = mapped_column(
+        ForeignKey("collections.id", ondelete="CASCADE")
+    )
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    location: Mapped[str]  # an absolute path or a URL
+    scan: Mapped[int] = mapped_column(default=0)
+
+
+class SourceFile(Table):
+    """A file of a source as it was when last read, and the item or example that it became."""
+
+    __tablename__ = "source_files"
+    __table_args__ = (
+        UniqueConstraint("source_id", "name"),
+        Index(None, "source_id", "scan"),
+        Index(None, "source_id", "archive"),
+        Index(None, "sha256"),
+    )
+    pk: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    name: Mapped[str]  # what tells it from the source's others: its path, or a manifest's id
+    archive: Mapped[str | None]  # the name of the source's file that holds it
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    stamp: Mapped[str] = mapped_column(String(200))  # changes whenever the file does
+    sha256: Mapped[str | None] = mapped_column(String(64))  # null of an archive
+    reference: Mapped[str | None]  # its pack's key, where nothing was copied
+    item_id: Mapped[str] = mapped_column(String(128))  # empty of an archive
+    scan: Mapped[int]  # the last one that saw it
 
 
 class Forward(Table):
