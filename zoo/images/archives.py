@@ -7,14 +7,15 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from stat import S_IFMT, S_IFREG
-from typing import Self
+from typing import BinaryIO, Self, TypeAlias
 
 from zoo.errors import InvalidError
+from zoo.images.attributes import NOTHING, Attributes
 
+Wanted: TypeAlias = Callable[[str], bool]
 HEAD_BYTES = 512
 """How many first bytes tell an archive."""
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -54,6 +55,7 @@ class Member:
 
     name: str
     content: bytes
+    attributes: Attributes = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,33 +72,48 @@ def is_archive(head: bytes) -> bool:
     return head.startswith((*ZIP_MAGIC, GZIP_MAGIC)) or _is_tar(head)
 
 
-def read_archive(path: Path, *, max_bytes: int) -> Iterator[Member | FailedMember]:
+def is_tar(head: bytes) -> bool:
+    """Whether an archive's first bytes are not those of a zip."""
+    return is_archive(head) and not head.startswith(ZIP_MAGIC)
+
+
+def is_wanted(_name: str) -> bool:
+    """Every member is, unless somebody wants only some."""
+    return True
+
+
+def read_archive(
+    file: BinaryIO, *, max_bytes: int, wanted: Wanted = is_wanted
+) -> Iterator[Member | FailedMember]:
     """The files of an archive in its own order; folders and hidden files are passed over.
 
+    The archive is read from its beginning; members whose names are not `wanted` are skipped.
     Never more than `max_bytes` of a member are held. Raises `InvalidError` with code
     `damaged_archive` if the file is no archive, or one that breaks off.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
     if head.startswith(ZIP_MAGIC):
-        return _read_zip(path, max_bytes)
-    if head.startswith(GZIP_MAGIC) or _is_tar(head):
-        return _read_tar(path, max_bytes)
+        return _read_zip(file, max_bytes, wanted)
+    if is_tar(head):
+        return _read_tar(file, max_bytes, wanted)
     raise InvalidError(
         "the file is not an archive; send a zip, a tar or a gzipped tar", code="damaged_archive"
     )
 
 
-def _read_zip(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
+def _read_zip(file: BinaryIO, max_bytes: int, wanted: Wanted) -> Iterator[Member | FailedMember]:
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(file)
     except DAMAGE as error:
         raise InvalidError(
             f"the zip cannot be read: {error}; was it cut off?", code="damaged_archive"
         ) from error
     with archive:
         for member in archive.infolist():
-            if not member.is_dir() and not _is_hidden(member.filename):
+            name = _zip_name(member)
+            if not member.is_dir() and not _is_hidden(name) and wanted(name):
                 yield _zip_member(archive, member, max_bytes)
 
 
@@ -130,14 +147,15 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
         return member.filename
 
 
-def _read_tar(path: Path, max_bytes: int) -> Iterator[Member | FailedMember]:
+def _read_tar(file: BinaryIO, max_bytes: int, wanted: Wanted) -> Iterator[Member | FailedMember]:
     try:
         with tarfile.open(
-            path, "r|*", tarinfo=_Header, encoding="utf-8", errors="replace"
+            fileobj=file, mode="r|*", tarinfo=_Header, encoding="utf-8", errors="replace"
         ) as archive:
             while (member := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # it remembers each; typeshed does not
-                if not member.isdir() and not _is_hidden(member.name):
+                is_plain = not member.isdir() and not _is_hidden(member.name)
+                if is_plain and wanted(member.name):
                     yield _tar_member(archive, member, max_bytes)
     except (*DAMAGE, TypeError) as error:  # of tarfile, where a gzip's own header breaks off
         raise InvalidError(

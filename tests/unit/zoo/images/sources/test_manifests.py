@@ -1,0 +1,221 @@
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from zoo.errors import InvalidError
+from zoo.images.attributes import Attributes
+from zoo.images.sources import manifests
+from zoo.images.sources.manifests import BadRow, Row, manifest_format, read_manifest
+
+CSV = b"""path,id,label,split,name,year,ratio,is_wild,code,note
+cats/a.jpg,cat:1,cat,train,Tom,1999,0.5,true,007,
+cats/b.jpg,,cat,,,12345678901234567890,1e5,True,,"two
+lines"
+"""
+
+
+def read(content: bytes, form: str = "csv", *, skip: int = 0) -> list[Row | BadRow]:
+    return list(read_manifest(io.BytesIO(content), form, skip=skip))
+
+
+def refusal(content: bytes, form: str = "csv") -> str:
+    with pytest.raises(InvalidError) as caught:
+        read(content, form)
+    assert caught.value.code == "invalid_manifest"
+    return caught.value.detail
+
+
+def bad(content: bytes, form: str = "csv") -> list[tuple[int, str]]:
+    return [(row.line, row.detail) for row in read(content, form) if isinstance(row, BadRow)]
+
+
+def test_a_csv_s_cells_are_what_json_would_have() -> None:
+    first, second = read(CSV)
+    assert first == Row(
+        number=1,
+        line=2,
+        path="cats/a.jpg",
+        attributes=Attributes(
+            item_id="cat:1",
+            label="cat",
+            split="train",
+            name="Tom",
+            metadata={"year": 1999, "ratio": 0.5, "is_wild": True, "code": "007"},
+        ),
+    )
+    assert second == Row(
+        number=2,
+        line=4,
+        path="cats/b.jpg",
+        attributes=Attributes(
+            label="cat",
+            metadata={
+                "year": "12345678901234567890",
+                "ratio": "1e5",
+                "is_wild": "True",
+                "note": "two\nlines",
+            },
+        ),
+    )
+
+
+def test_a_label_is_a_text_even_if_it_looks_like_a_number() -> None:
+    [row] = read(b"path,label,id\na.jpg,7,0012\n")
+    assert isinstance(row, Row)
+    assert (row.attributes.label, row.attributes.item_id) == ("7", "0012")
+
+
+def test_json_lines_keep_their_types() -> None:
+    lines = b'{"path": "a.jpg", "id": 5, "n": 1, "t": true, "x": null, "l": [1, {"a": 2.5}]}\n\n'
+    [row] = read(lines, "jsonl")
+    assert isinstance(row, Row)
+    assert row.attributes.item_id == "5"
+    assert row.attributes.metadata == {"n": 1, "t": True, "l": [1, {"a": 2.5}]}
+
+
+def test_parquet_gives_the_same_rows() -> None:
+    table = pyarrow.table(
+        {
+            "path": ["a.jpg", "b.jpg", None],
+            "id": ["x", None, "z"],
+            "year": [1999, None, 1],
+            "ratio": [0.5, float("nan"), 1.0],
+            "tags": [["a"], [], None],
+            "price": [Decimal("1.50"), None, None],
+            "at": [datetime(2026, 7, 1, tzinfo=UTC), None, None],
+        }
+    )
+    file = io.BytesIO()
+    parquet.write_table(table, file)
+    first, second, third = read(file.getvalue(), "parquet")
+    assert isinstance(first, Row)
+    assert first.attributes.item_id == "x"
+    assert first.attributes.metadata == {
+        "year": 1999,
+        "ratio": 0.5,
+        "tags": ["a"],
+        "price": 1.5,
+        "at": "2026-07-01T00:00:00+00:00",
+    }
+    assert isinstance(second, Row)
+    assert second.attributes.metadata == {"tags": []}
+    assert third == BadRow(
+        number=3, line=3, detail="it has no path; name a file below the manifest's folder"
+    )
+
+
+def test_bytes_in_parquet_are_a_bad_row() -> None:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"path": ["a.jpg"], "blob": [b"x"]}), file)
+    assert bad(file.getvalue(), "parquet") == [(1, "a value of type bytes is no JSON")]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_reading_goes_on_after_any_row(form: str) -> None:
+    paths = [f"{number}.jpg" for number in range(5)]
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"path": paths}), file)
+    content = {
+        "csv": "\n".join(["path", *paths]).encode(),
+        "jsonl": "\n".join(f'{{"path": "{path}"}}' for path in paths).encode(),
+        "parquet": file.getvalue(),
+    }[form]
+    rows = read(content, form)
+    assert [row.number for row in rows] == [1, 2, 3, 4, 5]
+    for row in rows:
+        assert read(content, form, skip=row.number) == rows[row.number :]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../a.jpg", "/etc/passwd", "a/../../b.jpg", "a//b.jpg", "./../a.jpg", "a/."],
+)
+def test_a_path_that_leads_out_is_a_bad_row(path: str) -> None:
+    [(line, detail)] = bad(f"path\n{path}\n".encode())
+    assert line == 2
+    assert detail.endswith("does not lie below the manifest's folder")
+
+
+def test_bad_rows_are_told_one_by_one() -> None:
+    rows = b'{"path": "a.jpg", "id": "a b"}\n[1]\n{"path"\n{"path": "b.jpg", "label": ["x"]}\n'
+    assert bad(rows, "jsonl") == [
+        (1, "the id 'a b' is not 1 to 128 of A-Z, a-z, 0-9, '_', '.', ':' and '-'"),
+        (2, "it is no JSON object"),
+        (3, "it is no JSON: Expecting ':' delimiter: line 2 column 1 (char 8)"),
+        (4, "the label is \"['x']\"; it should be a text"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (b'{"path": "a.jpg", "x": NaN}', "the metadata is no JSON: "),
+        (b'{"path": "a.jpg", "x": "\\ud800"}', "the metadata is no JSON: "),
+        (b'{"path": "a.jpg", "x": "\\u0000"}', "the metadata holds a NUL character"),
+        (b'{"path": "a.jpg", "name": "\\u0000"}', "the name is not a text of at most 1000"),
+        (
+            b'{"path": "a\\ud800.jpg"}',
+            "the path 'a\\ud800.jpg' cannot be used: its",
+        ),
+        (
+            b'{"path": "a\\u0000.jpg"}',
+            "the path 'a\\x00.jpg' cannot be used: its",
+        ),
+        (b'{"path": "a.jpg", "x": "%s"}' % (b"x" * 200_000), "the metadata has 200009 bytes; "),
+    ],
+)
+def test_what_no_database_holds_is_a_bad_row(row: bytes, said: str) -> None:
+    [(_, detail)] = bad(row, "jsonl")
+    assert detail.startswith(said)
+
+
+def test_a_row_with_too_many_cells_is_bad_and_one_with_fewer_is_not() -> None:
+    content = b"path,label\na.jpg,cat,more\nb.jpg\n"
+    assert bad(content) == [(2, "it has 3 cells, the header 2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"name,label\na,b\n", "it has no column 'path'; its columns are 'name', 'label'"),
+        (b"", "it has no column 'path'; its columns are none"),
+        (b"path,a,a\n", "two of its columns have the same name"),
+        (b"path\n\xff\xfe\n", "it is not UTF-8 text"),
+        (b'path\n"a', "unexpected end of data (line 2)"),
+    ],
+)
+def test_a_csv_that_is_no_manifest_is_refused(content: bytes, reason: str) -> None:
+    assert refusal(content) == f"the manifest cannot be read: {reason}"
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(manifests, "LONGEST_LINE", 100)
+    assert refusal(b"x" * 1000, "jsonl") == (
+        "the manifest cannot be read: a line has more than 100 bytes"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 and nothing more PAR1"])
+def test_a_parquet_that_is_none_is_refused(content: bytes) -> None:
+    assert refusal(content, "parquet").startswith("the manifest cannot be read: ")
+
+
+def test_a_parquet_without_paths_is_refused(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"file": ["a"]}), tmp_path / "m.parquet")
+    assert refusal((tmp_path / "m.parquet").read_bytes(), "parquet") == (
+        "the manifest cannot be read: it has no column 'path'; its columns are ['file']"
+    )
+
+
+def test_the_name_s_ending_says_the_format() -> None:
+    endings = {"M.CSV": "csv", "a.tsv": "tsv", "a.ndjson": "jsonl", "x/a.pq": "parquet"}
+    assert {name: manifest_format(name) for name in endings} == endings
+    assert manifest_format("a.jpg") is None
+    assert len(read(b"path\tlabel\na.jpg\tcat\n", "tsv")) == 1

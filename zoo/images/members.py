@@ -1,0 +1,90 @@
+"""The files of an archive with what is said of them: by a manifest in it, or WebDataset's way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from zoo.errors import InvalidError
+from zoo.images.archives import HEAD_BYTES, FailedMember, Member, is_tar, read_archive
+from zoo.images.sources.manifests import BadRow, Row, manifest_format, read_manifest
+from zoo.images.webdataset import join_samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest in an archive, held as a whole: it is no longer than a member may be."""
+
+    name: str
+    rows: Sequence[Row | BadRow]
+
+
+def read_members(file: BinaryIO, *, max_bytes: int) -> Iterator[Member | FailedMember]:
+    """The files of an archive, in its order.
+
+    With a manifest at its top (`*.csv`, `*.jsonl`, ... with a column `path`) just those that it
+    names, and its rows that name none as failed. Otherwise all; of a tar in WebDataset's layout
+    the samples. Raises `InvalidError` for an archive that breaks off, or a manifest that does.
+    """
+    manifest = find_manifest(file, max_bytes=max_bytes)
+    file.seek(0)
+    has_samples = is_tar(file.read(HEAD_BYTES))
+    members = read_archive(file, max_bytes=max_bytes)
+    if manifest is not None:
+        return _listed(members, manifest)
+    return join_samples(members) if has_samples else members
+
+
+def find_manifest(file: BinaryIO, *, max_bytes: int) -> Manifest | None:
+    """The first manifest at an archive's top, wherever among the members it stands."""
+    candidates = read_archive(file, max_bytes=max_bytes, wanted=_may_be_manifest)
+    found = None
+    with suppress(InvalidError):  # of an archive that breaks off: whoever reads it all is told
+        found = next((one for one in candidates if _is_manifest(one)), None)
+    if not isinstance(found, Member):
+        return None
+    return Manifest(name=found.name, rows=list(_rows(found)))
+
+
+def _may_be_manifest(name: str) -> bool:
+    return "/" not in name.removeprefix("./") and manifest_format(name) is not None
+
+
+def _is_manifest(member: Member | FailedMember) -> bool:
+    """Whether it has a column `path`; of JSON lines, whether the first one names a file."""
+    if isinstance(member, FailedMember):
+        return False
+    try:
+        first = next(_rows(member), None)
+    except InvalidError:
+        return False
+    return isinstance(first, Row) or (
+        first is not None and manifest_format(member.name) != "jsonl"
+    )
+
+
+def _rows(member: Member) -> Iterator[Row | BadRow]:
+    form = manifest_format(member.name) or "csv"
+    return read_manifest(io.BytesIO(member.content), form)
+
+
+def _listed(
+    members: Iterable[Member | FailedMember], manifest: Manifest
+) -> Iterator[Member | FailedMember]:
+    wanted: dict[str, list[Row]] = {}
+    for row in manifest.rows:
+        if isinstance(row, BadRow):
+            name = f"{manifest.name}:{row.line}"
+            yield FailedMember(name=name, code="invalid_manifest_row", detail=row.detail)
+        else:
+            wanted.setdefault(row.path, []).append(row)
+    for member in members:
+        for row in wanted.pop(member.name.removeprefix("./"), []):
+            attributes = row.attributes
+            yield replace(member, attributes=attributes) if isinstance(member, Member) else member
+    for path in wanted:
+        detail = f"{manifest.name} names it, but the archive has no such file"
+        yield FailedMember(name=path, code="file_missing", detail=detail)

@@ -1,0 +1,1 @@
+"""What an ingest reads beyond its request: folders, manifests and archives, near and far."""

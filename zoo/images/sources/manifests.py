@@ -1,0 +1,158 @@
+"""Manifests: lists of files with what is said of each, read row by row however long they are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from zoo.errors import InvalidError
+from zoo.images.attributes import KNOWN, Attributes, read_attributes, refuse
+from zoo.images.sources.entries import why_unusable
+from zoo.images.sources.tabular import RawRow, read_parquet
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+LONGEST_LINE = 1_000_000
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
+"""Numbers written as JSON writes them; 007 and 1e9 are texts."""
+WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a manifest: a file, and what is said of it."""
+
+    number: int  # counted from 1
+    line: int  # where it stands in the file
+    path: str  # below the manifest's folder
+    attributes: Attributes
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRow:
+    """A line that names no file, with the reason."""
+
+    number: int
+    line: int
+    detail: str
+
+
+def manifest_format(path: str) -> str | None:
+    """What a file's name says that it is written in; None if it is no manifest's."""
+    return FORMATS.get(PurePosixPath(path).suffix.lower())
+
+
+def read_manifest(file: BinaryIO, form: str, *, skip: int = 0) -> Iterator[Row | BadRow]:
+    """The rows of a manifest after the first `skip`; raises `InvalidError` `invalid_manifest`."""
+    rows = enumerate(_raw_rows(file, form), start=1)
+    for number, (line, raw) in islice(rows, skip, None):
+        yield _row(number, line, raw)
+
+
+def _raw_rows(file: BinaryIO, form: str) -> Iterator[tuple[int, RawRow]]:
+    """Lines and rows as they stand."""
+    if form == "parquet":
+        return enumerate(read_parquet(file), start=1)
+    if form == "jsonl":
+        return _read_json_lines(file)
+    return _read_csv(file, delimiter="\t" if form == "tsv" else ",")
+
+
+def _row(number: int, line: int, raw: RawRow) -> Row | BadRow:
+    if isinstance(raw, str):
+        return BadRow(number=number, line=line, detail=raw)
+    try:
+        attributes = read_attributes(raw)
+        return Row(number=number, line=line, path=_path(raw), attributes=attributes)
+    except InvalidError as error:
+        return BadRow(number=number, line=line, detail=error.detail)
+
+
+def _path(raw: Mapping[str, Any]) -> str:
+    path = raw.get("path")
+    if not isinstance(path, str) or not path:
+        raise refuse("it has no path; name a file below the manifest's folder")
+    parts = path.removeprefix("./").split("/")
+    if {"", ".", ".."} & {*parts}:
+        raise refuse(f"the path {path[:200]!r} does not lie below the manifest's folder")
+    if reason := why_unusable(path):
+        raise refuse(f"the path {path[:200]!a} cannot be used: {reason}")
+    return "/".join(parts)
+
+
+def _read_csv(file: BinaryIO, *, delimiter: str) -> Iterator[tuple[int, RawRow]]:
+    rows = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        check_header(header)
+        for cells in rows:
+            if cells:
+                yield rows.line_num, _csv_row(header, cells)
+    except csv.Error as error:
+        raise _unreadable(f"{error} (line {rows.line_num})") from error
+
+
+def check_header(header: Sequence[str]) -> None:
+    """Raise `InvalidError` unless these are the columns of a manifest."""
+    if "path" not in header:
+        named = ", ".join(map(repr, header[:10])) or "none"
+        raise _unreadable(f"it has no column 'path'; its columns are {named}")
+    if len(set(header)) < len(header):
+        raise _unreadable("two of its columns have the same name")
+
+
+def _csv_row(header: list[str], cells: list[str]) -> RawRow:
+    if len(cells) > len(header):
+        return f"it has {len(cells)} cells, the header {len(header)}"
+    said = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+    return {name: cell if name in KNOWN else _value(cell) for name, cell in said.items()}
+
+
+def _value(cell: str) -> object:
+    """A cell as JSON would have it: numbers and truths, as long as no digit gets lost."""
+    if cell in WORDS:
+        return WORDS[cell]
+    return json.loads(cell) if NUMBER.fullmatch(cell) else cell
+
+
+def _read_json_lines(file: BinaryIO) -> Iterator[tuple[int, RawRow]]:
+    for number, line in enumerate(_lines(file), start=1):
+        if line.strip():
+            yield number, _json_row(line)
+
+
+def _json_row(line: str) -> RawRow:
+    try:
+        row: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON: {error}"
+    return row if isinstance(row, dict) else "it is no JSON object"
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Lines of UTF-8 text, none longer than what may be held."""
+    encoding = "utf-8-sig"  # of the first line alone
+    while line := file.readline(LONGEST_LINE):
+        if len(line) >= LONGEST_LINE:
+            raise _unreadable(f"a line has more than {LONGEST_LINE} bytes")
+        try:
+            yield line.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise _unreadable("it is not UTF-8 text") from error
+        encoding = "utf-8"
+
+
+def _unreadable(reason: str) -> InvalidError:
+    return InvalidError(f"the manifest cannot be read: {reason}", code="invalid_manifest")
