@@ -3,12 +3,20 @@
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from zoo.catalog import datasets, inputs, jobs, shards
 from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, ShardRecord
-from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery, submit_describe, submit_ingest
+from zoo.jobs.intake import (
+    Arrival,
+    ArrivedArchive,
+    Delivery,
+    submit_describe,
+    submit_ingest,
+    submit_source,
+)
 from zoo.jobs.ledger import Claim, claim
-from zoo.jobs.specs import IngestSpec
+from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.storage.packs import PackWriter
 from zoo_workers import shards as shard_work
 from zoo_workers.context import Context
@@ -54,6 +62,16 @@ class Workplace:
         self.context.blobs.put_bytes("archives/a", content)
         archive = ArrivedArchive(name="all.zip", key="archives/a")
         return self.submit(self.dataset(), Delivery(arrivals=[], packs={}, archives=[archive]))
+
+    def submit_source(self, path: Path, *, copy: bool = False, dataset: str = "pets") -> JobRecord:
+        """A job that reads a folder of this machine into a dataset, which is made if need be."""
+        with self.context.catalog.write() as session:
+            found = datasets.get_dataset(session, dataset) or datasets.create_dataset(
+                session, dataset
+            )
+            source = SourceSpec(path=str(path), copy=copy)
+            spec = IngestSpec(dataset=dataset, source=source)
+            return submit_source(session, spec, work={"dataset_id": found.id})
 
     def submit_describe(self, plugin: str) -> JobRecord:
         with self.context.catalog.write() as session:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
+from typing import BinaryIO
 
-from zoo.catalog import shards
+from zoo.catalog import Session, sources
+from zoo.catalog.records import Json, SourceFileRecord
 from zoo.errors import InvalidError
-from zoo.images.archives import FailedMember, Member, read_archive
-from zoo.jobs.intake import Arrival, Delivery, add_delivery
+from zoo.images.archives import FailedMember, Member
+from zoo.images.members import read_members
+from zoo.images.sources.entries import FoundFile, lost, short_name
+from zoo.images.webdataset import without_key
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import PackWriter, content_of
+from zoo_workers.arriving import (
+    Portion,
+    SourceWork,
+    Taken,
+    arrive,
+    deliver,
+    new_item_id,
+    refuse_member,
+    source_of,
+)
 from zoo_workers.context import Context
 
 MEMBERS_A_WRITE = 1000
@@ -20,24 +35,75 @@ BYTES_A_WRITE = 256_000_000
 
 def run(context: Context, claim: Claim) -> None:
     """Expand an archive into the inputs of its job; a broken one is a failed input itself."""
-    taken = int(claim.arguments["skip"])
-    members = islice(_members(context, claim), taken, None)
-    while n_more := _take(context, claim, members, taken=taken):
-        taken += n_more
+    if "file" in claim.arguments:
+        _expand_of_source(context, claim)
+        return
+    key = str(claim.arguments["archive"])
+    _expand(context, claim, _members(context, claim, lambda: context.blobs.open(key)))
     with context.catalog.write() as session:
         fence(session, claim)
         finish(session, claim)
-    context.blobs.delete(str(claim.arguments["archive"]))  # all that it held is in packs now
+    context.blobs.delete(key)  # all that it held is in packs now
 
 
-def _members(context: Context, claim: Claim) -> Iterator[Member | FailedMember]:
+def _expand_of_source(context: Context, claim: Claim) -> None:
+    """Expand an archive where it lies; a later look passes it over if all in it could be used."""
+    work = source_of(context, claim)
+    archive = FoundFile(**claim.arguments["file"])
+    members = _members(context, claim, lambda: _open_unchanged(work, archive))
+    if not work.opened.only:
+        members = map(_without_key, members)
+    is_sound = _expand(context, claim, members)
+    with context.catalog.write() as session:
+        fence(session, claim)
+        if is_sound:
+            _note_archive(session, work, archive)
+        finish(session, claim)
+
+
+def _note_archive(session: Session, work: SourceWork, archive: FoundFile) -> None:
+    noted = SourceFileRecord(
+        name=archive.path,
+        size_bytes=archive.size_bytes,
+        stamp=archive.stamp,
+        sha256=None,
+        item_id="",
+    )
+    sources.note_files(session, work.record, [noted])
+
+
+def _members(
+    context: Context, claim: Claim, open_archive: Callable[[], BinaryIO]
+) -> Iterator[Member | FailedMember]:
     """The archive's members; where it breaks off, the archive itself as the last of them."""
-    path = context.blobs.local_path(str(claim.arguments["archive"]))
     try:
-        yield from read_archive(path, max_bytes=context.settings.max_image_bytes)
+        with open_archive() as file:
+            yield from read_members(file, max_bytes=context.settings.max_image_bytes)
     except InvalidError as error:
         name = str(claim.arguments["name"])
         yield FailedMember(name=name, code=error.code, detail=error.detail)
+
+
+def _open_unchanged(work: SourceWork, archive: FoundFile) -> BinaryIO:
+    """An archive of a source, if it is still the one that was found."""
+    if work.opened.place.find(archive.path) == archive:
+        return work.opened.place.open(archive.path)
+    raise lost("file_changed", "the archive has changed since it was found; ingest it again")
+
+
+def _without_key(member: Member | FailedMember) -> Member | FailedMember:
+    if isinstance(member, FailedMember):
+        return member
+    return replace(member, attributes=without_key(member.attributes))
+
+
+def _expand(context: Context, claim: Claim, members: Iterator[Member | FailedMember]) -> bool:
+    """Take what no attempt has taken yet; returns whether every member could be used."""
+    arguments: Json = claim.arguments
+    members = islice(members, int(arguments["skip"]), None)
+    while further := _take(context, claim, members, arguments):
+        arguments = further
+    return not arguments.get("refused")
 
 
 def _portion(members: Iterator[Member | FailedMember]) -> Iterator[Member | FailedMember]:
@@ -51,40 +117,44 @@ def _portion(members: Iterator[Member | FailedMember]) -> Iterator[Member | Fail
 
 
 def _take(
-    context: Context, claim: Claim, members: Iterator[Member | FailedMember], *, taken: int
-) -> int:
+    context: Context, claim: Claim, members: Iterator[Member | FailedMember], arguments: Json
+) -> Json | None:
+    """Take some members over; returns where to go on, None if there were none left."""
     settings = context.settings
     spool = settings.home / "tmp"
     spool.mkdir(exist_ok=True)
-    is_labelled = claim.job.spec["dataset"] is not None
     with PackWriter(context.blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
-        arrivals = [
-            _arrive(writer, member, is_labelled=is_labelled) for member in _portion(members)
-        ]
-        if not arrivals:
-            return 0
-        packs: Mapping[str, int] = {pack.key: pack.size_bytes for pack in writer.commit()}
-    delivery = Delivery(arrivals=arrivals, packs=packs)
-    arguments = {**claim.arguments, "skip": taken + len(arrivals)}
+        taken = [_taken(claim, writer, member) for member in _portion(members)]
+        packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+    if not taken:
+        return None
+    n_refused = sum(one.arrival.error is not None for one in taken)
+    further = {
+        **arguments,
+        "skip": int(arguments["skip"]) + len(taken),
+        "refused": int(arguments.get("refused", 0)) + n_refused,
+    }
+    portion = Portion(taken=taken, packs=packs, arguments=further)
     with context.catalog.write() as session:
-        fence(session, claim)
-        add_delivery(session, claim.job, delivery, settings=settings)
-        shards.set_arguments(session, claim.shard.id, arguments)
-    return len(arrivals)
+        deliver(session, claim, portion, settings=settings)
+    return further
 
 
-def _arrive(writer: PackWriter, member: Member | FailedMember, *, is_labelled: bool) -> Arrival:
+def _taken(claim: Claim, writer: PackWriter, member: Member | FailedMember) -> Taken:
     if isinstance(member, FailedMember):
-        return Arrival(name=member.name, error=(member.code, member.detail))
-    if not member.content:
-        return Arrival(name=member.name, error=("empty_file", "the file is empty"))
-    label = _label(member.name) if is_labelled else None
-    if is_labelled and label is None:
-        detail = "the file is not in a folder; in a dataset's archive the top folder is the label"
-        return Arrival(name=member.name, error=("no_label", detail))
-    return Arrival(name=member.name, content=content_of(writer.add(member.content)), label=label)
-
-
-def _label(name: str) -> str | None:
-    folder, slash, _ = name.removeprefix("./").partition("/")
-    return folder if slash else None
+        return refuse_member(member)
+    content = content_of(writer.add(member.content)) if member.content else None
+    arrival = arrive(claim, member.name, content, member.attributes)
+    if "file" not in claim.arguments or content is None or arrival.error:
+        return Taken(arrival=arrival)
+    archive = claim.arguments["file"]
+    item_id = member.attributes.item_id
+    noted = SourceFileRecord(
+        name=short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}"),
+        archive=archive["path"],
+        size_bytes=content.size_bytes,
+        stamp=archive["stamp"],
+        sha256=content.sha256,
+        item_id=new_item_id(member.attributes),
+    )
+    return Taken(arrival=arrival, noted=noted)

@@ -7,6 +7,7 @@ from zoo.catalog.records import CollectionRecord
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
 from zoo.search.collection import Searches
 from zoo_workers.context import Context
+from zoo_workers.removing import remove_gone
 
 
 def run(context: Context, claim: Claim) -> None:
@@ -16,6 +17,7 @@ def run(context: Context, claim: Claim) -> None:
         collection = collections.get_collection(session, name)
     if collection is None or collection.id != claim.job.work["collection_id"]:
         return _end_deleted(context, claim, name)
+    remove_gone(context, claim)
     _write_snapshot(context, collection)
     with context.catalog.write() as session:
         fence(session, claim)

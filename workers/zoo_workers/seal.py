@@ -11,10 +11,12 @@ from zoo.catalog import Session, datasets
 from zoo.catalog.records import Example
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
 from zoo_workers.context import Context
+from zoo_workers.removing import remove_gone
 
 
 def run(context: Context, claim: Claim) -> None:
     """Seal everything that the dataset holds now as its next version, and end the job."""
+    remove_gone(context, claim)
     with context.catalog.write() as session:
         fence(session, claim)
         counts = count_inputs(session, claim.job.id)

@@ -22,6 +22,7 @@ from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
 from zoo_workers.context import Context
 
 KINDS = {
+    "scan": "zoo_workers.scan",
     "expand": "zoo_workers.expand",
     "embed": "zoo_workers.embed",
     "index": "zoo_workers.index",

@@ -7,12 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zoo.catalog import Session, contents, features, inputs, jobs, shards
+from zoo.catalog import Session, contents, features, inputs, jobs, shards, sources
 from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, Json
 from zoo.catalog.rows import chunks
-from zoo.errors import ConflictError
+from zoo.catalog.sources import Target
+from zoo.errors import ConflictError, InvalidError
 from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
-from zoo.jobs.specs import DescribeSpec, FineTuneSpec, IngestSpec, RefreshSpec, spec_to_json
+from zoo.jobs.specs import (
+    DescribeSpec,
+    FineTuneSpec,
+    IngestSpec,
+    RefreshSpec,
+    read_ingest,
+    spec_to_json,
+)
 from zoo.names import new_id
 from zoo.settings import Settings
 
@@ -69,6 +77,34 @@ def submit_ingest(
     return job
 
 
+def submit_source(
+    session: Session, spec: IngestSpec, *, work: Json, parent_job_id: str | None = None
+) -> JobRecord:
+    """A job that reads a source into a collection or dataset; `work` as for a delivery."""
+    if spec.source is None:
+        raise InvalidError("the job names no source", field="source")
+    target = target_of(work)
+    source = sources.begin_scan(session, target, spec.source.location)
+    job = create_job(
+        session,
+        "ingest",
+        spec_to_json(spec),
+        work={**work, "source_id": source.id, "scan": source.scan},
+        target="collection" if spec.collection else "dataset",
+        parent_job_id=parent_job_id,
+    )
+    shards.add_shard(session, job.id, "scan", arguments={})
+    return job
+
+
+def target_of(work: Json) -> Target:
+    """What an ingest fills."""
+    return Target(
+        collection_id=work.get("collection_id"),
+        dataset_id=None if "collection_id" in work else work["dataset_id"],
+    )
+
+
 def submit_fine_tune(session: Session, spec: FineTuneSpec, *, work: Json) -> JobRecord:
     """A job that trains a model version; `spec` has been checked against the catalog."""
     job = create_job(session, "fine_tune", spec_to_json(spec), work=work)
@@ -121,6 +157,11 @@ def add_inputs(
         inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
 
 
+def is_whole_look(looks: Sequence[Json]) -> bool:
+    """Whether the scan shards with these arguments saw all of their sources."""
+    return all(look.get("is_complete") for look in looks)
+
+
 def shard_size(n: int, settings: Settings, *, seconds_per_item: float | None) -> int:
     """Inputs a shard: as many as take `SHARD_S`, fewer when that lets all cores work.
 
@@ -136,6 +177,10 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     old = require(session, job_id)
     if old.state in jobs.LIVE:
         raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
+    if not is_whole_look(shards.arguments_of(session, old.id, "scan")):
+        # From the start: what is in already is told by a look, and what has gone by a whole one.
+        spec = read_ingest(old.spec)
+        return submit_source(session, spec, work=old.work, parent_job_id=old.id)
     left = _left_undone(session, old)
     if old.state == "succeeded" and not left:
         raise ConflictError(

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 
 from zoo.catalog.records import Json
 
+Location = Annotated[str, Len(1, 1000)]
 Positive = Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """A folder, manifest or archive that the service reads itself: a path of it, or a URL."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    path: Location | None = None
+    url: Location | None = None
+    copy: bool = False  # of a path: keep the originals, instead of reading them where they are
+
+    @property
+    def location(self) -> str:
+        """The path or URL as sources are known by it."""
+        return str(PurePosixPath(self.path)) if self.path else (self.url or "").rstrip("/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +39,7 @@ class IngestSpec:
 
     collection: str | None = None
     dataset: str | None = None
+    source: SourceSpec | None = None  # absent where the files were sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +90,8 @@ def spec_to_json(spec: IngestSpec | FineTuneSpec | DescribeSpec | RefreshSpec) -
 
 def read_ingest(spec: Json) -> IngestSpec:
     """The stored spec of an ingest job."""
-    return IngestSpec(**spec)
+    source = spec.get("source")
+    return IngestSpec(**{**spec, "source": SourceSpec(**source) if source else None})
 
 
 def read_fine_tune(spec: Json) -> FineTuneSpec:

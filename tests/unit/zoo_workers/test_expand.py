@@ -1,6 +1,7 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import pytest
 
@@ -57,12 +58,13 @@ def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     monkeypatch.setattr(expand, "MEMBERS_A_WRITE", 2)
     job = place.submit_archive(zipped(FILES))
     claimed = place.claim()
-    members = expand._members(place.context, claimed)
-    expand._take(place.context, claimed, members, taken=0)
+    members = expand._members(place.context, claimed, lambda: archive_of(place))
+    further = expand._take(place.context, claimed, members, claimed.arguments)
+    assert further is not None
     with place.context.catalog.write() as session:
         give_back(session, [claimed.shard])
     with pytest.raises(ClaimLostError):
-        expand._take(place.context, claimed, members, taken=2)
+        expand._take(place.context, claimed, members, further)
 
     again = place.context
     second = place.shard(claimed.shard.id)
@@ -83,7 +85,8 @@ def test_progress_forgives_the_attempts_before_it(place: Workplace) -> None:
     second = place.claim()
     assert second.shard.attempt == 2
 
-    expand._take(place.context, second, expand._members(place.context, second), taken=0)
+    members = expand._members(place.context, second, lambda: archive_of(place))
+    expand._take(place.context, second, members, second.arguments)
 
     assert place.shard(second.shard.id).attempt == 0
 
@@ -103,6 +106,10 @@ def test_an_archive_that_breaks_off_is_one_failed_input_however_often_it_is_trie
 
     [only] = place.inputs(job)
     assert (only.name, only.state, only.error_code) == ("all.zip", "failed", "damaged_archive")
+
+
+def archive_of(place: Workplace) -> BinaryIO:
+    return io.BytesIO(place.context.blobs.local_path("archives/a").read_bytes())
 
 
 def _die(*_: object) -> None:

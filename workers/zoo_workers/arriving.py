@@ -1,0 +1,130 @@
+"""Files on their way into a job: what each arrives as, and one transaction for many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from zoo.catalog import Session, shards, sources
+from zoo.catalog.records import ContentRecord, SourceFileRecord, SourceRecord
+from zoo.catalog.sources import Target
+from zoo.images.archives import FailedMember
+from zoo.images.attributes import Attributes
+from zoo.images.sources.opening import OpenedSource, open_path, open_url
+from zoo.jobs.intake import Arrival, Delivery, add_delivery, target_of
+from zoo.jobs.ledger import Claim, fence
+from zoo.jobs.specs import SourceSpec, read_ingest
+from zoo.names import new_id
+from zoo.settings import Settings
+from zoo.training.splits import NAMES
+from zoo_workers.context import Context
+
+NO_LABEL = "the file is not in a folder; in a dataset's archive the top folder is the label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceWork:
+    """The source that a job reads, as its shards know it."""
+
+    spec: SourceSpec
+    record: SourceRecord
+    target: Target
+    opened: OpenedSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """One file: what it arrives as, and what its source keeps of it if it has one."""
+
+    arrival: Arrival
+    noted: SourceFileRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """Files that go into a job in one transaction; their packs are durable already."""
+
+    taken: Sequence[Taken]
+    packs: Mapping[str, int]  # key -> size in bytes
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # where their shard goes on
+
+
+def source_of(context: Context, claim: Claim) -> SourceWork:
+    """The source of a job; `InvalidError` if it cannot be read, or not any more."""
+    spec = read_ingest(claim.job.spec).source or SourceSpec()
+    record = SourceRecord(id=claim.job.work["source_id"], scan=claim.job.work["scan"])
+    if spec.path:
+        opened = open_path(spec.path, context.settings)
+    else:
+        opened = open_url(spec.url or "", context.settings)
+    return SourceWork(spec=spec, record=record, target=target_of(claim.job.work), opened=opened)
+
+
+def arrive(
+    claim: Claim, name: str, content: ContentRecord | None, attributes: Attributes
+) -> Arrival:
+    """What a file arrives as, whose bytes are stored; None if there were none."""
+    if content is None:
+        return refused(name, "empty_file", "the file is empty")
+    if claim.job.spec["dataset"] is None:
+        split = {} if attributes.split is None else {"split": attributes.split}
+        attributes = replace(attributes, metadata={**split, **attributes.metadata}, split=None)
+    else:
+        attributes = replace(attributes, label=attributes.label or _top_folder(name))
+        if attributes.label is None:
+            return refused(name, "no_label", NO_LABEL)
+        if attributes.split not in (None, *NAMES):
+            detail = f"the split {attributes.split!r} is none of {', '.join(NAMES)}"
+            return refused(name, "invalid_manifest_row", detail)
+    return Arrival(
+        name=attributes.name or name,
+        content=content,
+        item_id=attributes.item_id,
+        label=attributes.label,
+        split=attributes.split,
+        metadata=attributes.metadata,
+    )
+
+
+def refused(name: str, code: str, detail: str) -> Arrival:
+    """A file that cannot be used."""
+    return Arrival(name=name, error=(code, detail))
+
+
+def refuse_member(member: FailedMember) -> Taken:
+    """A file that its archive or folder could not give."""
+    return Taken(arrival=refused(member.name, member.code, member.detail))
+
+
+def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Settings) -> None:
+    """Give a portion to a claimed shard's job, and note how far the shard has come."""
+    fence(session, claim)
+    arrivals = _with_ids(session, claim, portion.taken)
+    delivery = Delivery(arrivals=arrivals, packs=portion.packs)
+    add_delivery(session, claim.job, delivery, settings=settings)
+    shards.set_arguments(session, claim.shard.id, portion.arguments)
+
+
+def _with_ids(session: Session, claim: Claim, taken: Sequence[Taken]) -> list[Arrival]:
+    """Arrivals whose ids are those that the same files had before."""
+    noted = [one.noted for one in taken if one.noted]
+    if not noted:
+        return [one.arrival for one in taken]
+    work = claim.job.work
+    source = SourceRecord(id=work["source_id"], scan=work["scan"])
+    ids = sources.note_files(session, source, noted)
+    return [
+        replace(one.arrival, item_id=ids[one.noted.name]) if one.noted else one.arrival
+        for one in taken
+    ]
+
+
+def new_item_id(attributes: Attributes) -> str:
+    """The id that a file is given, or one of ours."""
+    return attributes.item_id or new_id("item")
+
+
+def _top_folder(name: str) -> str | None:
+    folder, slash, _ = name.removeprefix("./").partition("/")
+    return folder if slash else None

@@ -1,0 +1,158 @@
+"""Telling of each file of a source what is to be done with it: nothing, or what it brings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from zoo.catalog import Catalog, sources
+from zoo.catalog.records import ContentRecord, KnownFileRecord, SourceFileRecord
+from zoo.errors import InvalidError
+from zoo.images.archives import HEAD_BYTES, FailedMember, is_archive
+from zoo.images.sources.entries import Entry, FoundFile, Wanted
+from zoo.jobs.ledger import Claim
+from zoo.storage.packs import PackWriter, content_of
+from zoo_workers.arriving import (
+    SourceWork,
+    Taken,
+    arrive,
+    new_item_id,
+    refuse_member,
+    refused,
+)
+
+TWICE = "an earlier row of the manifest has the same id, or without one the same path"
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What was found in some entries of a source."""
+
+    taken: list[Taken] = field(default_factory=list)
+    references: dict[str, int] = field(default_factory=dict)  # pack's key -> size in bytes
+    archives: list[FoundFile] = field(default_factory=list)  # to be expanded
+    unchanged: list[str] = field(default_factory=list)
+    unchanged_archives: list[str] = field(default_factory=list)
+
+
+class Look:
+    """A look at some entries of a source, with what earlier looks have left of them."""
+
+    def __init__(
+        self, claim: Claim, work: SourceWork, writer: PackWriter, *, max_bytes: int
+    ) -> None:
+        self.seen = Seen()
+        self._claim = claim
+        self._work = work
+        self._writer = writer
+        self._max_bytes = max_bytes
+        self._names: set[str] = set()
+
+    def take(
+        self, entries: Sequence[Entry], known: Mapping[str, KnownFileRecord], whole: Container[str]
+    ) -> None:
+        """Sort entries; `whole` names the archives of which everything is in."""
+        unread: list[tuple[Entry, FoundFile]] = []
+        for entry in entries:
+            file = self._unread(entry, known.get(entry.name), whole=whole)
+            if file is not None:
+                unread.append((entry, file))
+        reads = self._work.opened.place.read_all([self._wanted(file) for _, file in unread])
+        for (entry, file), content in zip(unread, reads, strict=True):
+            self._take(entry, file, content)
+
+    def _unread(
+        self, entry: Entry, known: KnownFileRecord | None, *, whole: Container[str]
+    ) -> FoundFile | None:
+        """The file if it has to be read; otherwise the entry is seen to."""
+        if isinstance(entry.file, FailedMember):
+            self.seen.taken.append(refuse_member(entry.file))
+        elif self._is_repeated(entry, known):
+            self._refuse(entry.file, "invalid_manifest_row", TWICE)
+        elif known is None or not self._is_same(entry, entry.file, known):
+            return entry.file
+        elif known.is_there:
+            self.seen.unchanged.append(entry.name)
+        elif not known.item_id and entry.name in whole:
+            self.seen.unchanged_archives.append(entry.name)
+        else:
+            return entry.file
+        return None
+
+    def _is_repeated(self, entry: Entry, known: KnownFileRecord | None) -> bool:
+        """Whether this very look has had the entry: only manifests name anything twice."""
+        if not self._work.opened.form:
+            return False
+        was_seen = entry.name in self._names
+        self._names.add(entry.name)
+        return was_seen or (known is not None and known.scan == self._work.record.scan)
+
+    def _is_same(self, entry: Entry, file: FoundFile, known: KnownFileRecord) -> bool:
+        wants_copy = self._work.spec.copy and known.reference is not None
+        return (file.size_bytes, entry.stamp) == (known.size_bytes, known.stamp) and not wants_copy
+
+    def _wanted(self, file: FoundFile) -> Wanted:
+        """Of a file that is too large, as much as tells an archive."""
+        is_larger = file.size_bytes > self._max_bytes
+        return Wanted(file=file, limit=HEAD_BYTES if is_larger else self._max_bytes)
+
+    def _take(self, entry: Entry, file: FoundFile, content: bytes | InvalidError) -> None:
+        if isinstance(content, InvalidError):
+            self._refuse(file, content.code, content.detail)
+        elif is_archive(content[:HEAD_BYTES]) and not self._work.opened.form:
+            self.seen.archives.append(file)
+        elif file.size_bytes > self._max_bytes:
+            detail = f"the file has {file.size_bytes} bytes; at most {self._max_bytes} are read"
+            self._refuse(file, "file_too_large", detail)
+        else:
+            self._keep(entry, file, content)
+
+    def _refuse(self, file: FoundFile, code: str, detail: str) -> None:
+        self.seen.taken.append(Taken(arrival=refused(file.path, code, detail)))
+
+    def _keep(self, entry: Entry, file: FoundFile, content: bytes) -> None:
+        stored = self._store(file, content) if content else None
+        arrival = arrive(self._claim, file.path, stored, entry.attributes)
+        if stored is None or arrival.error:
+            self.seen.taken.append(Taken(arrival=arrival))
+            return
+        is_elsewhere = stored.pack_key in self.seen.references
+        noted = SourceFileRecord(
+            name=entry.name,
+            size_bytes=file.size_bytes,
+            stamp=entry.stamp,
+            sha256=stored.sha256,
+            reference=stored.pack_key if is_elsewhere else None,
+            item_id=new_item_id(entry.attributes),
+        )
+        self.seen.taken.append(Taken(arrival=arrival, noted=noted))
+
+    def _store(self, file: FoundFile, content: bytes) -> ContentRecord:
+        reference = None if self._work.spec.copy else self._work.opened.place.reference(file.path)
+        if reference is None:
+            return content_of(self._writer.add(content))
+        self.seen.references[reference] = len(content)
+        return ContentRecord(
+            sha256=hashlib.sha256(content).hexdigest(),
+            pack_key=reference,
+            offset=0,
+            size_bytes=len(content),
+            width=None,
+            height=None,
+        )
+
+
+def known_of(
+    catalog: Catalog, work: SourceWork, entries: list[Entry]
+) -> tuple[Mapping[str, KnownFileRecord], frozenset[str]]:
+    """What earlier looks have left of entries, and which of them are archives that are whole."""
+    names = [entry.name for entry in entries]
+    with catalog.read() as session:
+        known = sources.known_files(session, work.record.id, work.target, names)
+        whole = frozenset(
+            name
+            for name, one in known.items()
+            if not one.item_id and sources.is_whole(session, work.record.id, work.target, name)
+        )
+    return known, whole
