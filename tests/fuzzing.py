@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SEED = 20261121
-ACCEPTED = ("2xx", "3xx", "404", "409", "416")
+ACCEPTED = ("2xx", "3xx", "403", "404", "409", "416")  # 403: no source is allowed
 TAKING_FILES = ("collections", "datasets")
 OFTEN = 0.5  # how often a name in an address is one that exists
 

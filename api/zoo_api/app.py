@@ -26,6 +26,7 @@ from zoo_api.plugins import plugins
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions
+from zoo_api.sources import sources
 from zoo_api.system import system
 
 BLUEPRINTS = (
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     plugins,
     search,
     sessions,
+    sources,
     system,
 )
 

@@ -45,6 +45,8 @@ FILES: Codes = {
 }
 KEPT: Codes = {500: ("damaged_file",), 503: ("storage_unavailable",)}
 """Reading a file of record."""
+REFERRED: Codes = {409: ("file_changed",), 410: ("file_missing",)}
+"""Reading an original by reference."""
 PAGES: Codes = {422: ("invalid_cursor",)}
 ONCE: Codes = {422: ("idempotency_key_reused", "invalid_idempotency_key")}
 QUEUED: Codes = {429: ("queue_full",)}

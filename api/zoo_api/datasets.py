@@ -13,16 +13,18 @@ from zoo.catalog import Session
 from zoo.catalog import datasets as catalog_datasets
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord
 from zoo.errors import NotFoundError
-from zoo.jobs.intake import Arrival, Delivery, submit_ingest
+from zoo.jobs.intake import Arrival, Delivery, submit_ingest, submit_source
 from zoo.jobs.specs import IngestSpec
 from zoo.names import unknown
 from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.codes import merge
 from zoo_api.contract import Json, OwnName, Query, contract
-from zoo_api.deliveries import Files
+from zoo_api.deliveries import FilesOrJson, Incoming
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed
 from zoo_api.services import services
+from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
 
 datasets = Blueprint("datasets", __name__)
 
@@ -111,12 +113,16 @@ def delete_dataset(name: str) -> None:
 
 
 @datasets.post("/v1/datasets/<name>/items")
-@contract(ACCEPTED, codes=UNKNOWN)
-def send_examples(name: str, files: Files[ExamplesOptions]) -> Response:
-    """Take labelled files in; the end of their job seals the next version."""
+@contract(ACCEPTED, codes=merge(UNKNOWN, SOURCES))
+def send_examples(
+    name: str, body: FilesOrJson[SourceRequest, Incoming[ExamplesOptions]]
+) -> Response:
+    """Take labelled files in, or read a source; the job's end seals the next version."""
     with services().catalog.read() as session:
         require_dataset(session, name)
-    options, received = files.receive()
+    if isinstance(body, SourceRequest):
+        return _read_source(name, body)
+    options, received = body.receive()
     delivery = _labelled(received.delivery, options.label)
 
     def submit(session: Session) -> JobRecord:
@@ -185,6 +191,16 @@ def version_json(version: DatasetVersionRecord) -> DatasetVersion:
         "job_id": version.job_id,
         "created_at": instant(version.created_at),
     }
+
+
+def _read_source(name: str, wanted: SourceRequest) -> Response:
+    open_source(wanted.source)
+    spec = IngestSpec(dataset=name, source=wanted.source)
+
+    def submit(session: Session) -> JobRecord:
+        return submit_source(session, spec, work={"dataset_id": require_dataset(session, name).id})
+
+    return idempotent(fingerprint_of(wanted), submit)
 
 
 def _labelled(delivery: Delivery, label: str | None) -> Delivery:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args
+
+from flask import request
 
 from zoo_api.codes import BODY, FIELDS, FILES, merge
-from zoo_api.contract import Described, Schemas
+from zoo_api.contract import Described, JsonBody, Schemas
 from zoo_api.contract.schemas import BYTES
-from zoo_api.reading import validated
+from zoo_api.reading import read_json, validated
 from zoo_api.uploads import RAW_TYPES, Received, receive_delivery
 
 Options = TypeVar("Options")
+OfJson = TypeVar("OfJson")
+OfFiles = TypeVar("OfFiles")
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,27 @@ class FilesBody:
 
 
 Files = Annotated[Incoming[Options], FilesBody()]
+
+
+class FilesOrJsonBody(FilesBody):
+    """A body of files, or JSON that says where they are."""
+
+    def read(self, kind: Any, given: Any) -> object:
+        """The JSON as its type, or files that are still `Incoming`."""
+        of_json, files = get_args(kind)
+        return read_json(of_json) if request.is_json else super().read(files, given)
+
+    def describe(self, name: str, kind: Any, schemas: Schemas) -> Described:
+        """All forms of the body."""
+        of_json, files = get_args(kind)
+        bare = super().describe(name, files, schemas)
+        described = JsonBody().describe("", of_json, schemas)
+        content = {**(bare.body or {})["content"], **(described.body or {})["content"]}
+        return Described(
+            parameters=bare.parameters,
+            body={"required": True, "content": content},
+            codes=merge(bare.codes, described.codes),
+        )
+
+
+FilesOrJson = Annotated[Union[OfJson, OfFiles], FilesOrJsonBody()]  # noqa: UP007  # of variables

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from zoo.errors import IMAGE_CODES
 from zoo.images.formats import media_type
-from zoo_api.codes import KEPT, PREDICTED, merge
+from zoo_api.codes import KEPT, PREDICTED, REFERRED, merge
 from zoo_api.contract import Query, contract
 from zoo_api.downloads import BYTES_TYPE, download
 from zoo_api.item_contents import send_content, stored_picture
@@ -31,7 +31,7 @@ class ImageQuery(Closed):
 @item_images.get("/v1/collections/<name>/items/<item_id>/image")
 @contract(
     *download("image/*", BYTES_TYPE),
-    codes=merge(UNKNOWN_ITEM, KEPT, PREDICTED, {422: sorted(IMAGE_CODES)}),
+    codes=merge(UNKNOWN_ITEM, KEPT, REFERRED, PREDICTED, {422: sorted(IMAGE_CODES)}),
 )
 def show_image(name: str, item_id: str, query: Query[ImageQuery]) -> Response:
     """The original as a download, or with `size` a JPEG to look at."""

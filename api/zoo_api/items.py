@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from annotated_types import Len
 from flask import Blueprint, Response
 from pydantic import JsonValue, StringConstraints
 from typing_extensions import TypedDict
@@ -15,20 +16,21 @@ from zoo.catalog import collections as catalog_collections
 from zoo.catalog import items as catalog_items
 from zoo.catalog.records import CollectionRecord, ItemRecord, JobRecord
 from zoo.errors import InvalidError
-from zoo.jobs.intake import submit_ingest
-from zoo.jobs.specs import IngestSpec
+from zoo.jobs.intake import submit_ingest, submit_source
+from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.names import unknown
 from zoo_api.accepted import ACCEPTED, idempotent
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import BUILT, merge
 from zoo_api.collections import UNKNOWN, require_collection
 from zoo_api.contract import Json, Query, contract
-from zoo_api.deliveries import Incoming
+from zoo_api.deliveries import FilesOrJson, Incoming
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
 from zoo_api.services import services
-from zoo_api.text_items import FilesOrTexts, TextItems, receive_texts
+from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
+from zoo_api.text_items import MAX_TEXTS, TextItem, receive_texts
 
 items = Blueprint("items", __name__)
 
@@ -47,6 +49,22 @@ class ItemsOptions(Closed):
     """What may stand beside the files."""
 
     name: str | None = None  # of the file, where it is the bare body
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsRequest(Closed):
+    """Texts, or a source that the service reads itself: one of the two."""
+
+    __pydantic_config__ = closed(
+        examples=[
+            {"items": [{"text": "a cat on a stove", "id": "a-1", "metadata": {"page": 3}}]},
+            {"source": {"path": "/srv/photos", "copy": False}},
+        ],
+        oneOf=[{"required": ["items"]}, {"required": ["source"]}],
+    )
+
+    items: Annotated[list[TextItem], Len(1, MAX_TEXTS)] | None = None
+    source: SourceSpec | None = None
 
 
 class ItemChange(TypedDict, total=False):
@@ -76,14 +94,20 @@ class Item(TypedDict):
 
 
 @items.post("/v1/collections/<name>/items")
-@contract(ACCEPTED, codes=merge(UNKNOWN, BUILT, REFUSED_TEXTS))
-def send_items(name: str, body: FilesOrTexts[TextItems, Incoming[ItemsOptions]]) -> Response:
-    """Take files or archives in, or texts as JSON; what cannot be read fails in the job, alone."""
+@contract(ACCEPTED, codes=merge(UNKNOWN, BUILT, REFUSED_TEXTS, SOURCES))
+def send_items(name: str, body: FilesOrJson[ItemsRequest, Incoming[ItemsOptions]]) -> Response:
+    """Take files or archives in, texts as JSON, or read a source; what cannot be read fails alone.
+
+    JSON has either `items` or a `source`.
+    """
     with services().catalog.read() as session:
         collection = require_collection(session, name)
-    if isinstance(body, TextItems):
+    if isinstance(body, ItemsRequest):
+        _check_one(body)
+        if body.source:
+            return _read_source(name, SourceRequest(source=body.source))
         _check_takes_texts(collection)
-        received = receive_texts(body)
+        received = receive_texts(body.items or [])
     else:
         _, received = body.receive()
     spec = IngestSpec(collection=name)
@@ -172,6 +196,25 @@ def item_json(item: ItemRecord) -> Item:
         "height": item.height,
         "created_at": instant(item.created_at),
     }
+
+
+def _check_one(body: ItemsRequest) -> None:
+    if (body.items is None) == (body.source is None):
+        raise InvalidError(
+            "the body has either items, which are texts, or a source",
+            code="invalid",
+            field="items",
+        )
+
+
+def _read_source(name: str, wanted: SourceRequest) -> Response:
+    open_source(wanted.source)
+    spec = IngestSpec(collection=name, source=wanted.source)
+
+    def submit(session: Session) -> JobRecord:
+        return submit_source(session, spec, work=_work(require_collection(session, name)))
+
+    return idempotent(fingerprint_of(wanted), submit)
 
 
 def _check_takes_texts(collection: CollectionRecord) -> None:

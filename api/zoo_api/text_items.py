@@ -6,9 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar, Union, get_args
+from typing import Annotated
 
-from annotated_types import Len
 from flask import request
 from pydantic import JsonValue, StringConstraints, TypeAdapter
 
@@ -16,16 +15,11 @@ from zoo.errors import InvalidError, TextError
 from zoo.jobs.intake import Arrival, Delivery
 from zoo.storage.packs import PackWriter, content_of
 from zoo.texts import encode_text
-from zoo_api.codes import merge
-from zoo_api.contract import Described, JsonBody, Schemas
-from zoo_api.deliveries import FilesBody
-from zoo_api.reading import Closed, closed, read_json
+from zoo_api.reading import Closed
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 from zoo_api.uploads import Received
 
-OfJson = TypeVar("OfJson")
-OfFiles = TypeVar("OfFiles")
 MAX_TEXTS = 10_000
 NAME_LETTERS = 80
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -43,51 +37,16 @@ class TextItem(Closed):
     metadata: dict[str, JsonValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextItems(Closed):
-    """Texts for a collection."""
-
-    __pydantic_config__ = closed(
-        examples=[{"items": [{"text": "a cat on a stove", "id": "a-1", "metadata": {"page": 3}}]}]
-    )
-
-    items: Annotated[list[TextItem], Len(1, MAX_TEXTS)]
-
-
-class FilesOrTextsBody(FilesBody):
-    """A body of files, or JSON with texts."""
-
-    def read(self, kind: Any, given: Any) -> object:
-        """The texts, or files that are still `Incoming`."""
-        of_json, files = get_args(kind)
-        return read_json(of_json) if request.is_json else super().read(files, given)
-
-    def describe(self, name: str, kind: Any, schemas: Schemas) -> Described:
-        """All forms of the body."""
-        of_json, files = get_args(kind)
-        bare = super().describe(name, files, schemas)
-        described = JsonBody().describe("", of_json, schemas)
-        content = {**(bare.body or {})["content"], **(described.body or {})["content"]}
-        return Described(
-            parameters=bare.parameters,
-            body={"required": True, "content": content},
-            codes=merge(bare.codes, described.codes),
-        )
-
-
-FilesOrTexts = Annotated[Union[OfJson, OfFiles], FilesOrTextsBody()]  # noqa: UP007  # of variables
-
-
-def receive_texts(given: TextItems) -> Received:
+def receive_texts(given: Sequence[TextItem]) -> Received:
     """Keep the texts; one that cannot be read is a failed arrival, as a file would be."""
-    _check_ids([one.id for one in given.items if one.id is not None])
+    _check_ids([one.id for one in given if one.id is not None])
     settings = services().settings
     spool = settings.home / "tmp"
     with PackWriter(services().blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
-        arrivals = [_arrive(writer, one) for one in given.items]
+        arrivals = [_arrive(writer, one) for one in given]
         packs = {pack.key: pack.size_bytes for pack in writer.commit()}
     await_owner(packs)
-    whole = request.path.encode() + TypeAdapter(TextItems).dump_json(given)
+    whole = request.path.encode() + TypeAdapter(list[TextItem]).dump_json(list(given))
     return Received(
         delivery=Delivery(arrivals=arrivals, packs=packs),
         fingerprint=hashlib.sha256(whole).hexdigest(),

@@ -131,7 +131,7 @@ def test_a_request_without_a_file_says_what_to_send(client: FlaskClient) -> None
             400,
         ),
         ("text/csv", b"path,label", 415),
-        ("application/json", b"{}", 415),
+        ("application/json", b"{}", 422),
     ],
     ids=["no boundary named", "no part", "cut off", "csv", "json"],
 )
