@@ -35,7 +35,7 @@ def models(
     with connect(url, key) as client:
         found = client.models(kind=kind)
     if is_json:
-        _print_json({"data": [dict(model.body) for model in found]})
+        print_json({"data": [dict(model.body) for model in found]})
     else:
         reports.show_models(found)
 
@@ -52,7 +52,7 @@ def jobs(
     with connect(url, key) as client:
         found = client.jobs(job_type=job_type, state=state, limit=limit)
     if is_json:
-        _print_json({"data": [dict(one.body) for one in found]})
+        print_json({"data": [dict(one.body) for one in found]})
     else:
         reports.show_jobs(found)
 
@@ -68,7 +68,7 @@ def job(
         found = client.job(job_id)
         failed = client.failed_inputs(job_id) if found.count("failed") else ()
     if is_json:
-        _print_json(found.body)
+        print_json(found.body)
     else:
         reports.show_job(found, failed)
 
@@ -94,7 +94,7 @@ def search(
             else client.search_text(collection, text or "", k=k)
         )
     if is_json:
-        _print_json(answer.body)
+        print_json(answer.body)
     else:
         reports.show_hits(answer)
 
@@ -119,10 +119,10 @@ def ingest(
         failed = [each for one in ended for each in client.failed_inputs(one.id)]
     counts = {name: _total(ended, name) for name in ("embedded", "reused", "failed")}
     if is_json:
-        _print_json({**counts, "jobs": [dict(one.body) for one in ended]})
+        print_json({**counts, "jobs": [dict(one.body) for one in ended]})
     else:
         reports.show_ingest(counts, failed)
-    _check_ended_well(ended)
+    check_ended_well(ended)
 
 
 def connect(url: str | None, key: str | None) -> Client:
@@ -135,7 +135,8 @@ def _total(ended: list[Job], name: str) -> int:
     return sum(one.count(name) for one in ended)
 
 
-def _check_ended_well(ended: list[Job]) -> None:
+def check_ended_well(ended: list[Job]) -> None:
+    """Say of jobs that did not succeed why, and end with exit code 1."""
     unwell = [one for one in ended if one.state != "succeeded"]
     for one in unwell:
         typer.echo(f"job {one.id} {one.state}: {one.error_detail or 'no reason given'}", err=True)
@@ -143,5 +144,6 @@ def _check_ended_well(ended: list[Job]) -> None:
         raise typer.Exit(FAILED)
 
 
-def _print_json(body: Mapping[str, object]) -> None:
+def print_json(body: Mapping[str, object]) -> None:
+    """Print an answer as it came, for programs."""
     typer.echo(json.dumps(body, indent=2, ensure_ascii=False))

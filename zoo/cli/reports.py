@@ -14,6 +14,7 @@ from zoo.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from zoo.client import FailedInput, Job, Model, Plugin, SearchAnswer
+    from zoo.client.answers import Json
 
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 PLUGIN_COLOURS = {"ready": "green", "broken": "red", "unavailable": "yellow"}
@@ -106,12 +107,35 @@ def show_hits(answer: SearchAnswer, *, original: str | None = None) -> None:
 
 
 def show_ingest(counts: Mapping[str, int], failed: Sequence[FailedInput]) -> None:
-    """What came of the files that were sent."""
+    """What came of the files that were sent, or of a source."""
+    more = "".join(
+        f", {counts[name]} {name}" for name in ("unchanged", "removed") if counts.get(name)
+    )
     console().print(
         f"[green]{counts['embedded']} embedded[/green], {counts['reused']} reused, "
-        f"{counts['failed']} failed"
+        f"{counts['failed']} failed{more}"
     )
     show_failed(failed)
+
+
+def show_preview(seen: Json) -> None:
+    """What a source holds, by the endings of its files' names, and what it would cost."""
+    table = Table("ending", "files", "MB", box=None)
+    for ending, counted in seen["by_ending"].items():
+        table.add_row(
+            escape(ending or "none"), str(counted["files"]), _megabytes(counted["bytes"])
+        )
+    console().print(table)
+    least = "" if seen["is_complete"] else "at least "
+    console().print(
+        f"{least}{seen['files']} files, {_megabytes(seen['bytes'])} MB; "
+        f"{_megabytes(seen['disk_bytes'])} MB of disk and {seen['seconds']:.0f} s if all are new; "
+        f"{seen['unusable']} cannot be used"
+    )
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f}"
 
 
 def show_failed(failed: Sequence[FailedInput]) -> None:

@@ -15,7 +15,7 @@ from zoo.client.answers import (
 )
 from zoo.client.client import Client
 from zoo.client.http import ClientError
-from zoo.client.uploads import Upload, gather
+from zoo.client.uploads import Source, Upload, gather
 
 __all__ = [
     "Classification",
@@ -31,6 +31,7 @@ __all__ = [
     "Plugin",
     "Progress",
     "SearchAnswer",
+    "Source",
     "Upload",
     "gather",
 ]

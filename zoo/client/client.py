@@ -22,7 +22,7 @@ from zoo.client.answers import (
     SearchAnswer,
 )
 from zoo.client.http import ClientError, Http
-from zoo.client.uploads import Upload, batches
+from zoo.client.uploads import Source, Upload, batches
 from zoo.errors import UnavailableError
 
 UNKNOWN_TYPE = "application/octet-stream"  # the service looks at the bytes
@@ -111,6 +111,16 @@ class Client:
         """Send files (archives among them are unpacked there), one job for each request."""
         for batch in batches(uploads):
             yield self._send(f"/v1/collections/{collection}/items", batch)
+
+    def add_source(self, collection: str, source: Source) -> Job:
+        """Have the service read a folder, a manifest or an archive by itself."""
+        path = f"/v1/collections/{collection}/items"
+        return answers.read_job(self._http.ask("POST", path, json={"source": source.as_json()}))
+
+    def preview_source(self, source: Source, *, collection: str | None = None) -> Json:
+        """What a source holds and would cost, as the service answers it."""
+        wanted = {"source": source.as_json(), "collection": collection}
+        return self._http.ask("POST", "/v1/sources/preview", json=wanted)
 
     def search_image(self, collection: str, image: bytes, *, k: int = 10) -> SearchAnswer:
         """The items nearest to a picture."""

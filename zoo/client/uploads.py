@@ -78,3 +78,16 @@ def _gather(path: Path) -> list[Upload]:
             code="no_files",
         )
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What the service reads by itself: a path of its machine, or a URL."""
+
+    location: str
+    copy: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """As requests name it."""
+        kind = "url" if "://" in self.location else "path"
+        return {kind: self.location, "copy": self.copy}
