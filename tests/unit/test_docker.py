@@ -34,7 +34,7 @@ def test_only_extras_that_exist_are_installed() -> None:
     project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]
     for file, build in zip(DOCKERFILES, ("cpu", "gpu"), strict=True):
         asked = set(re.findall(r"--extra (\w+)", read(file)))
-        assert asked == {build, "postgres", "s3", "worker"}
+        assert asked == {build, "parquet", "postgres", "s3", "worker"}
         assert asked <= set(project["optional-dependencies"])
 
 
