@@ -168,16 +168,21 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200]
 
 
-def main(folder: str) -> None:
-    """Export what the folder's request names, into it."""
-    leash.hold()
-    os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
-    torch.set_num_threads(1)
-    request = read_request(Path(folder))
+def export_folder(folder: Path) -> None:
+    """Export what the folder's request names, into it; or leave there why that cannot be."""
+    request = read_request(folder)
     try:
         write_export(export(request))
     except ZooError as error:
         write_failure(request.folder, error)
+
+
+def main(folder: str) -> None:
+    """Export at low priority, on one thread."""
+    leash.hold()
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    torch.set_num_threads(1)
+    export_folder(Path(folder))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from zoo.errors import PluginError
 from zoo.images.sandbox import Sandbox
 from zoo.inference.engines.eager import EagerEngine
 from zoo.inference.engines.onnx import OnnxEngine
-from zoo.inference.exporting import LEAST_COSINE, agreement, export, main
+from zoo.inference.exporting import LEAST_COSINE, agreement, export, export_folder
 from zoo.inference.exports import ExportRequest, write_request
 from zoo.inference.loading import load_backbone
 from zoo.inference.models import preprocessing_of
@@ -107,7 +107,7 @@ def test_a_backbone_that_embeds_into_another_space_by_now_is_not_exported(
     give(tiny())
     request_for(replace(tiny_ref, space_id="0" * 64), 8)
 
-    main(str(tmp_path))
+    export_folder(tmp_path)
 
     failure = json.loads(Path(tmp_path / "failure.json").read_text())
     assert failure["code"] == "incompatible_space"
