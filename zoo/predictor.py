@@ -18,6 +18,7 @@ from zoo.backbone import InputSizes
 from zoo.catalog.records import ModelRecord
 from zoo.errors import ContentError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
+from zoo.taps import Tap
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -86,6 +87,14 @@ class TextEmbeddings:
 
     vectors: list[FloatArray | ContentError]  # float32 `(dim,)`, or why there is none
     tokens: int  # of all texts together, special ones included
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """What a request for features gave."""
+
+    errors: list[ContentError | None]  # of each picture; if one cannot be read there are no arrays
+    arrays: Mapping[str, FloatArray]  # `(n, *tap.given)` by the taps' names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +166,22 @@ class Predictor:
             else [Label(label=label, probability=p) for label, p in answer["labels"]]
             for answer in header["answers"]
         ]
+
+    def features(
+        self, backbone: BackboneRef, images: Sequence[bytes], *, taps: Sequence[Tap]
+    ) -> Features:
+        """What layers give for each picture, all of one forward; nothing of it is copied."""
+        request = {"backbone": asdict(backbone), "taps": [asdict(tap) for tap in taps]}
+        header, blobs = self._ask("/features", wire.encode(request, *images))
+        errors = [
+            None if error is None else wire.content_error_from_json(error)
+            for error in header["errors"]
+        ]
+        arrays = {
+            tap.name: np.frombuffer(blob, np.float32).reshape(len(images), *tap.given)
+            for tap, blob in zip(taps, blobs, strict=False)  # no blobs where there are errors
+        }
+        return Features(errors=errors, arrays=arrays)
 
     def warm(self, backbone: BackboneRef, *, head: HeadRef | None) -> None:
         """Load the backbone and the head, if they are not yet, so that the next call is quick."""

@@ -20,6 +20,7 @@ from zoo.inference.sandboxes import SandboxPool
 from zoo.predictor import BackboneRef, HeadRef, detail_to_json
 from zoo.settings import EngineChoice, Settings
 from zoo.storage.blobs import open_blobs
+from zoo.taps import Tap, tap_from_json
 from zoo.texts import check_text
 from zoo.training.heads import Head
 
@@ -38,6 +39,8 @@ class Answering:
         self._batch = settings.forward_batch
         # Two forwards at once take as long as one after the other, and more memory.
         self._forwarding = threading.Lock()
+        # Maps may take hundreds of megabytes: those of one request at a time.
+        self._tapping = threading.Lock()
         self._exporting: set[str] = set()
 
     def warm_up(self) -> None:
@@ -91,6 +94,17 @@ class Answering:
         ]
         return wire.encode({"answers": answers})
 
+    def features(self, request: wire.Header, images: Blobs) -> bytes:
+        """What the tapped layers give, a blob each; none if a picture cannot be read."""
+        model = self._models.get_built(_backbone(request))
+        taps = [tap_from_json(tap) for tap in request["taps"]]
+        pictures, errors = self._decode(model, images)
+        blobs: Blobs = ()
+        if all(error is None for error in errors):
+            with self._tapping:
+                blobs = self._tap(model, pictures, taps)
+        return wire.encode({"errors": [_error_to_json(error) for error in errors]}, *blobs)
+
     def _head(self, fields: wire.Header | None, model: LoadedModel) -> Head:
         if fields is not None:
             return self._heads.get(HeadRef(**fields))
@@ -117,6 +131,17 @@ class Answering:
     def _embed_batch(
         self, model: LoadedModel, images: Blobs
     ) -> tuple[FloatArray, list[ContentError | None]]:
+        pictures, errors = self._decode(model, images)
+        with self._forwarding:
+            vectors = embed_pictures(model, pictures)
+        if pictures and model.image_engine.name == EngineChoice.EAGER:
+            self._export_later(model, pictures)
+        return vectors, errors
+
+    def _decode(
+        self, model: LoadedModel, images: Blobs
+    ) -> tuple[list[Decoded], list[ContentError | None]]:
+        """The readable pictures, and for each one None or why it cannot be read."""
         pictures = []
         errors: list[ContentError | None] = []
         with self._sandboxes.borrow() as sandbox:
@@ -126,11 +151,17 @@ class Answering:
                     errors.append(None)
                 except ContentError as error:
                     errors.append(error)
-        with self._forwarding:
-            vectors = embed_pictures(model, pictures)
-        if pictures and model.image_engine.name == EngineChoice.EAGER:
-            self._export_later(model, pictures)
-        return vectors, errors
+        return pictures, errors
+
+    def _tap(self, model: LoadedModel, pictures: Sequence[Decoded], taps: Sequence[Tap]) -> Blobs:
+        arrays = [np.empty((len(pictures), *tap.given), np.float32) for tap in taps]
+        for start in range(0, len(pictures), self._batch):
+            batch = np.stack([one.pixels for one in pictures[start : start + self._batch]])
+            with self._forwarding:
+                seen = model.taps.tap(batch, taps)
+            for array, features in zip(arrays, seen, strict=True):
+                array[start : start + self._batch] = features
+        return [array.tobytes() for array in arrays]
 
     def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:
         """Once a model: the next request but a few will need no torch.

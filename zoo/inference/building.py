@@ -19,11 +19,13 @@ def build_model(ref: BackboneRef, *, weights: Path) -> LoadedModel:
     loaded = load_backbone(ref, weights_cache=weights)
     has_images = IMAGE in loaded.backbone.towers
     text_tower = loaded.text_tower
+    engine = EagerEngine(loaded) if has_images else None
     return LoadedModel(
         ref=replace(ref, space_id=loaded.detail.space.space_id),
         detail=loaded.detail,
         preprocessing=loaded.image_tower.preprocessing if has_images else None,
-        engine=EagerEngine(loaded) if has_images else None,
+        engine=engine,
         text_engine=None if text_tower is None else EagerTextEngine(text_tower),
         native_head=head_of(loaded.backbone.native_head),
+        tap_engine=engine,
     )

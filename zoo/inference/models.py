@@ -6,14 +6,14 @@ import importlib
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import structlog
 
 from zoo.backbone import IMAGE, TEXT, Preprocessing
 from zoo.errors import DamagedError, InvalidError, UnavailableError
-from zoo.inference.engines import Engine, TextEngine
+from zoo.inference.engines import Engine, TapEngine, TextEngine
 from zoo.inference.exports import HEAD, Export, Exports, Samples, open_engine
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.settings import EngineChoice, Settings
@@ -32,6 +32,7 @@ class LoadedModel:
     engine: Engine | None  # for pictures
     text_engine: TextEngine | None
     native_head: Head | None
+    tap_engine: TapEngine | None = None  # of a built model; an export has no layers
 
     @property
     def image_preprocessing(self) -> Preprocessing:
@@ -55,6 +56,13 @@ class LoadedModel:
         return self.text_engine
 
     @property
+    def taps(self) -> TapEngine:
+        """What shows the layers; raises `InvalidError` if the model takes no pictures."""
+        if self.tap_engine is None:
+            raise self._takes_no("pictures", code="images_not_supported")
+        return self.tap_engine
+
+    @property
     def engine_name(self) -> str:
         """What the model runs on."""
         return (self.engine or self.texts).name
@@ -71,6 +79,14 @@ class LoadedModel:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """A model, and whether it has to be in torch."""
+
+    ref: BackboneRef
+    is_built: bool = False
+
+
 class ModelCache:
     """Loaded models by name and space; thread-safe, and while one loads the others can be had.
 
@@ -83,7 +99,7 @@ class ModelCache:
         self._settings = settings
         self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
         self._lock = threading.Lock()
-        self._models: OrderedDict[BackboneRef, Future[LoadedModel]] = OrderedDict()
+        self._models: OrderedDict[_Wanted, Future[LoadedModel]] = OrderedDict()
 
     def warm_up(self) -> None:
         """Import torch now if the first model is sure to need it."""
@@ -96,14 +112,24 @@ class ModelCache:
 
         Without a `space_id` it is built, to see what it is; with one it must be of that space.
         """
+        return self._get(_Wanted(ref=ref))
+
+    def get_built(self, ref: BackboneRef) -> LoadedModel:
+        """The model in torch, whose layers can be looked at, though an export may be there.
+
+        It is the one that `get` gives where that is in torch too.
+        """
+        return self._get(_Wanted(ref=ref, is_built=True))
+
+    def _get(self, wanted: _Wanted) -> LoadedModel:
         with self._lock:
-            found = self._models.get(ref)
+            found = self._models.get(wanted)
             ours = found is None
             if found is None:
-                found = self._models[ref] = Future()
-            self._models.move_to_end(ref)
+                found = self._models[wanted] = Future()
+            self._models.move_to_end(wanted)
         if ours:
-            self._load(ref, found)
+            self._load(wanted, found)
         return found.result()
 
     def export(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> None:
@@ -128,42 +154,52 @@ class ModelCache:
 
     def _forget_built(self, ref: BackboneRef) -> None:
         for known, model in self._loaded().items():
-            if known.name == ref.name and model.engine_name == EngineChoice.EAGER:
+            is_same = known.ref.name == ref.name and not known.is_built
+            if is_same and model.engine_name == EngineChoice.EAGER:
                 del self._models[known]
 
-    def _load(self, ref: BackboneRef, model: Future[LoadedModel]) -> None:
+    def _load(self, wanted: _Wanted, model: Future[LoadedModel]) -> None:
+        ref = wanted.ref
         try:
-            loaded = self._open(ref) or self._build(ref)
+            opened = None if wanted.is_built else self._open(ref)
+            loaded = opened or self._built(ref) or self._build(ref)
             model.set_result(loaded)
             _log.info("model_loaded", model=ref.name, engine=loaded.engine_name)
         except BaseException as error:  # noqa: BLE001  # those who wait for it must not wait for ever
             with self._lock:
-                del self._models[ref]
+                del self._models[wanted]
             model.set_exception(error)
             return
         with self._lock:  # who asked what it is will ask it to embed, and knows its space by then
-            self._models.setdefault(loaded.ref, model)
+            self._models.setdefault(replace(wanted, ref=loaded.ref), model)
             self._make_room(loaded)
+
+    def _built(self, ref: BackboneRef) -> LoadedModel | None:
+        """The same model in torch, where it is there for another who asked."""
+        with self._lock:
+            loaded = self._loaded()
+        found = (loaded.get(_Wanted(ref=ref, is_built=is_built)) for is_built in (False, True))
+        return next((one for one in found if one and one.engine_name == EngineChoice.EAGER), None)
 
     def _make_room(self, newest: LoadedModel) -> None:
         """Forget what is over the budget; who forwards with it at this moment still has it."""
         sizes = {id(one): one.size_bytes for one in self._loaded().values()}
         excess = sum(sizes.values()) - self._settings.model_memory_mb * 1_000_000
-        for ref, model in self._loaded().items():
+        for known, model in self._loaded().items():
             if excess <= 0:
                 return
-            if model is newest or ref.name in self._settings.pinned:
+            if model is newest or known.ref.name in self._settings.pinned:
                 continue
-            del self._models[ref]
+            del self._models[known]
             if all(model is not other for other in self._loaded().values()):
                 excess -= model.size_bytes
-                _log.info("model_forgotten", model=ref.name)
+                _log.info("model_forgotten", model=known.ref.name)
 
-    def _loaded(self) -> dict[BackboneRef, LoadedModel]:
+    def _loaded(self) -> dict[_Wanted, LoadedModel]:
         """Those that are there, the longest unused first."""
         return {
-            ref: model.result()
-            for ref, model in self._models.items()
+            wanted: model.result()
+            for wanted, model in self._models.items()
             if model.done() and not model.exception()
         }
 

@@ -47,6 +47,7 @@ class PredictorApp:
             "/embed": self._answering.embed,
             "/embed_texts": self._answering.embed_texts,
             "/classify": self._answering.classify,
+            "/features": self._answering.features,
             "/thumbnail": self._thumbnail,
         }
         threading.Thread(target=self._answering.warm_up, name="warm-up", daemon=True).start()

@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from zoo.taps import Tap
+
 PixelArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
@@ -44,4 +46,15 @@ class TextEngine(Protocol):
 
     def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
         """Tokenize and forward texts as one batch."""
+        ...
+
+
+class TapEngine(Protocol):
+    """Gives what the layers inside of a backbone see; not for two threads at once."""
+
+    def tap(self, pixels: PixelArray, taps: Sequence[Tap]) -> list[FloatArray]:
+        """One float32 array `(n, *tap.given)` for each tap, of one forward of all pictures.
+
+        Raises `InvalidError` (`unknown_layer`) for a layer that gives something else.
+        """
         ...

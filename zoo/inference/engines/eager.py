@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from zoo.inference.engines import FloatArray, PixelArray
+from zoo.inference.engines.eager_taps import watched
 from zoo.inference.loading import LoadedBackbone
+from zoo.taps import Tap
 
 
 class EagerEngine:
@@ -26,10 +30,20 @@ class EagerEngine:
     def embed(self, pixels: PixelArray) -> FloatArray:
         """Embeddings float32 `(n, dim)`, C-contiguous."""
         with torch.inference_mode():
-            # A permuted NHWC array is what torch calls channels last: nothing is copied here.
-            images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32)
-            output = self._module(images.mul_(self._scale).add_(self._shift))
+            output = self._forward(pixels)
         return np.ascontiguousarray(output.to(torch.float32).numpy())
+
+    def tap(self, pixels: PixelArray, taps: Sequence[Tap]) -> list[FloatArray]:
+        """One float32 array `(n, *tap.given)` for each tap, C-contiguous."""
+        with torch.inference_mode(), watched(self._module, taps, n=len(pixels)) as seen:
+            self._forward(pixels)
+        return [seen[tap.name] for tap in taps]
+
+    def _forward(self, pixels: PixelArray) -> Tensor:
+        # A permuted NHWC array is what torch calls channels last: nothing is copied here.
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32)
+        output: Tensor = self._module(images.mul_(self._scale).add_(self._shift))
+        return output
 
 
 def normalisation(

@@ -130,6 +130,32 @@ def test_a_built_model_gives_way_to_its_export(home_of_its_own, lite0, known):
     assert models.get(ref).engine.name == "onnxruntime"
 
 
+def test_a_model_whose_layers_are_asked_for_is_built_beside_its_export(
+    exported_home, known, lite0
+):
+    models = ModelCache(Settings(home=exported_home))
+    ref = replace(lite0, space_id=known.space.space_id)
+    exported = models.get(ref)
+
+    built = models.get_built(ref)
+
+    assert (exported.engine_name, built.engine_name) == ("onnxruntime", "eager")
+    assert exported.tap_engine is None
+    assert built.taps is built.engine
+    assert models.get_built(ref) is built
+    assert models.get(ref) is exported
+
+
+def test_a_model_is_built_once_for_its_layers_and_its_embeddings(models, give, tiny, tiny_ref):
+    give(tiny())
+    built = models.get_built(tiny_ref)
+    give(lambda _: 1 / 0)
+
+    assert models.get(tiny_ref) is built
+    assert models.get(built.ref) is built
+    assert models.get_built(built.ref) is built
+
+
 def test_a_damaged_export_is_forgotten_and_the_model_built(home_of_its_own, lite0, known):
     (graph,) = home_of_its_own.glob("engines/*/graph.onnx")
     graph.write_bytes(graph.read_bytes()[:-1])
