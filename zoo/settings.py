@@ -77,6 +77,7 @@ class Settings:
     max_request_bytes: int = 2_000_000_000
     max_json_bytes: int = 32_000_000
     max_parts: int = 10_000
+    max_features_bytes: int = 512_000_000  # of one answer of features
     pack_bytes: int = 256_000_000
 
     @property

@@ -15,6 +15,7 @@ from zoo_api.datasets import datasets
 from zoo_api.documentation import documentation
 from zoo_api.embeddings import embeddings
 from zoo_api.events import events
+from zoo_api.features import features
 from zoo_api.item_images import item_images
 from zoo_api.item_texts import item_texts
 from zoo_api.items import items
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     documentation,
     embeddings,
     events,
+    features,
     item_images,
     item_texts,
     items,

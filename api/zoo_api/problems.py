@@ -118,8 +118,8 @@ def answer_error(error: ZooError) -> Response:
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, detail=error.detail)
     extra: dict[str, Any] = {"errors": _fields(error)}
-    if isinstance(error, NotFoundError) and error.nearest:
-        extra["nearest"] = list(error.nearest)
+    if nearest := getattr(error, "nearest", ()):
+        extra["nearest"] = list(nearest)
     response = problem(status, code=error.code, detail=error.detail, extra=extra)
     if isinstance(error, UnavailableError):
         response.headers["Retry-After"] = str(error.retry_after_s)

@@ -32,6 +32,13 @@ class Closed:
     """Base of what requests bring: members that it does not have are refused."""
 
     __pydantic_config__: ClassVar[ConfigDict] = closed()
+    LISTED: ClassVar[frozenset[str]] = frozenset()
+    """Members that a query or form may give more than once, or with commas between values."""
+
+
+def split_commas(given: object) -> object:
+    """The values of a `LISTED` member that came as text."""
+    return given.split(",") if isinstance(given, str) else given
 
 
 def read_json(kind: type[Read]) -> Read:
@@ -51,12 +58,13 @@ def read_json(kind: type[Read]) -> Read:
 
 def read_query(kind: type[Read]) -> Read:
     """The query parameters as `kind`; unknown and repeated ones are refused."""
-    return validated(kind, _single(request.args))
+    return validated(kind, _single(request.args, _listed(kind)))
 
 
 def read_form(kind: type[Read]) -> Read:
     """The form's fields and the query parameters together as `kind`."""
-    return validated(kind, {**_single(request.args), **_single(request.form)})
+    listed = _listed(kind)
+    return validated(kind, {**_single(request.args, listed), **_single(request.form, listed)})
 
 
 def read_strictly(kind: type[Read], text: str | bytes) -> Read:
@@ -113,12 +121,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidError(f"the body holds {name}; every number must be finite", code="not_finite")
 
 
-def _single(values: MultiDict[str, str]) -> Mapping[str, str]:
+def _listed(kind: type[Read]) -> frozenset[str]:
+    return kind.LISTED if issubclass(kind, Closed) else frozenset()
+
+
+def _single(values: MultiDict[str, str], listed: frozenset[str]) -> Mapping[str, str]:
     for name, given in values.lists():
-        if len(given) > 1:
+        if len(given) > 1 and name not in listed:
             field = {"field": name, "message": "given more than once", "code": "repeated"}
             raise FieldsError(f"{name}: given more than once", fields=[field])
-    return values.to_dict()
+    return {name: ",".join(given) for name, given in values.lists()}
 
 
 def _field(found: Any) -> dict[str, str]:  # pydantic's ErrorDetails, typed apart from its module

@@ -29,7 +29,12 @@ OPEN = {
     ("DELETE", "/v1/session"),
 }
 """All that is served without a key; a route that joins them is decided upon here."""
-ASKED_AT_ONCE = {"/v1/embeddings", "/v1/classify", "/v1/collections/<name>/search"}
+ASKED_AT_ONCE = {
+    "/v1/embeddings",
+    "/v1/features",
+    "/v1/classify",
+    "/v1/collections/<name>/search",
+}
 OWN = "http://localhost"  # what the test client says it asks
 WRONG = f"zoo_{'0' * 16}_{'0' * 64}"
 
