@@ -43,11 +43,13 @@ def furnish(zoo: ZooService) -> dict[str, list[str]]:
     zoo.dataset("pets")
     zoo.add_labelled("pets", pictures.labelled())
     zoo.fine_tune("pets", name="mine")
+    spec = {"collection": "shots", "layers": ["deep"]}
+    extracted = zoo.client.post("/v1/jobs", json={"type": "extract", "spec": spec}).get_json()
     zoo.client.put("/v1/models/mine/aliases/champion", json={"version": 1})
     return {
         "path.name": ["shots", "pets", "mine", tiny.MODEL, "fine_tune", "new"],
         "path.item_id": [item["id"] for item in zoo.items("shots")],
-        "path.job_id": [job["id"]],
+        "path.job_id": [job["id"], extracted["id"]],
         "path.alias": ["champion"],
         "path.asset": ["start.js"],
     }
@@ -85,7 +87,7 @@ def whole_answers(app: Flask) -> "WSGIApplication":
 
 def settings(names: dict[str, list[str]], *, phases: set[str], examples: int) -> dict[str, Any]:
     """What to ask, how often, and which checks do not apply, each with its reason."""
-    words = [tiny.MODEL, "mine", "mine:1", "mine@champion", "pets", "fine_tune", "cosine"]
+    words = [tiny.MODEL, "mine", "mine:1", "mine@champion", "pets", "fine_tune", "cosine", "deep"]
     words += [data_uri(pictures.picture(1)), data_uri(b"no picture"), *names["path.item_id"]]
     spread = {key: {"dictionary": key, "probability": OFTEN} for key in names}
     return {

@@ -60,6 +60,7 @@ def _files(catalog: Catalog, blobs: BlobStore) -> Iterator[str]:
         files = [(segment.key, segment.sha256) for segment in features.list_segments(session)]
         files += models.all_version_blobs(session)
         files += collections.list_snapshots(session)
+        files += soundness.extracted_files(session)
     for key, sha256 in files:
         try:
             is_whole = file_sha256(blobs.local_path(key)) == sha256

@@ -19,6 +19,7 @@ from zoo_api.features import features
 from zoo_api.item_images import item_images
 from zoo_api.item_texts import item_texts
 from zoo_api.items import items
+from zoo_api.job_files import job_files
 from zoo_api.jobs import jobs
 from zoo_api.keyring import KeyRing
 from zoo_api.keys import keys
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     item_images,
     item_texts,
     items,
+    job_files,
     jobs,
     keys,
     models,

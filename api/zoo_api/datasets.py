@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from zoo.catalog import Session
 from zoo.catalog import datasets as catalog_datasets
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord
-from zoo.errors import NotFoundError
+from zoo.errors import ConflictError, NotFoundError
 from zoo.jobs.intake import Arrival, Delivery, submit_ingest, submit_source
 from zoo.jobs.specs import IngestSpec
 from zoo.names import unknown
@@ -153,6 +153,17 @@ def require_dataset(session: Session, name: str) -> DatasetRecord:
     if found is None:
         raise unknown("dataset", name, catalog_datasets.dataset_names(session))
     return found
+
+
+def require_filled(session: Session, name: str) -> DatasetRecord:
+    """A dataset that has a version, or `NotFoundError`, `ConflictError`."""
+    dataset = require_dataset(session, name)
+    if dataset.version:
+        return dataset
+    raise ConflictError(
+        f"dataset {name!r} has no items yet; send some and wait for their job",
+        code="dataset_empty",
+    )
 
 
 def require_dataset_version(

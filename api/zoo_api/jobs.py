@@ -13,22 +13,18 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from typing_extensions import TypedDict
 
-from zoo.backbone import IMAGE
-from zoo.catalog import Session, features, inputs
+from zoo.catalog import inputs
 from zoo.catalog import jobs as catalog_jobs
-from zoo.catalog.records import DatasetVersionRecord, JobRecord, ModelRecord
-from zoo.errors import ConflictError, InvalidError
-from zoo.jobs.intake import retry, submit_fine_tune
+from zoo.errors import InvalidError
+from zoo.jobs.intake import retry
 from zoo.jobs.ledger import cancel, require
-from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, FineTuneSpec
-from zoo.names import check_own_name, nearest, unknown
-from zoo.predictor import BackboneDetail
+from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, ExtractSpec
+from zoo.names import nearest, unknown
 from zoo_api.accepted import ACCEPTED, ONCE_ACCEPTED, idempotent, once
-from zoo_api.backbones import ready_backbone
-from zoo_api.codes import BUILT, merge
+from zoo_api.codes import OWN_OR_BUILT, merge
 from zoo_api.contract import Json, Query, contract
-from zoo_api.datasets import require_dataset, require_dataset_version
-from zoo_api.inputs import towers_of
+from zoo_api.extracting import prepare_extract
+from zoo_api.fine_tuning import prepare_fine_tune
 from zoo_api.job_views import (
     InputState,
     Job,
@@ -108,16 +104,17 @@ class JobType(TypedDict):
 @contract(
     ACCEPTED,
     codes=merge(
-        BUILT,
+        OWN_OR_BUILT,
         {
-            404: ("unknown_dataset", "unknown_version"),
-            409: ("dataset_empty",),
+            404: ("unknown_collection", "unknown_dataset"),
+            409: ("collection_empty", "dataset_empty"),
             422: (
                 "images_not_supported",
                 "invalid_name",
                 "not_submittable",
                 "too_few_classes",
                 "unknown_job_type",
+                "unknown_layer",
             ),
         },
     ),
@@ -127,15 +124,8 @@ def create_job(asked: Json[JobRequest]) -> Response:
     if asked.type not in SUBMITTABLE:
         raise _unknown_type(asked.type)
     spec = read_strictly(SUBMITTABLE[asked.type], json.dumps(asked.spec))
-    check_own_name("model", spec.name)
-    with services().catalog.read() as session:
-        _dataset_version(session, spec)
-    backbone, detail = ready_backbone(spec.model)
+    submit = prepare_extract(spec) if isinstance(spec, ExtractSpec) else prepare_fine_tune(spec)
     text = json.dumps([asked.type, asdict(spec)], sort_keys=True)
-
-    def submit(session: Session) -> JobRecord:
-        return _submit(session, spec, backbone, detail)
-
     return idempotent(hashlib.sha256(text.encode()).hexdigest(), submit)
 
 
@@ -214,56 +204,6 @@ def type_json(name: str) -> JobType:
     schema = TypeAdapter(DESCRIBED[name]).json_schema()
     how = "POST /v1/jobs" if name in SUBMITTABLE else "POST items to a collection or dataset"
     return {"type": name, "submit": how, "schema": schema}
-
-
-def _submit(
-    session: Session, spec: FineTuneSpec, backbone: ModelRecord, detail: BackboneDetail
-) -> JobRecord:
-    version, dataset_id = _dataset_version(session, spec)
-    if IMAGE not in towers_of(detail):
-        raise InvalidError(
-            f"{backbone.name} takes texts, and datasets hold pictures; name a model that has an "
-            "image tower",
-            code="images_not_supported",
-            field="model",
-        )
-    space_id = detail.space.space_id
-    features.add_space(
-        session,
-        space_id,
-        model=backbone.name,
-        dim=detail.dim,
-        description=asdict(detail.space),
-    )
-    work = {
-        "dataset_id": dataset_id,
-        "dataset_version": version.version,
-        "backbone": backbone.name,
-        "model": backbone.name,
-        "space_id": space_id,
-        "dim": detail.dim,
-        "weights_hash": detail.weights_hash,
-        "is_random": bool(backbone.card.get("is_random")),
-    }
-    return submit_fine_tune(session, spec, work=work)
-
-
-def _dataset_version(session: Session, spec: FineTuneSpec) -> tuple[DatasetVersionRecord, int]:
-    dataset = require_dataset(session, spec.dataset)
-    if not dataset.version:
-        raise ConflictError(
-            f"dataset {spec.dataset!r} has no items yet; send some and wait for their job",
-            code="dataset_empty",
-        )
-    version = require_dataset_version(session, dataset, spec.dataset_version or dataset.version)
-    if len(version.labels) > 1:
-        return version, dataset.id
-    raise InvalidError(
-        f"dataset {spec.dataset!r} has one label only, {next(iter(version.labels))!r}; "
-        "a classifier needs at least two",
-        code="too_few_classes",
-        field="dataset",
-    )
 
 
 def _unknown_type(name: str) -> InvalidError:

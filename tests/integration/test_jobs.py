@@ -187,7 +187,7 @@ def test_a_full_queue_says_when_to_come_again(service: EagerService) -> None:
 
 def test_only_types_that_run_are_offered_with_their_schema(service: EagerService) -> None:
     types = {row["type"]: row for row in service.rows("/v1/job-types")}
-    assert set(types) == {"ingest", "fine_tune"}
+    assert set(types) == {"extract", "fine_tune", "ingest"}
     schema = service.get("/v1/job-types/fine_tune")["schema"]
     assert set(schema["required"]) == {"dataset", "model", "name"}
     assert schema["properties"]["strategy"]["default"] == "head_only"

@@ -40,6 +40,13 @@ def load_model(context: Context, work: Json, *, samples: SamplesOf) -> LoadedMod
     return cache.get(ref)
 
 
+def load_built(context: Context, work: Json) -> LoadedModel:
+    """The model that a job's work names, in torch, whose layers can be looked at."""
+    with context.catalog.read() as session:
+        record = resolve_backbone(session, work["model"])
+    return _cache(context).get_built(to_ref(record, space_id=work["space_id"]))
+
+
 def _stacked(samples: SamplesOf, preprocessing: Preprocessing) -> PixelArray:
     height, width = preprocessing.input_size
     none = np.empty((0, height, width, 3), np.uint8)

@@ -30,6 +30,9 @@ KINDS = {
     "seal": "zoo_workers.seal",
     "plan": "zoo_workers.plan",
     "train": "zoo_workers.train",
+    "enlist": "zoo_workers.enlist",
+    "extract": "zoo_workers.extract",
+    "collate": "zoo_workers.collate",
     "describe": "zoo_workers.describe",
     "refresh": "zoo_workers.refresh",
 }

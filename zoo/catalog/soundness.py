@@ -6,6 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
+from zoo.catalog.work_tables import Job
 from zoo.errors import UnavailableError
 
 SCHEMA = "0005"
@@ -60,3 +61,11 @@ def features_beyond_segment(session: Session) -> list[tuple[str, str]]:
         .where(Feature.row >= Segment.n_rows)
     )
     return [(first, second) for first, second in rows]
+
+
+def extracted_files(session: Session) -> list[tuple[str, str]]:
+    """Key and sha256 of the files of all extract jobs that have succeeded."""
+    results = session.scalars(
+        select(Job.result).where(Job.type == "extract", Job.state == "succeeded")
+    )
+    return [(file["key"], file["sha256"]) for result in results for file in result["files"]]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 Read: TypeAlias = Callable[[], bytes]
 
-_BATCHES_AHEAD = 2
+BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +34,7 @@ class Embedded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Decoding(Generic[K]):
+class Decoding(Generic[K]):
     """One content after decoding: pixels, a text, or why there is neither."""
 
     key: K
@@ -58,9 +58,7 @@ def embed_contents(
     """
     if IMAGE in model.detail.towers:
         sandbox.start()  # ahead of the first picture, while the caller still prepares
-    decodings = _DecodingAhead(
-        contents, model=model, sandbox=sandbox, ahead=_BATCHES_AHEAD * batch
-    )
+    decodings = DecodingAhead(contents, model=model, sandbox=sandbox, ahead=BATCHES_AHEAD * batch)
     pictures: list[tuple[K, Decoded]] = []
     texts: list[tuple[K, str]] = []
     with decodings:
@@ -118,7 +116,7 @@ def _forward_texts(model: LoadedModel, texts: list[tuple[K, str]]) -> Iterator[t
         yield key, Embedded(vector=vector)
 
 
-class _DecodingAhead(Generic[K]):
+class DecodingAhead(Generic[K]):
     """A thread that decodes a bounded number of contents ahead of who iterates over it."""
 
     def __init__(
@@ -132,7 +130,7 @@ class _DecodingAhead(Generic[K]):
         self._contents = contents
         self._model = model
         self._sandbox = sandbox
-        self._queue: Queue[_Decoding[K] | _End] = Queue(maxsize=ahead)
+        self._queue: Queue[Decoding[K] | _End] = Queue(maxsize=ahead)
         self._stopped = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
@@ -146,7 +144,7 @@ class _DecodingAhead(Generic[K]):
             self._ended = isinstance(self._queue.get(), _End)
         self._thread.join()
 
-    def __iter__(self) -> Iterator[_Decoding[K]]:
+    def __iter__(self) -> Iterator[Decoding[K]]:
         while True:
             found = self._queue.get()
             if not isinstance(found, _End):
@@ -162,7 +160,7 @@ class _DecodingAhead(Generic[K]):
             for key, read in self._contents:
                 if self._stopped.is_set():
                     break
-                self._queue.put(_Decoding(key=key, outcome=self._decode(read)))
+                self._queue.put(Decoding(key=key, outcome=self._decode(read)))
         except Exception as error:  # noqa: BLE001  # raised again where the result is awaited
             self._queue.put(_End(error=error))
         else:

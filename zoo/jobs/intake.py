@@ -15,6 +15,7 @@ from zoo.errors import ConflictError, InvalidError
 from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
 from zoo.jobs.specs import (
     DescribeSpec,
+    ExtractSpec,
     FineTuneSpec,
     IngestSpec,
     RefreshSpec,
@@ -28,6 +29,14 @@ SHARD_S = 1.5
 """What a shard should take: long against its announcement, short against a core's idleness."""
 SMALLEST_SHARD = 8
 """Inputs below which splitting a job over cores costs more than it gains."""
+
+FILE_S = 60.0
+"""What a shard of features should take at most: each writes a file, and many small ones are a
+burden, but what a process that dies had done is done again."""
+FILE_BYTES = 256_000_000
+"""What a shard of features writes at most, and holds in memory until then."""
+KIND_OF_INPUTS: Mapping[str, str] = {"seal": "check", "collate": "extract"}
+"""What becomes of inputs, by the final shard of their job; else they are embedded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +121,16 @@ def submit_fine_tune(session: Session, spec: FineTuneSpec, *, work: Json) -> Job
     return job
 
 
+def submit_extract(session: Session, spec: ExtractSpec, *, work: Json) -> JobRecord:
+    """A job that writes features to files; `spec` has been checked against the catalog.
+
+    `work` says what was resolved: the model, its space, the taps, and where the pictures are.
+    """
+    job = create_job(session, "extract", spec_to_json(spec), work=work)
+    shards.add_shard(session, job.id, "enlist", arguments={"after": 0})
+    return job
+
+
 def submit_describe(session: Session, plugin: str) -> JobRecord:
     """The zoo's own job that asks a plugin what it has."""
     spec = spec_to_json(DescribeSpec(plugin=plugin))
@@ -149,10 +168,13 @@ def add_inputs(
     refused = [one for one in given if one.state == "failed"]
     inputs.add_inputs(session, job.id, refused, shard_id=None)
     todo = [one for one in given if one.state == "queued"]
-    kind = "check" if job.final_kind == "seal" else "embed"
+    kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
     space_id = job.work.get("space_id")
     known = features.seconds_per_item(session, space_id) if space_id else None
-    for chunk in chunks(todo, shard_size(len(todo), settings, seconds_per_item=known)):
+    size = shard_size(len(todo), settings, seconds_per_item=known)
+    if kind == "extract":
+        size = file_size(len(todo), settings, job.work["item_bytes"], seconds_per_item=known)
+    for chunk in chunks(todo, size):
         shard_id = shards.add_shard(session, job.id, kind, arguments={})
         inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
 
@@ -172,6 +194,15 @@ def shard_size(n: int, settings: Settings, *, seconds_per_item: float | None) ->
     return max(1, min(settings.shard_items, max(SMALLEST_SHARD, min(in_time, a_core))))
 
 
+def file_size(
+    n: int, settings: Settings, item_bytes: int, *, seconds_per_item: float | None
+) -> int:
+    """Inputs a shard that writes a file: within `FILE_S` and `FILE_BYTES`, and on all cores."""
+    a_core = max(SMALLEST_SHARD, math.ceil(n / (2 * settings.cores)))
+    in_time = round(FILE_S / max(seconds_per_item or settings.seconds_per_item, 1e-6))
+    return max(1, min(a_core, in_time, FILE_BYTES // max(item_bytes, 1)))
+
+
 def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     """A new job for what an ended one left undone: failed or unreached inputs, or all of it."""
     old = require(session, job_id)
@@ -188,7 +219,7 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
             code="nothing_to_retry",
         )
     job = jobs.add_job(session, new_id("job"), values=_repeated(old))
-    for kind, arguments in shards.unfinished(session, old.id, kinds=("expand", "plan")):
+    for kind, arguments in shards.unfinished(session, old.id, kinds=("expand", "plan", "enlist")):
         shards.add_shard(session, job.id, kind, arguments=arguments)
     add_inputs(session, job, left, settings=settings)
     settle(session, job.id)

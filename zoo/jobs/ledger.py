@@ -21,6 +21,7 @@ from zoo.names import new_id, unknown
 
 FIRST_PHASE = {
     "ingest": "receive",
+    "extract": "enlist",
     "fine_tune": "plan",
     "describe": "describe",
     "refresh": "refresh",
@@ -28,6 +29,7 @@ FIRST_PHASE = {
 FINAL_KIND = {
     ("ingest", "collection"): "index",
     ("ingest", "dataset"): "seal",
+    ("extract", ""): "collate",
     ("fine_tune", ""): "train",
     ("describe", ""): "describe",
     ("refresh", ""): "refresh",

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, MinLen
 
 from zoo.catalog.records import Json
+from zoo.taps import Layout, Pool
 
 Location = Annotated[str, Len(1, 1000)]
 Positive = Annotated[float, Gt(0)]
@@ -58,6 +59,21 @@ class FineTuneSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtractSpec:
+    """Write what layers of a backbone make of all pictures of a collection or dataset to files."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    layers: Annotated[tuple[str, ...], MinLen(1)]  # by name, or early, middle, deep
+    collection: str | None = None  # this or a dataset
+    dataset: str | None = None  # its newest version
+    model: str | None = None  # default: the collection's; a dataset has none
+    layout: Layout = "nchw"
+    pool: Pool = "none"
+    format: Literal["npz", "parquet"] = "npz"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DescribeSpec:
     """Ask a plugin what it has; the zoo's own job."""
 
@@ -73,17 +89,22 @@ class RefreshSpec:
     plugins: tuple[str, ...] = ()
 
 
-SUBMITTABLE: Mapping[str, type[FineTuneSpec]] = {"fine_tune": FineTuneSpec}
+SUBMITTABLE: Mapping[str, type[ExtractSpec | FineTuneSpec]] = {
+    "extract": ExtractSpec,
+    "fine_tune": FineTuneSpec,
+}
 """Types that `POST /v1/jobs` takes; ingest jobs are made by sending items."""
 
-DESCRIBED: Mapping[str, type[FineTuneSpec | IngestSpec]] = {
-    "fine_tune": FineTuneSpec,
+DESCRIBED: Mapping[str, type[ExtractSpec | FineTuneSpec | IngestSpec]] = {
+    **SUBMITTABLE,
     "ingest": IngestSpec,
 }
 """Types that a user can make, one way or the other."""
 
 
-def spec_to_json(spec: IngestSpec | FineTuneSpec | DescribeSpec | RefreshSpec) -> dict[str, Any]:
+def spec_to_json(
+    spec: IngestSpec | ExtractSpec | FineTuneSpec | DescribeSpec | RefreshSpec,
+) -> dict[str, Any]:
     """A spec as it is stored."""
     return asdict(spec)
 
@@ -97,3 +118,8 @@ def read_ingest(spec: Json) -> IngestSpec:
 def read_fine_tune(spec: Json) -> FineTuneSpec:
     """The stored spec of a fine-tune job."""
     return FineTuneSpec(**spec)
+
+
+def read_extract(spec: Json) -> ExtractSpec:
+    """The stored spec of an extract job."""
+    return ExtractSpec(**{**spec, "layers": tuple(spec["layers"])})

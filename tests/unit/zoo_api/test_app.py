@@ -23,7 +23,7 @@ ROUTES = {
     "PUT DELETE /v1/models/<>/aliases/<>",
     "POST /v1/models/<>/aliases/<>/rollback",
     "GET /v1/models/<>/aliases/<>/history",
-    "POST /v1/embeddings /v1/classify",
+    "POST /v1/embeddings /v1/features /v1/classify",
     "GET /v1/collections",
     "PUT GET DELETE /v1/collections/<>",
     "GET POST /v1/collections/<>/items",

@@ -161,7 +161,7 @@ def test_a_type_that_cannot_be_submitted_says_what_can(
 
 
 def test_a_types_schema_refuses_other_fields_as_the_route_does(client: FlaskClient) -> None:
-    for name in ("ingest", "fine_tune"):
+    for name in ("extract", "fine_tune", "ingest"):
         schema = client.get(f"/v1/job-types/{name}").get_json()["schema"]
         assert schema["additionalProperties"] is False
 

@@ -6,7 +6,7 @@ import pytest
 from zoo.catalog import Catalog, inputs, shards
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
-from zoo.jobs.intake import Arrival, Delivery, retry, shard_size, submit_ingest
+from zoo.jobs.intake import Arrival, Delivery, file_size, retry, shard_size, submit_ingest
 from zoo.jobs.ledger import cancel, claim, fail, fence
 from zoo.jobs.specs import IngestSpec
 from zoo.settings import Settings
@@ -30,6 +30,26 @@ def test_a_shard_takes_a_second_or_two(settings: Settings, seconds: float, size:
     settings = replace(settings, worker_processes=2, shard_items=256, seconds_per_item=0.03)
 
     assert shard_size(100_000, settings, seconds_per_item=seconds) == size
+
+
+@pytest.mark.parametrize(
+    ("n", "item_bytes", "seconds", "size"),
+    [
+        (1000, 100_352, 0.01, 250),  # on all cores
+        (100_000, 2048, 0.01, 6000),  # for a minute
+        (100_000, 100_352, 0.01, 2551),  # up to 256 MB
+        (100_000, 100_352, 0.3, 200),
+        (100_000, 2048, None, 2000),
+        (3, 2048, 0.01, 8),
+        (3, 900_000_000, 0.01, 1),
+    ],
+)
+def test_a_file_of_features_is_bounded_by_time_and_by_bytes(
+    settings: Settings, n: int, item_bytes: int, seconds: float | None, size: int
+) -> None:
+    settings = replace(settings, worker_processes=2, seconds_per_item=0.03)
+
+    assert file_size(n, settings, item_bytes, seconds_per_item=seconds) == size
 
 
 def test_every_input_belongs_to_exactly_one_shard(catalog: Catalog, submit: Submit) -> None:

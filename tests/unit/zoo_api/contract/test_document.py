@@ -104,11 +104,15 @@ def test_accepted_work_tells_where_and_takes_its_headers() -> None:
 
 
 def test_a_job_is_asked_for_as_its_type_says(client: FlaskClient) -> None:
-    [kind] = document()["components"]["schemas"]["JobRequest"]["oneOf"]
-    assert kind["properties"]["type"] == {"const": "fine_tune"}
-    own = client.get("/v1/job-types/fine_tune").get_json()["schema"]["properties"]
-    assert kind["properties"]["spec"]["properties"].keys() == own.keys()
-    assert kind["properties"]["spec"]["required"] == ["dataset", "model", "name"]
+    kinds = document()["components"]["schemas"]["JobRequest"]["oneOf"]
+    specs = {one["properties"]["type"]["const"]: one["properties"]["spec"] for one in kinds}
+    assert {name: spec["required"] for name, spec in specs.items()} == {
+        "extract": ["layers"],
+        "fine_tune": ["dataset", "model", "name"],
+    }
+    for name, spec in specs.items():
+        own = client.get(f"/v1/job-types/{name}").get_json()["schema"]["properties"]
+        assert spec["properties"].keys() == own.keys()
 
 
 def test_an_own_name_has_its_pattern() -> None:

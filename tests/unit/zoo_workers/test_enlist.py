@@ -1,0 +1,59 @@
+import pytest
+
+from tests.pictures import picture
+from tests.workplace import Workplace
+from zoo.catalog.records import JobRecord
+from zoo.jobs.intake import submit_extract
+from zoo.jobs.specs import ExtractSpec
+from zoo_workers import enlist, shards
+
+N = 40
+WORK = {"model": "lite.tiny.in1k", "space_id": "5" * 64, "taps": [], "item_bytes": 100}
+
+
+@pytest.fixture
+def job(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> JobRecord:
+    """An extract job about a dataset of forty items, taken over fifteen at a time."""
+    dataset_id = place.dataset()
+    files = [(f"{n}.bmp", "cat", picture(n, kind="BMP")) for n in range(N)]
+    place.submit(dataset_id, place.deliver(files))
+    place.work()
+    monkeypatch.setattr(enlist, "ITEMS_A_WRITE", 15)
+    work = {**WORK, "dataset_id": dataset_id, "dataset_version": 1}
+    with place.context.catalog.write() as session:
+        return submit_extract(session, ExtractSpec(layers=("a",), dataset="pets"), work=work)
+
+
+def assert_enlisted(place: Workplace, job: JobRecord) -> None:
+    given = place.inputs(job)
+    assert [one.position for one in given] == list(range(N))
+    assert {one.name for one in given} == {f"{n}.bmp" for n in range(N)}
+    assert place.next_shard().kind == "extract"
+
+
+def test_every_item_is_given_to_a_shard_once(place: Workplace, job: JobRecord) -> None:
+    enlist.run(place.context, place.claim())
+    assert_enlisted(place, job)
+
+
+def test_an_attempt_goes_on_where_the_last_one_ended(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = []
+    add_inputs = enlist.add_inputs
+
+    def fail_once(*given: object, **settings: object) -> None:
+        pages.append(given)
+        if len(pages) == 2:
+            raise RuntimeError("a bug")
+        add_inputs(*given, **settings)
+
+    monkeypatch.setattr(enlist, "add_inputs", fail_once)
+    first = place.next_shard()
+    shards.run(place.context, first.id)
+    assert len(place.inputs(job)) == 15
+
+    shards.run(place.context, first.id)
+
+    assert place.shard(first.id).state == "done"
+    assert_enlisted(place, job)
