@@ -105,8 +105,11 @@ DESCRIBED: Mapping[str, type[ExtractSpec | FineTuneSpec | IngestSpec]] = {
 def spec_to_json(
     spec: IngestSpec | ExtractSpec | FineTuneSpec | DescribeSpec | RefreshSpec,
 ) -> dict[str, Any]:
-    """A spec as it is stored."""
-    return asdict(spec)
+    """A spec as it is stored; an ingest names its source only if it has one."""
+    fields = asdict(spec)
+    if fields.get("source", ...) is None:
+        del fields["source"]
+    return fields
 
 
 def read_ingest(spec: Json) -> IngestSpec:

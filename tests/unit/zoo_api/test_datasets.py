@@ -59,7 +59,7 @@ def test_a_single_file_takes_its_label_from_the_form(
     form = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": "cat"}
     job = client.post(f"{URL}/items", data=form).get_json()
 
-    assert job["spec"] == {"collection": None, "dataset": "pets", "source": None}
+    assert job["spec"] == {"collection": None, "dataset": "pets"}
     with catalog.read() as session:
         [given] = inputs.list_inputs(session, job["id"], after=-1, limit=9, state=None)
         record = jobs.get_job(session, job["id"])
