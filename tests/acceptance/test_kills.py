@@ -106,6 +106,7 @@ def test_sigterm_ends_a_busy_service_within_15_s_and_leaves_nothing(service: Liv
     assert "FeatureZoo has stopped" in service.said()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_child_costs_an_attempt_and_no_picture(shared: LiveService) -> None:
     service, url = shared, "/v1/collections/many"
     service.put(url, {"model": LITE0})

@@ -194,6 +194,7 @@ def test_the_api_stays_small(
     assert pss < API_LIMIT_BYTES
 
 
+@pytest.mark.slow
 def test_texts_are_searched_by_their_meaning(shared: LiveService) -> None:
     url = "/v1/collections/notes"
     shared.put(url, {"model": "transformers.all-minilm-l6-v2"})

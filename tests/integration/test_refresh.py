@@ -108,7 +108,7 @@ def test_a_disabled_plugin_is_left_alone(
     make_zoo_service: MakeZooService, install: Installer
 ) -> None:
     install("asleep")
-    zoo = make_zoo_service(disabled_plugins="asleep, lite")
+    zoo = make_zoo_service(disabled_plugins="asleep, lite, timm, torchvision, transformers")
     row = zoo.refresh_plugins()["asleep"]
     assert (row["state"], row["reason"]) == ("disabled", "ZOO_DISABLED_PLUGINS names it")
     with pytest.raises(RefusedError, match="plugin 'asleep' is disabled: ZOO_DISABLED_PLUGINS"):

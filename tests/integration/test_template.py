@@ -67,6 +67,7 @@ def test_it_embeds_and_finds(zoo: ZooService) -> None:
     assert zoo.embed(MODEL, picture(4)).shape == (1, 192)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_where_it_is_installed(installed: Path) -> None:
     folder = installed.parent / "source"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "zoo.testing.plugin", "--rootdir=."]

@@ -114,6 +114,7 @@ def test_a_classifier_of_convolutions_leaves_the_averaged_map(checkpoints):
     assert backbone.native_head is None
 
 
+@pytest.mark.slow
 def test_features_without_a_classifier_are_the_flattened_map(checkpoints):
     entry = models.VGG16_Weights.IMAGENET1K_FEATURES
     network = models.vgg16(weights=None, init_weights=False)

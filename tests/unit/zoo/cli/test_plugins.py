@@ -79,6 +79,7 @@ def test_a_new_plugin_passes_the_check_as_it_is_from_its_folder(
     assert ended.exit_code == 0
 
 
+@pytest.mark.slow
 def test_each_broken_promise_is_a_line_and_the_command_ends_with_1(tmp_path: Path) -> None:
     folder = write_plugin("pets", tmp_path / "pets")
     for file, old, new in (
@@ -99,6 +100,7 @@ def test_each_broken_promise_is_a_line_and_the_command_ends_with_1(tmp_path: Pat
     assert ended.exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -124,6 +126,7 @@ def test_a_plugin_that_takes_its_process_down_is_a_sentence_too(
     assert ended.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_check_can_be_read_by_programs(tmp_path: Path) -> None:
     with installing(tmp_path) as install:
         install("heavy", "import torch")
