@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOWNSTREAM = Path(__file__).parents[1] / "downstream"
 PUBLIC = ("zoo.testing.", "zoo.backbone", "zoo.errors")
 
 
+@pytest.mark.slow
 def test_a_downstream_project_passes_its_own_tests() -> None:
     # Named here too, for a checkout that has not been installed since it has this plugin.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "zoo.testing.plugin"]

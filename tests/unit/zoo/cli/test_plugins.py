@@ -65,6 +65,7 @@ def test_a_refresh_that_failed_ends_with_1(service: ScriptedService) -> None:
     assert (ended.exit_code, ended.stderr) == (1, "job job_1 failed: no plugin 'mine'\n")
 
 
+@pytest.mark.slow
 def test_a_new_plugin_passes_the_check_as_it_is_from_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
