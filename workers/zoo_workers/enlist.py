@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.catalog import Session, datasets, inputs, items, shards
-from zoo.catalog.records import Example, InputRecord, ItemRecord
-from zoo.jobs.intake import add_inputs
+from zoo.catalog.records import Example, InputRecord
+from zoo.jobs.intake import add_inputs, queued_input
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo_workers.context import Context
 
@@ -49,7 +49,7 @@ def _page_of(
 ) -> tuple[list[InputRecord], int]:
     """The next inputs, and after how many examples the page that follows begins."""
     page = examples[after : after + ITEMS_A_WRITE]
-    return [_of_example(one, first + place) for place, one in enumerate(page)], after + len(page)
+    return [queued_input(one, first + place) for place, one in enumerate(page)], after + len(page)
 
 
 def _items(
@@ -58,37 +58,5 @@ def _items(
     """The next inputs, and after which item the page that follows begins."""
     collection_id = int(claim.job.work["collection_id"])
     page = items.list_items(session, collection_id, after=after, limit=ITEMS_A_WRITE)
-    made = [_of_item(one, first + place) for place, one in enumerate(page)]
+    made = [queued_input(one, first + place) for place, one in enumerate(page)]
     return made, page[-1].pk if page else after
-
-
-def _of_example(example: Example, position: int) -> InputRecord:
-    return InputRecord(
-        pk=0,
-        position=position,
-        name=example.name,
-        item_id=example.item_id,
-        label=example.label,
-        split=example.split,
-        metadata={},
-        sha256=example.sha256,
-        state="queued",
-        error_code=None,
-        error_detail=None,
-    )
-
-
-def _of_item(item: ItemRecord, position: int) -> InputRecord:
-    return InputRecord(
-        pk=0,
-        position=position,
-        name=item.name,
-        item_id=item.item_id,
-        label=item.label,
-        split=None,
-        metadata={},
-        sha256=item.sha256,
-        state="queued",
-        error_code=None,
-        error_detail=None,
-    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from zoo.catalog import datasets, features
-from zoo.catalog.records import Example, InputRecord
-from zoo.jobs.intake import add_inputs
+from zoo.jobs.intake import add_inputs, queued_input
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo_workers.context import Context
 
@@ -20,22 +19,6 @@ def run(context: Context, claim: Claim) -> None:
         by_content = {one.sha256: one for one in examples}
         known = features.locate(session, space_id=work["space_id"], sha256s=by_content)
         missing = [by_content[sha256] for sha256 in sorted(by_content.keys() - known.keys())]
-        given = [_to_input(one, position) for position, one in enumerate(missing)]
+        given = [queued_input(one, position) for position, one in enumerate(missing)]
         add_inputs(session, claim.job, given, settings=context.settings)
         finish(session, claim)
-
-
-def _to_input(example: Example, position: int) -> InputRecord:
-    return InputRecord(
-        pk=0,
-        position=position,
-        name=example.name,
-        item_id=example.item_id,
-        label=example.label,
-        split=example.split,
-        metadata={},
-        sha256=example.sha256,
-        state="queued",
-        error_code=None,
-        error_detail=None,
-    )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zoo.catalog import Session, contents, features, inputs, jobs, shards, sources
-from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, Json
+from zoo.catalog.records import (
+    ContentRecord,
+    Example,
+    InputRecord,
+    ItemRecord,
+    JobRecord,
+    Json,
+)
 from zoo.catalog.rows import chunks
 from zoo.catalog.sources import Target
 from zoo.errors import ConflictError, InvalidError
@@ -243,6 +250,23 @@ def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:
         replace(one, position=position, state="queued", error_code=None, error_detail=None)
         for position, one in enumerate(inputs.undone_inputs(session, old.id))
     ]
+
+
+def queued_input(one: Example | ItemRecord, position: int) -> InputRecord:
+    """What is stored already as an input that waits to be done."""
+    return InputRecord(
+        pk=0,
+        position=position,
+        name=one.name,
+        item_id=one.item_id,
+        label=one.label,
+        split=one.split if isinstance(one, Example) else None,
+        metadata={},
+        sha256=one.sha256,
+        state="queued",
+        error_code=None,
+        error_detail=None,
+    )
 
 
 def _to_input(arrival: Arrival, position: int) -> InputRecord:
