@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast, overload
 
@@ -12,7 +11,7 @@ from typing_extensions import TypedDict
 
 from zoo.catalog import Session, inputs
 from zoo.catalog.records import EventRecord, InputRecord, JobRecord
-from zoo.jobs.effort import Effort, efforts_of, summarise
+from zoo.jobs.effort import Effort, Extraction, efforts_of, summarise
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601, UTC."""
@@ -43,21 +42,6 @@ class StoredError(TypedDict):
 
     code: str
     detail: str | None
-
-
-class Extraction(TypedDict):
-    """How fast a job embeds or embedded, by the wall's clock and per image of processors.
-
-    `share_of_limit` is the part of what its worker processes could do if each had a core that
-    did nothing but decode and forward.
-    """
-
-    engine: str
-    images_per_s: float
-    cpu_ms_per_image: float
-    decode_ms_per_image: float
-    forward_ms_per_image: float
-    share_of_limit: float
 
 
 class Job(TypedDict):
@@ -149,8 +133,7 @@ def extraction_json(job: JobRecord, efforts: Sequence[Effort]) -> Extraction | N
     ended = step["finished_at"]
     until = datetime.now(UTC) if ended is None else datetime.fromisoformat(ended)
     elapsed_s = (until - datetime.fromisoformat(step["started_at"])).total_seconds()
-    found = summarise(efforts, elapsed_s=elapsed_s)
-    return None if found is None else cast("Extraction", asdict(found))
+    return summarise(efforts, elapsed_s=elapsed_s)
 
 
 def progress_json(job: JobRecord, counts: Mapping[str, int]) -> Progress:

@@ -137,9 +137,7 @@ class ModelCache:
 
         Raises what building the backbone raises.
         """
-        if self._settings.engine == EngineChoice.EAGER:
-            return
-        if TEXT in detail.towers:  # an export has room for one tower, of pictures
+        if not self._is_exportable(detail):
             return
         made = self._exports.make(ref, detail, samples=samples)
         if made.is_ready:
@@ -148,9 +146,14 @@ class ModelCache:
 
     def is_exported(self, detail: BackboneDetail) -> bool:
         """Whether `export` has nothing left to do: it is done, was refused, or is not wanted."""
-        if self._settings.engine == EngineChoice.EAGER or TEXT in detail.towers:
-            return True
-        return self._exports.find(detail.space.space_id) is not None
+        return (
+            not self._is_exportable(detail)
+            or self._exports.find(detail.space.space_id) is not None
+        )
+
+    def _is_exportable(self, detail: BackboneDetail) -> bool:
+        # An export has room for one tower, of pictures.
+        return self._settings.engine != EngineChoice.EAGER and TEXT not in detail.towers
 
     def _forget_built(self, ref: BackboneRef) -> None:
         for known, model in self._loaded().items():

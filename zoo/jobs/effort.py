@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from typing_extensions import TypedDict
+
 from zoo.catalog import Session, features, shards
 
 FEWEST = 8
@@ -31,12 +33,11 @@ def note_effort(session: Session, shard_id: int, *, space_id: str, effort: Effor
         features.note_seconds_per_item(session, space_id, effort.wall_s / effort.n)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extraction:
-    """How fast a job embeds or embedded; `share_of_limit` is 1 where nothing could be gained.
+class Extraction(TypedDict):
+    """How fast a job embeds or embedded, by the wall's clock and per image of processors.
 
-    The limit is what the worker processes that took part could do if each had a core that did
-    nothing but decode and forward, at what both took here.
+    `share_of_limit` is the part of what its worker processes could do if each had a core that
+    did nothing but decode and forward.
     """
 
     engine: str

@@ -61,7 +61,7 @@ def test_a_job_that_changed_its_engine_on_the_way_names_both() -> None:
     found = summarise([EFFORT, replace(EFFORT, engine="eager")], elapsed_s=2.5)
 
     assert found is not None
-    assert found.engine == "eager and onnxruntime"
+    assert found["engine"] == "eager and onnxruntime"
 
 
 def test_a_job_that_forwarded_nothing_has_nothing_to_tell() -> None:
