@@ -165,9 +165,6 @@ def test_the_dimension_is_what_every_network_gives(architecture, monkeypatch):
         network = timm.create_model(architecture, num_classes=0).eval()
         height, width = network.pretrained_cfg["input_size"][1:]
         pool_if_needed(network, dim=network.head_hidden_size)
-        try:
-            output = network(torch.zeros(1, 3, height, width, device="meta"))
-        except (RuntimeError, NotImplementedError) as error:
-            pytest.skip(f"it cannot run without numbers: {error}")
+        output = network(torch.zeros(1, 3, height, width, device="meta"))
 
     assert output.shape == (1, network.head_hidden_size)
