@@ -2,17 +2,15 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from zoo.catalog import collections, features
-from zoo.catalog.records import ContentRecord
 from zoo.jobs.intake import Arrival, Delivery, submit_ingest
 from zoo.jobs.specs import IngestSpec
-from zoo.storage.packs import PackWriter
+from zoo.storage.packs import open_packs
 from zoo.testing.asking import Files, Json
 from zoo.testing.pictures import picture
 from zoo.testing.service import ZooService
@@ -71,12 +69,9 @@ class EagerService:
 
     def put_item(self, url: str, item_id: str, content: bytes) -> None:
         """Ingest one file under an id of the caller's, as sources that name ids do."""
-        spool = self.settings.home / "tmp"
-        with PackWriter(self.context.blobs, spool=spool, pack_bytes=1 << 20) as writer:
-            packed = writer.add(content)
-            packs = {pack.key: pack.size_bytes for pack in writer.commit()}
-        stored = ContentRecord(**asdict(packed), width=None, height=None)
-        arrival = Arrival(name="given", content=stored, item_id=item_id)
+        with open_packs(self.context.catalog, self.context.blobs, self.settings) as writer:
+            arrival = Arrival(name="given", sha256=writer.add(content).sha256, item_id=item_id)
+            written = writer.commit()
         name = url.rpartition("/")[2]
         with self.context.catalog.write() as session:
             found = collections.get_collection(session, name)
@@ -84,7 +79,7 @@ class EagerService:
             submit_ingest(
                 session,
                 IngestSpec(collection=name),
-                Delivery(arrivals=[arrival], packs=packs),
+                Delivery(arrivals=[arrival], packs=written.packs, contents=written.contents),
                 work={
                     "collection_id": found.id,
                     "model": found.model,

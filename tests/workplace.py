@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.catalog import datasets, inputs, jobs, shards
-from zoo.catalog.records import ContentRecord, InputRecord, JobRecord, ShardRecord
+from zoo.catalog.records import InputRecord, JobRecord, ShardRecord
 from zoo.jobs.intake import (
     Arrival,
     ArrivedArchive,
@@ -17,7 +17,7 @@ from zoo.jobs.intake import (
 )
 from zoo.jobs.ledger import Claim, claim
 from zoo.jobs.specs import IngestSpec, SourceSpec
-from zoo.storage.packs import PackWriter
+from zoo.storage.packs import open_packs
 from zoo_workers import shards as shard_work
 from zoo_workers.context import Context
 
@@ -34,19 +34,14 @@ class Workplace:
 
     def deliver(self, files: Sequence[tuple[str, str, bytes]]) -> Delivery:
         """Named, labelled files, durable in a pack."""
-        spool = self.context.settings.home / "tmp"
-        with PackWriter(self.context.blobs, spool=spool, pack_bytes=1 << 20) as writer:
-            packed = [writer.add(content) for _, _, content in files]
-            packs = {pack.key: pack.size_bytes for pack in writer.commit()}
-        arrivals = [
-            Arrival(
-                name=name,
-                label=label,
-                content=ContentRecord(**asdict(one), width=None, height=None),
-            )
-            for (name, label, _), one in zip(files, packed, strict=True)
-        ]
-        return Delivery(arrivals=arrivals, packs=packs)
+        context = self.context
+        with open_packs(context.catalog, context.blobs, context.settings) as writer:
+            arrivals = [
+                Arrival(name=name, label=label, sha256=writer.add(content).sha256)
+                for name, label, content in files
+            ]
+            written = writer.commit()
+        return Delivery(arrivals=arrivals, packs=written.packs, contents=written.contents)
 
     def submit(self, dataset_id: int, delivery: Delivery, *, dataset: str = "pets") -> JobRecord:
         with self.context.catalog.write() as session:

@@ -223,4 +223,4 @@ def _with_label(arrival: Arrival, label: str | None) -> Arrival:
         return arrival
     if label:
         return replace(arrival, label=label)
-    return replace(arrival, content=None, error=("no_label", NO_LABEL))
+    return replace(arrival, sha256=None, error=("no_label", NO_LABEL))

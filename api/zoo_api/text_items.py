@@ -13,7 +13,7 @@ from pydantic import JsonValue, StringConstraints, TypeAdapter
 
 from zoo.errors import InvalidError, TextError
 from zoo.jobs.intake import Arrival, Delivery
-from zoo.storage.packs import PackWriter, content_of
+from zoo.storage.packs import PackWriter, open_packs
 from zoo.texts import encode_text
 from zoo_api.reading import Closed
 from zoo_api.services import services
@@ -40,15 +40,14 @@ class TextItem(Closed):
 def receive_texts(given: Sequence[TextItem]) -> Received:
     """Keep the texts; one that cannot be read is a failed arrival, as a file would be."""
     _check_ids([one.id for one in given if one.id is not None])
-    settings = services().settings
-    spool = settings.home / "tmp"
-    with PackWriter(services().blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
+    parts = services()
+    with open_packs(parts.catalog, parts.blobs, parts.settings) as writer:
         arrivals = [_arrive(writer, one) for one in given]
-        packs = {pack.key: pack.size_bytes for pack in writer.commit()}
-    await_owner(packs)
+        written = writer.commit()
+    await_owner(written.packs)
     whole = request.path.encode() + TypeAdapter(list[TextItem]).dump_json(list(given))
     return Received(
-        delivery=Delivery(arrivals=arrivals, packs=packs),
+        delivery=Delivery(arrivals=arrivals, packs=written.packs, contents=written.contents),
         fingerprint=hashlib.sha256(whole).hexdigest(),
         fields={},
     )
@@ -67,9 +66,9 @@ def _check_ids(ids: Sequence[str]) -> None:
 def _arrive(writer: PackWriter, one: TextItem) -> Arrival:
     name = one.name or " ".join(one.text.split())[:NAME_LETTERS] or "empty"
     try:
-        content = content_of(writer.add(encode_text(one.text)))
+        sha256 = writer.add(encode_text(one.text)).sha256
     except TextError as error:
         return Arrival(name=name, item_id=one.id, error=(error.code, error.detail))
     return Arrival(
-        name=name, content=content, item_id=one.id, label=one.label, metadata=one.metadata
+        name=name, sha256=sha256, item_id=one.id, label=one.label, metadata=one.metadata
     )

@@ -23,17 +23,17 @@ from werkzeug.sansio.multipart import (
     NeedData,
 )
 
-from zoo.catalog.records import ContentRecord
 from zoo.errors import InvalidError
 from zoo.images.archives import HEAD_BYTES, is_archive
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
 from zoo.storage.blobs import out_of_room
-from zoo.storage.packs import PackPart, PackWriter, content_of
+from zoo.storage.packs import PackPart, PackWriter, open_packs
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 
-CHUNK_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 20
+"""What is read at once: as much as the server reads ahead, or it copies that each time."""
 FILES = "files"
 FIELDS_BYTES = 1 << 20
 """What all form fields beside the files may take."""
@@ -65,15 +65,14 @@ def receive_delivery() -> Received:
     415 for another body, 413 for one beyond the limits, 422 `no_files` without a file; what is
     wrong with a single file makes it a failed arrival.
     """
-    settings = services().settings
+    parts = services()
+    settings = parts.settings
     if (request.content_length or 0) > settings.max_request_bytes:
         raise RequestEntityTooLarge(f"a request has at most {settings.max_request_bytes} bytes")
     spool = settings.home / "tmp"
     spool.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writer = stack.enter_context(
-            PackWriter(services().blobs, spool=spool, pack_bytes=settings.pack_bytes)
-        )
+        writer = stack.enter_context(open_packs(parts.catalog, parts.blobs, settings))
         intake = _Intake(writer, spool, max_bytes=settings.max_image_bytes)
         stack.callback(intake.clean)
         fields = _read_body(intake)
@@ -139,14 +138,19 @@ def _delivered(intake: _Intake, writer: PackWriter, fields: Mapping[str, str]) -
         raise InvalidError(
             "the request holds no file; send parts named 'files', or an archive", code="no_files"
         )
-    packs = {pack.key: pack.size_bytes for pack in writer.commit()}
-    await_owner(packs)
+    written = writer.commit()
+    await_owner(written.packs)
     archives = [_keep_archive(upload) for upload in intake.uploads if upload.archive]
     arrivals = [upload.arrival() for upload in intake.uploads if not upload.archive]
     files = [(upload.name, upload.sha256) for upload in intake.uploads]
     whole = json.dumps([request.path, sorted(fields.items()), files])
     return Received(
-        delivery=Delivery(arrivals=arrivals, packs=packs, archives=archives),
+        delivery=Delivery(
+            arrivals=arrivals,
+            packs=written.packs,
+            contents=written.contents,
+            archives=archives,
+        ),
         fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
         fields=fields,
     )
@@ -227,7 +231,7 @@ class Upload:
         self._size_bytes = 0
         self._part: PackPart | None = None
         self._spool: BinaryIO | None = None
-        self._content: ContentRecord | None = None
+        self._is_kept = False
 
     @property
     def sha256(self) -> str:
@@ -257,8 +261,8 @@ class Upload:
 
     def arrival(self) -> Arrival:
         """What became of a file that is no archive."""
-        if self._content:
-            return Arrival(name=self.name, content=self._content)
+        if self._is_kept:
+            return Arrival(name=self.name, sha256=self.sha256)
         if not self._size_bytes:
             return Arrival(name=self.name, error=("empty_file", "the file is empty"))
         limit = self._intake.max_bytes
@@ -294,7 +298,8 @@ class Upload:
         if self._size_bytes > self._intake.max_bytes:
             part.discard()
             return
-        self._content = content_of(part.finish())
+        part.finish()
+        self._is_kept = True
 
 
 @contextmanager

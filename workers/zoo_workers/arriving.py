@@ -20,6 +20,12 @@ from zoo.settings import Settings
 from zoo.training.splits import NAMES
 from zoo_workers.context import Context
 
+FILES_A_WRITE = 1000
+BYTES_A_WRITE = 256_000_000
+"""What one transaction takes over at most; a new attempt goes on after the last file of it."""
+FIRST_FILES = 128
+"""How many the first one takes, so that other processes have work soon."""
+
 NO_LABEL = "the file is not in a folder; in a dataset's archive the top folder is the label"
 
 
@@ -47,6 +53,7 @@ class Portion:
 
     taken: Sequence[Taken]
     packs: Mapping[str, int]  # key -> size in bytes
+    contents: Sequence[ContentRecord]  # that stand in them
     arguments: Mapping[str, Any] = field(default_factory=dict)  # where their shard goes on
 
 
@@ -61,11 +68,9 @@ def source_of(context: Context, claim: Claim) -> SourceWork:
     return SourceWork(spec=spec, record=record, target=target_of(claim.job.work), opened=opened)
 
 
-def arrive(
-    claim: Claim, name: str, content: ContentRecord | None, attributes: Attributes
-) -> Arrival:
-    """What a file arrives as, whose bytes are stored; None if there were none."""
-    if content is None:
+def arrive(claim: Claim, name: str, sha256: str | None, attributes: Attributes) -> Arrival:
+    """What a file arrives as, whose bytes have this sha256; None if there were none."""
+    if sha256 is None:
         return refused(name, "empty_file", "the file is empty")
     if claim.job.spec["dataset"] is None:
         split = {} if attributes.split is None else {"split": attributes.split}
@@ -79,7 +84,7 @@ def arrive(
             return refused(name, "invalid_manifest_row", detail)
     return Arrival(
         name=attributes.name or name,
-        content=content,
+        sha256=sha256,
         item_id=attributes.item_id,
         label=attributes.label,
         split=attributes.split,
@@ -101,7 +106,7 @@ def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Setti
     """Give a portion to a claimed shard's job, and note how far the shard has come."""
     fence(session, claim)
     arrivals = _with_ids(session, claim, portion.taken)
-    delivery = Delivery(arrivals=arrivals, packs=portion.packs)
+    delivery = Delivery(arrivals=arrivals, packs=portion.packs, contents=portion.contents)
     add_delivery(session, claim.job, delivery, settings=settings)
     shards.set_arguments(session, claim.shard.id, portion.arguments)
 

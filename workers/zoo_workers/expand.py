@@ -15,8 +15,11 @@ from zoo.images.members import read_members
 from zoo.images.sources.entries import FoundFile, lost, short_name
 from zoo.images.webdataset import without_key
 from zoo.jobs.ledger import Claim, fence, finish
-from zoo.storage.packs import PackWriter, content_of
+from zoo.storage.packs import PackWriter, open_packs
 from zoo_workers.arriving import (
+    BYTES_A_WRITE,
+    FILES_A_WRITE,
+    FIRST_FILES,
     Portion,
     SourceWork,
     Taken,
@@ -27,10 +30,6 @@ from zoo_workers.arriving import (
     source_of,
 )
 from zoo_workers.context import Context
-
-MEMBERS_A_WRITE = 1000
-BYTES_A_WRITE = 256_000_000
-"""What one transaction takes over at most; a new attempt goes on after the last member of it."""
 
 
 def run(context: Context, claim: Claim) -> None:
@@ -106,10 +105,12 @@ def _expand(context: Context, claim: Claim, members: Iterator[Member | FailedMem
     return not arguments.get("refused")
 
 
-def _portion(members: Iterator[Member | FailedMember]) -> Iterator[Member | FailedMember]:
+def _portion(
+    members: Iterator[Member | FailedMember], *, limit: int
+) -> Iterator[Member | FailedMember]:
     """Members for one transaction, one in memory at a time."""
     room = BYTES_A_WRITE
-    for member in islice(members, MEMBERS_A_WRITE):
+    for member in islice(members, limit):
         yield member
         room -= len(member.content) if isinstance(member, Member) else 0
         if room <= 0:
@@ -121,11 +122,10 @@ def _take(
 ) -> Json | None:
     """Take some members over; returns where to go on, None if there were none left."""
     settings = context.settings
-    spool = settings.home / "tmp"
-    spool.mkdir(exist_ok=True)
-    with PackWriter(context.blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
-        taken = [_taken(claim, writer, member) for member in _portion(members)]
-        packs = {pack.key: pack.size_bytes for pack in writer.commit()}
+    limit = FILES_A_WRITE if arguments["skip"] else min(FIRST_FILES, FILES_A_WRITE)
+    with open_packs(context.catalog, context.blobs, settings) as writer:
+        taken = [_taken(claim, writer, member) for member in _portion(members, limit=limit)]
+        written = writer.commit()
     if not taken:
         return None
     n_refused = sum(one.arrival.error is not None for one in taken)
@@ -134,7 +134,9 @@ def _take(
         "skip": int(arguments["skip"]) + len(taken),
         "refused": int(arguments.get("refused", 0)) + n_refused,
     }
-    portion = Portion(taken=taken, packs=packs, arguments=further)
+    portion = Portion(
+        taken=taken, packs=written.packs, contents=written.contents, arguments=further
+    )
     with context.catalog.write() as session:
         deliver(session, claim, portion, settings=settings)
     return further
@@ -143,18 +145,18 @@ def _take(
 def _taken(claim: Claim, writer: PackWriter, member: Member | FailedMember) -> Taken:
     if isinstance(member, FailedMember):
         return refuse_member(member)
-    content = content_of(writer.add(member.content)) if member.content else None
-    arrival = arrive(claim, member.name, content, member.attributes)
-    if "file" not in claim.arguments or content is None or arrival.error:
+    sha256 = writer.add(member.content).sha256 if member.content else None
+    arrival = arrive(claim, member.name, sha256, member.attributes)
+    if "file" not in claim.arguments or sha256 is None or arrival.error:
         return Taken(arrival=arrival)
     archive = claim.arguments["file"]
     item_id = member.attributes.item_id
     noted = SourceFileRecord(
         name=short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}"),
         archive=archive["path"],
-        size_bytes=content.size_bytes,
+        size_bytes=len(member.content),
         stamp=archive["stamp"],
-        sha256=content.sha256,
+        sha256=sha256,
         item_id=new_item_id(member.attributes),
     )
     return Taken(arrival=arrival, noted=noted)

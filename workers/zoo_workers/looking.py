@@ -12,7 +12,7 @@ from zoo.errors import InvalidError
 from zoo.images.archives import HEAD_BYTES, FailedMember, is_archive
 from zoo.images.sources.entries import Entry, FoundFile, Wanted
 from zoo.jobs.ledger import Claim
-from zoo.storage.packs import PackWriter, content_of
+from zoo.storage.packs import PackWriter
 from zoo_workers.arriving import (
     SourceWork,
     Taken,
@@ -30,7 +30,7 @@ class Seen:
     """What was found in some entries of a source."""
 
     taken: list[Taken] = field(default_factory=list)
-    references: dict[str, int] = field(default_factory=dict)  # pack's key -> size in bytes
+    references: list[ContentRecord] = field(default_factory=list)
     archives: list[FoundFile] = field(default_factory=list)  # to be expanded
     unchanged: list[str] = field(default_factory=list)
     unchanged_archives: list[str] = field(default_factory=list)
@@ -112,35 +112,38 @@ class Look:
         self.seen.taken.append(Taken(arrival=refused(file.path, code, detail)))
 
     def _keep(self, entry: Entry, file: FoundFile, content: bytes) -> None:
-        stored = self._store(file, content) if content else None
-        arrival = arrive(self._claim, file.path, stored, entry.attributes)
-        if stored is None or arrival.error:
+        reference = None if self._work.spec.copy else self._work.opened.place.reference(file.path)
+        sha256 = self._store(reference, content) if content else None
+        arrival = arrive(self._claim, file.path, sha256, entry.attributes)
+        if sha256 is None or arrival.error:
             self.seen.taken.append(Taken(arrival=arrival))
             return
-        is_elsewhere = stored.pack_key in self.seen.references
         noted = SourceFileRecord(
             name=entry.name,
             size_bytes=file.size_bytes,
             stamp=entry.stamp,
-            sha256=stored.sha256,
-            reference=stored.pack_key if is_elsewhere else None,
+            sha256=sha256,
+            reference=reference,
             item_id=new_item_id(entry.attributes),
         )
         self.seen.taken.append(Taken(arrival=arrival, noted=noted))
 
-    def _store(self, file: FoundFile, content: bytes) -> ContentRecord:
-        reference = None if self._work.spec.copy else self._work.opened.place.reference(file.path)
+    def _store(self, reference: str | None, content: bytes) -> str:
+        """Keep a file's bytes, or where they are; returns their sha256."""
         if reference is None:
-            return content_of(self._writer.add(content))
-        self.seen.references[reference] = len(content)
-        return ContentRecord(
-            sha256=hashlib.sha256(content).hexdigest(),
-            pack_key=reference,
-            offset=0,
-            size_bytes=len(content),
-            width=None,
-            height=None,
+            return self._writer.add(content).sha256
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.seen.references.append(
+            ContentRecord(
+                sha256=sha256,
+                pack_key=reference,
+                offset=0,
+                size_bytes=len(content),
+                width=None,
+                height=None,
+            )
         )
+        return sha256
 
 
 def known_of(

@@ -10,14 +10,18 @@ from zoo.catalog import Session, jobs, shards, sources
 from zoo.errors import InvalidError
 from zoo.images.sources.entries import Entry, FoundFile
 from zoo.jobs.ledger import Claim, fence, finish
-from zoo.storage.packs import PackWriter
-from zoo_workers.arriving import Portion, SourceWork, deliver, source_of
+from zoo.storage.packs import open_packs
+from zoo_workers.arriving import (
+    BYTES_A_WRITE,
+    FILES_A_WRITE,
+    FIRST_FILES,
+    Portion,
+    SourceWork,
+    deliver,
+    source_of,
+)
 from zoo_workers.context import Context
 from zoo_workers.looking import Look, Seen, known_of
-
-FILES_A_WRITE = 1000
-BYTES_A_WRITE = 256_000_000
-"""What one transaction takes over at most; a new attempt goes on after the last file of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ def run(context: Context, claim: Claim) -> None:
     work = source_of(context, claim)
     progress = Progress(**claim.arguments)
     entries = work.opened.entries(after=progress.after)
-    while portion := list(_portion(entries)):
+    while portion := list(_portion(entries, limit=_limit(progress))):
         progress = _take(context, claim, work, portion, progress)
         if _is_cancelled(context, claim):
             break
@@ -53,10 +57,14 @@ def run(context: Context, claim: Claim) -> None:
         finish(session, claim)
 
 
-def _portion(entries: Iterator[Entry]) -> Iterator[Entry]:
+def _limit(progress: Progress) -> int:
+    return FILES_A_WRITE if progress.found else min(FIRST_FILES, FILES_A_WRITE)
+
+
+def _portion(entries: Iterator[Entry], *, limit: int) -> Iterator[Entry]:
     """Entries for one transaction."""
     room = BYTES_A_WRITE
-    for entry in islice(entries, FILES_A_WRITE):
+    for entry in islice(entries, limit):
         yield entry
         room -= entry.file.size_bytes if isinstance(entry.file, FoundFile) else 0
         if room <= 0:
@@ -68,20 +76,23 @@ def _take(
 ) -> Progress:
     """Take a portion over; returns how far that is."""
     settings = context.settings
-    spool = settings.home / "tmp"
-    spool.mkdir(exist_ok=True)
     known, whole = known_of(context.catalog, work, entries)
-    with PackWriter(context.blobs, spool=spool, pack_bytes=settings.pack_bytes) as writer:
+    with open_packs(context.catalog, context.blobs, settings) as writer:
         look = Look(claim, work, writer, max_bytes=settings.max_image_bytes)
         look.take(entries, known, whole)
-        packs = {pack.key: pack.size_bytes for pack in writer.commit()}
-    packs.update(look.seen.references)
+        written = writer.commit()
+    references = {one.pack_key: one.size_bytes for one in look.seen.references}
     further = replace(progress, after=entries[-1].position, found=progress.found + len(entries))
     with context.catalog.write() as session:
         fence(session, claim)
         n_unchanged = _pass_over(session, claim, work, look.seen)
         further = replace(further, unchanged=progress.unchanged + n_unchanged)
-        portion = Portion(taken=look.seen.taken, packs=packs, arguments=asdict(further))
+        portion = Portion(
+            taken=look.seen.taken,
+            packs={**written.packs, **references},
+            contents=[*written.contents, *look.seen.references],
+            arguments=asdict(further),
+        )
         deliver(session, claim, portion, settings=settings)
     return further
 

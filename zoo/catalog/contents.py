@@ -94,12 +94,28 @@ def get_contents(session: Session, sha256s: Iterable[str]) -> dict[str, ContentR
     return found
 
 
+def find_stored(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
+    """Those of the given contents that stand in packs of the store, not in files elsewhere."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(set(sha256s))):
+        found.update(
+            session.scalars(
+                select(Content.sha256)
+                .join(Pack, Pack.id == Content.pack_id)
+                .where(Content.sha256.in_(chunk), Pack.key.not_like(REFERENCES))
+            )
+        )
+    return frozenset(found)
+
+
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
-    for sha256, (width, height) in sorted(sizes.items()):  # in one order: no deadlocks
-        session.execute(
-            update(Content).where(Content.sha256 == sha256).values(width=width, height=height)
-        )
+    rows = [
+        {"sha256": sha256, "width": width, "height": height}
+        for sha256, (width, height) in sorted(sizes.items())  # in one order: no deadlocks
+    ]
+    if rows:
+        session.execute(update(Content), rows)
 
 
 def list_packs(session: Session) -> Sequence[tuple[str, int]]:

@@ -34,6 +34,8 @@ from zoo.settings import Settings
 
 SHARD_S = 1.5
 """What a shard should take: long against its announcement, short against a core's idleness."""
+EMBEDDED_A_SHARD = 1000
+"""Inputs a shard whose embeddings are known: there is nothing to forward."""
 SMALLEST_SHARD = 8
 """Inputs below which splitting a job over cores costs more than it gains."""
 
@@ -51,7 +53,7 @@ class Arrival:
     """One file or text as it came: stored, or refused with a code and a sentence."""
 
     name: str
-    content: ContentRecord | None = None
+    sha256: str | None = None
     error: tuple[str, str] | None = None
     item_id: str | None = None
     label: str | None = None
@@ -69,10 +71,14 @@ class ArrivedArchive:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """Everything that one request or one archive brought; its packs are durable already."""
+    """Everything that one request or one archive brought; its packs are durable already.
+
+    What arrived and is not among the contents of these packs is known to the catalog.
+    """
 
     arrivals: Sequence[Arrival]
-    packs: Mapping[str, int]  # key -> size in bytes
+    packs: Mapping[str, int] = field(default_factory=dict)  # key -> size in bytes
+    contents: Sequence[ContentRecord] = ()
     archives: Sequence[ArrivedArchive] = ()
 
 
@@ -158,8 +164,7 @@ def add_delivery(
 ) -> None:
     """Register packs and contents, and give the inputs to new shards."""
     pack_ids = contents.add_packs(session, delivery.packs)
-    stored = [arrival.content for arrival in delivery.arrivals if arrival.content]
-    contents.add_contents(session, stored, pack_ids=pack_ids)
+    contents.add_contents(session, delivery.contents, pack_ids=pack_ids)
     first = inputs.next_position(session, job.id)
     given = [
         _to_input(arrival, position)
@@ -176,14 +181,33 @@ def add_inputs(
     inputs.add_inputs(session, job.id, refused, shard_id=None)
     todo = [one for one in given if one.state == "queued"]
     kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
+    for share, size in _shares(session, job, kind, todo, settings=settings):
+        for chunk in chunks(share, size):
+            shard_id = shards.add_shard(session, job.id, kind, arguments={})
+            inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
+
+
+def _shares(
+    session: Session,
+    job: JobRecord,
+    kind: str,
+    todo: Sequence[InputRecord],
+    *,
+    settings: Settings,
+) -> list[tuple[Sequence[InputRecord], int]]:
+    """Inputs that take as long as each other, with how many of them make a shard."""
     space_id = job.work.get("space_id")
-    known = features.seconds_per_item(session, space_id) if space_id else None
-    size = shard_size(len(todo), settings, seconds_per_item=known)
+    if space_id is None:
+        return [(todo, shard_size(len(todo), settings, seconds_per_item=None))]
+    measured = features.seconds_per_item(session, space_id)
     if kind == "extract":
-        size = file_size(len(todo), settings, job.work["item_bytes"], seconds_per_item=known)
-    for chunk in chunks(todo, size):
-        shard_id = shards.add_shard(session, job.id, kind, arguments={})
-        inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
+        item_bytes = job.work["item_bytes"]
+        return [(todo, file_size(len(todo), settings, item_bytes, seconds_per_item=measured))]
+    known = features.locate(session, space_id=space_id, sha256s={str(one.sha256) for one in todo})
+    embedded = [one for one in todo if one.sha256 in known]
+    others = [one for one in todo if one.sha256 not in known]
+    size = shard_size(len(others), settings, seconds_per_item=measured)
+    return [(embedded, EMBEDDED_A_SHARD), (others, size)]
 
 
 def is_whole_look(looks: Sequence[Json]) -> bool:
@@ -279,7 +303,7 @@ def _to_input(arrival: Arrival, position: int) -> InputRecord:
         label=arrival.label,
         split=arrival.split,
         metadata=arrival.metadata,
-        sha256=arrival.content.sha256 if arrival.content else None,
+        sha256=arrival.sha256,
         state="failed" if arrival.error else "queued",
         error_code=code,
         error_detail=detail,

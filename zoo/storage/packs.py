@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from zoo.catalog import Catalog, contents
 from zoo.catalog.records import ContentRecord
-from zoo.errors import DamagedError, UnavailableError
+from zoo.errors import DamagedError
 from zoo.names import new_id
+from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, out_of_room
 from zoo.storage.references import changed, is_reference
 
@@ -28,24 +31,31 @@ class PackedContent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrittenPack:
-    """A durable pack."""
+class Written:
+    """Durable packs, by key with their size in bytes, and the contents that stand in them."""
 
-    key: str
-    size_bytes: int
+    packs: Mapping[str, int]
+    contents: Sequence[ContentRecord]
+
+
+FindStored = Callable[[Collection[str]], Collection[str]]
+"""Which of some contents (sha256, hex) are in packs of the store already."""
 
 
 class PackWriter:
     """Collects one request's or shard's contents in packs; the same bytes are stored once.
 
-    A context manager: what was not committed leaves nothing behind. Not thread-safe; one part
-    is open at a time.
+    What the store has already, as `find_stored` says, is not stored again. A context manager:
+    what was not committed leaves nothing behind. Not thread-safe; one part is open at a time.
     """
 
-    def __init__(self, blobs: BlobStore, *, spool: Path, pack_bytes: int) -> None:
+    def __init__(
+        self, blobs: BlobStore, *, spool: Path, pack_bytes: int, find_stored: FindStored
+    ) -> None:
         self._blobs = blobs
         self._spool = spool
         self._pack_bytes = pack_bytes
+        self._find_stored = find_stored
         self._known: dict[str, PackedContent] = {}
         self._full: list[tuple[str, Path]] = []
         self._key = ""
@@ -75,23 +85,37 @@ class PackWriter:
         part.write(content)
         return part.finish()
 
-    def commit(self) -> tuple[WrittenPack, ...]:
+    def commit(self) -> Written:
         """Make every pack durable, or none; contents may then be owned by rows."""
         with _room_for_upload():
             self._close()
-        written: list[WrittenPack] = []
+        packs: dict[str, int] = {}
+        placed: list[ContentRecord] = []
         try:
+            stored = frozenset(self._find_stored(self._known)) if self._known else frozenset()
             for key, path in self._full:
-                if size := path.stat().st_size:
+                new = self._without(stored, key, path)
+                if new:
+                    size = path.stat().st_size
                     self._blobs.put(key, path)
-                    written.append(WrittenPack(key=key, size_bytes=size))
-        except UnavailableError:
-            for pack in written:
-                self._blobs.delete(pack.key)
+                    packs[key] = size
+                    placed.extend(new)
+        except BaseException:
+            for key in packs:
+                self._blobs.delete(key)
             raise
         finally:
             self.abort()
-        return tuple(written)
+        return Written(packs=packs, contents=placed)
+
+    def _without(self, stored: Collection[str], key: str, path: Path) -> list[ContentRecord]:
+        """What a pack holds when the stored contents are taken out of it."""
+        held = [one for one in self._known.values() if one.pack_key == key]
+        new = [one for one in held if one.sha256 not in stored]
+        if not new or len(new) == len(held):
+            return list(map(_content_of, new))
+        with _room_for_upload():
+            return list(map(_content_of, _close_ranks(path, new)))
 
     def abort(self) -> None:
         """Forget what was not committed."""
@@ -185,7 +209,37 @@ def _room_for_upload() -> Iterator[None]:
         raise out_of_room("the upload", error) from error
 
 
-def content_of(packed: PackedContent) -> ContentRecord:
+def _close_ranks(path: Path, parts: Sequence[PackedContent]) -> list[PackedContent]:
+    """Rewrite a file as these parts of it alone; returns their new places."""
+    moved = []
+    rewritten = path.with_suffix(".rewritten")
+    try:
+        with path.open("rb") as file, rewritten.open("wb") as target:
+            for one in parts:
+                moved.append(replace(one, offset=target.tell()))
+                target.write(os.pread(file.fileno(), one.size_bytes, one.offset))
+        rewritten.replace(path)
+    finally:
+        rewritten.unlink(missing_ok=True)
+    return moved
+
+
+def open_packs(catalog: Catalog, blobs: BlobStore, settings: Settings) -> PackWriter:
+    """A writer for what the catalog does not know to be in packs of the store."""
+
+    def find_stored(sha256s: Collection[str]) -> Collection[str]:
+        with catalog.read() as session:
+            return contents.find_stored(session, sha256s)
+
+    return PackWriter(
+        blobs,
+        spool=settings.home / "tmp",
+        pack_bytes=settings.pack_bytes,
+        find_stored=find_stored,
+    )
+
+
+def _content_of(packed: PackedContent) -> ContentRecord:
     """Stored bytes as a content of which nothing more is known yet."""
     return ContentRecord(
         sha256=packed.sha256,

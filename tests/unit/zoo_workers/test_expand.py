@@ -42,7 +42,7 @@ def test_members_become_inputs_with_their_top_folder_as_label(place: Workplace) 
 def test_an_archive_is_taken_in_portions(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, members: int, size_bytes: int
 ) -> None:
-    monkeypatch.setattr(expand, "MEMBERS_A_WRITE", members)
+    monkeypatch.setattr(expand, "FILES_A_WRITE", members)
     monkeypatch.setattr(expand, "BYTES_A_WRITE", size_bytes)
     job = place.submit_archive(zipped(FILES))
 
@@ -55,7 +55,7 @@ def test_an_archive_is_taken_in_portions(
 def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expand, "MEMBERS_A_WRITE", 2)
+    monkeypatch.setattr(expand, "FILES_A_WRITE", 2)
     job = place.submit_archive(zipped(FILES))
     claimed = place.claim()
     members = expand._members(place.context, claimed, lambda: archive_of(place))

@@ -44,8 +44,9 @@ def submit(catalog: Catalog, collection_id: int, n: int, settings: Settings) -> 
 
 def delivered(n: int) -> Delivery:
     pack = new_id("packs/")
-    arrivals = [Arrival(name=f"{i}.jpg", content=content(i, pack)) for i in range(n)]
-    return Delivery(arrivals=arrivals, packs={pack: n})
+    contents = [content(i, pack) for i in range(n)]
+    arrivals = [Arrival(name=f"{i}.jpg", sha256=one.sha256) for i, one in enumerate(contents)]
+    return Delivery(arrivals=arrivals, packs={pack: n}, contents=contents)
 
 
 def queued(catalog: Catalog) -> list[int]:

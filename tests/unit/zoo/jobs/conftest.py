@@ -34,8 +34,9 @@ def submit(catalog: Catalog, settings: Settings) -> Submit:
     work = {"collection_id": made.id, "model": "lite.a", "space_id": "space", "dim": 2}
 
     def ingest(n: int) -> JobRecord:
-        arrivals = [Arrival(name=f"{i}.jpg", content=content(i)) for i in range(n)]
-        delivery = Delivery(arrivals=arrivals, packs={"packs/one": n})
+        contents = [content(i) for i in range(n)]
+        arrivals = [Arrival(name=f"{i}.jpg", sha256=one.sha256) for i, one in enumerate(contents)]
+        delivery = Delivery(arrivals=arrivals, packs={"packs/one": n}, contents=contents)
         with catalog.write() as session:
             return submit_ingest(
                 session, IngestSpec(collection="c"), delivery, work=work, settings=settings

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.catalog import Catalog, inputs, shards
+from zoo.catalog import Catalog, features, inputs, shards
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
 from zoo.jobs.intake import Arrival, Delivery, file_size, retry, shard_size, submit_ingest
@@ -122,3 +122,21 @@ def test_a_cancelled_job_can_be_retried_whole(
 def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
     with catalog.read() as session:
         return inputs.list_inputs(session, job_id, after=-1, limit=99, state=None)
+
+
+def test_what_is_embedded_already_fills_one_shard(catalog: Catalog, submit: Submit) -> None:
+    submit(30)
+    with catalog.write() as session:
+        earlier = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        sha256s = [
+            str(one.sha256) for id_ in earlier for one in inputs.queued_inputs(session, id_)
+        ]
+        segment_id = features.add_segment(
+            session, space_id="space", key="segments/a", sha256="0" * 64, n_rows=30, dim=2
+        )
+        features.add_features(session, space_id="space", segment_id=segment_id, contents=sha256s)
+    submit(32)
+    with catalog.read() as session:
+        waiting = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        later = [inputs.queued_inputs(session, id_) for id_ in waiting if id_ not in earlier]
+    assert [len(some) for some in later] == [30, 2]

@@ -2,15 +2,20 @@
 
 import hashlib
 from collections import deque
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from tests.disks import SmallDisk
+from zoo.catalog import Catalog, contents
 from zoo.catalog.records import ContentRecord
 from zoo.errors import DamagedError, UnavailableError
+from zoo.settings import Settings
 from zoo.storage.blobs import LocalBlobs
-from zoo.storage.packs import PackedContent, PackWriter, WrittenPack, read_content
+from zoo.storage.packs import PackedContent, PackWriter, open_packs, read_content
+
+EMPTY = ContentRecord(sha256="", pack_key="", offset=0, size_bytes=0, width=None, height=None)
 
 
 def files_under(folder: Path) -> list[Path]:
@@ -18,25 +23,21 @@ def files_under(folder: Path) -> list[Path]:
 
 
 def record(content: PackedContent) -> ContentRecord:
-    return ContentRecord(
-        sha256=content.sha256,
-        pack_key=content.pack_key,
-        offset=content.offset,
-        size_bytes=content.size_bytes,
-        width=None,
-        height=None,
-    )
+    return replace(EMPTY, **asdict(content))
 
 
 def writer_to(blobs: LocalBlobs, folder: Path, *, pack_bytes: int = 1 << 20) -> PackWriter:
-    return PackWriter(blobs, spool=folder / "spool", pack_bytes=pack_bytes)
+    return PackWriter(
+        blobs, spool=folder / "spool", pack_bytes=pack_bytes, find_stored=lambda _: ()
+    )
 
 
 def test_contents_are_read_again_from_their_places(blobs: LocalBlobs, tmp_path: Path) -> None:
     with writer_to(blobs, tmp_path) as writer:
         first, second = writer.add(b"first"), writer.add(b"second")
-        (pack,) = writer.commit()
-    assert pack == WrittenPack(key=first.pack_key, size_bytes=11)
+        written = writer.commit()
+    assert written.packs == {first.pack_key: 11}
+    assert written.contents == [record(first), record(second)]
     assert (first.offset, second.offset) == (0, 5)
     assert read_content(blobs, record(first)) == b"first"
     assert read_content(blobs, record(second)) == b"second"
@@ -58,9 +59,10 @@ def test_a_content_may_come_in_parts(blobs: LocalBlobs, tmp_path: Path) -> None:
 def test_the_same_bytes_are_stored_once(blobs: LocalBlobs, tmp_path: Path) -> None:
     with writer_to(blobs, tmp_path) as writer:
         places = [writer.add(content) for content in (b"same", b"other", b"same", b"last")]
-        (pack,) = writer.commit()
+        written = writer.commit()
     assert places[2] == places[0]
-    assert pack.size_bytes == len(b"sameotherlast")
+    assert list(written.packs.values()) == [len(b"sameotherlast")]
+    assert len(written.contents) == 3
     assert read_content(blobs, record(places[3])) == b"last"
 
 
@@ -70,24 +72,77 @@ def test_a_discarded_part_takes_no_room(blobs: LocalBlobs, tmp_path: Path) -> No
         part.write(b"unwanted")
         part.discard()
         content = writer.add(b"wanted")
-        (pack,) = writer.commit()
-    assert (content.offset, pack.size_bytes) == (0, 6)
+        written = writer.commit()
+    assert (content.offset, written.packs) == (0, {content.pack_key: 6})
 
 
 def test_packs_are_split_at_their_size(blobs: LocalBlobs, tmp_path: Path) -> None:
-    contents = [bytes([n]) * 400 for n in range(7)]
+    given = [bytes([n]) * 400 for n in range(7)]
     with writer_to(blobs, tmp_path, pack_bytes=1000) as writer:
-        places = [writer.add(content) for content in contents]
-        packs = writer.commit()
-    assert [pack.size_bytes for pack in packs] == [1200, 1200, 400]
-    assert [read_content(blobs, record(place)) for place in places] == contents
+        places = [writer.add(content) for content in given]
+        written = writer.commit()
+    assert list(written.packs.values()) == [1200, 1200, 400]
+    assert [read_content(blobs, record(place)) for place in places] == given
 
 
 def test_nothing_added_is_nothing_written(blobs: LocalBlobs, tmp_path: Path) -> None:
     with writer_to(blobs, tmp_path) as writer:
         writer.begin().discard()
-        assert writer.commit() == ()
+        written = writer.commit()
+    assert (written.packs, written.contents) == ({}, [])
     assert files_under(tmp_path) == []
+
+
+def test_what_is_stored_already_is_left_out(blobs: LocalBlobs, tmp_path: Path) -> None:
+    stored = hashlib.sha256(b"stored").hexdigest()
+    writer = PackWriter(
+        blobs, spool=tmp_path / "spool", pack_bytes=1 << 20, find_stored=lambda _: {stored}
+    )
+    with writer:
+        deque(map(writer.add, (b"first", b"stored", b"second")), maxlen=0)
+        written = writer.commit()
+    assert list(written.packs.values()) == [len(b"firstsecond")]
+    assert [read_content(blobs, one) for one in written.contents] == [b"first", b"second"]
+    assert files_under(tmp_path / "spool") == []
+
+
+def test_a_pack_of_which_all_is_stored_is_never_written(blobs: LocalBlobs, tmp_path: Path) -> None:
+    writer = PackWriter(blobs, spool=tmp_path, pack_bytes=1 << 20, find_stored=lambda given: given)
+    with writer:
+        writer.add(b"stored")
+        written = writer.commit()
+    assert (written.packs, written.contents) == ({}, [])
+    assert files_under(tmp_path) == []
+
+
+def test_a_database_that_does_not_answer_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
+    def find_stored(_: object) -> frozenset[str]:
+        raise UnavailableError("the database does not answer", code="database_unavailable")
+
+    writer = PackWriter(blobs, spool=tmp_path, pack_bytes=1, find_stored=find_stored)
+    with writer:
+        deque(map(writer.add, (b"first", b"second")), maxlen=0)
+        with pytest.raises(UnavailableError):
+            writer.commit()
+    assert files_under(tmp_path) == []
+
+
+def test_a_file_by_reference_is_no_reason_not_to_store_its_bytes(
+    blobs: LocalBlobs, catalog: Catalog, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    contents_of = {b"kept": "packs/old", b"lying about": "ref:/pictures/a.jpg"}
+    with catalog.write() as session:
+        pack_ids = contents.add_packs(session, dict.fromkeys(contents_of.values(), 1))
+        places = [
+            replace(EMPTY, sha256=hashlib.sha256(content).hexdigest(), pack_key=key)
+            for content, key in contents_of.items()
+        ]
+        contents.add_contents(session, places, pack_ids=pack_ids)
+    with open_packs(catalog, blobs, settings) as writer:
+        deque(map(writer.add, (b"kept", b"lying about", b"new")), maxlen=0)
+        written = writer.commit()
+    assert [read_content(blobs, one) for one in written.contents] == [b"lying about", b"new"]
 
 
 def test_what_is_not_committed_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
@@ -108,10 +163,12 @@ def test_after_an_abort_the_same_bytes_are_stored_anew(blobs: LocalBlobs, tmp_pa
 
 
 def test_a_full_spool_is_told_and_emptied(blobs: LocalBlobs, small_disk: SmallDisk) -> None:
-    writer = PackWriter(blobs, spool=small_disk.folder, pack_bytes=1 << 30)
-    contents = (bytes([n % 256, n // 256]) * 5_000 for n in range(300))
+    writer = PackWriter(
+        blobs, spool=small_disk.folder, pack_bytes=1 << 30, find_stored=lambda _: ()
+    )
+    given = (bytes([n % 256, n // 256]) * 5_000 for n in range(300))
     with writer, pytest.raises(UnavailableError) as caught:
-        deque(map(writer.add, contents), maxlen=0)
+        deque(map(writer.add, given), maxlen=0)
     assert caught.value.code == small_disk.code
     assert caught.value.detail == f"cannot store the upload: {small_disk.reason}"
     assert files_under(small_disk.folder) == []
