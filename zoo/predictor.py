@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 
 from zoo import wire
 from zoo.backbone import InputSizes
 from zoo.catalog.records import ModelRecord
+from zoo.connections import UNIX, Asking, Connections
 from zoo.errors import ContentError, InvalidError, UnavailableError
 from zoo.space import Space, TowerSpace
 from zoo.taps import Tap
 
 FloatArray = npt.NDArray[np.float32]
-
-_UNIX = "unix://"
-_IDLE_S = 1.0  # shorter than the server keeps a connection, so that none is closed under us
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +109,13 @@ class Predictor:
 
     Every call raises `UnavailableError` when the predictor does not answer, and the errors that
     the predictor itself raised (`PluginError`, `WeightsUnavailableError`, ...) as they were.
-    A `transport` takes the place of the connection: `httpx.WSGITransport` in one process.
+    `asking` takes the place of connections where both are one process.
     """
 
-    def __init__(
-        self, url: str, *, timeout_s: float, transport: httpx.BaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, *, timeout_s: float, asking: Asking | None = None) -> None:
         self._url = url
-        self._socket = Path(url.removeprefix(_UNIX)) if url.startswith(_UNIX) else None
-        self._client = httpx.Client(
-            base_url="http://predictor" if self._socket else url,
-            transport=transport or _connection(self._socket),
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 2.0)),
-        )
+        self._socket = Path(url.removeprefix(UNIX)) if url.startswith(UNIX) else None
+        self._asking = asking or Connections(url, timeout_s=timeout_s)
 
     def detail(self, backbone: BackboneRef) -> BackboneDetail:
         """Build the backbone, if it is not yet, and describe it."""
@@ -201,13 +194,13 @@ class Predictor:
         if self._socket and not self._socket.exists():
             return False
         try:
-            return self._client.get("/livez").status_code == httpx.codes.OK
-        except httpx.HTTPError:
+            return self._asking.get("/livez") == HTTPStatus.OK
+        except (OSError, HTTPException):
             return False
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._asking.close()
 
     def _ask(self, path: str, body: bytes) -> tuple[wire.Header, list[memoryview]]:
         header, blobs = self._decode(self._post(path, body))
@@ -219,20 +212,9 @@ class Predictor:
         if self._socket and not self._socket.exists():
             raise self._unavailable(FileNotFoundError("there is no such socket"))
         try:
-            try:
-                return self._send(path, body)
-            except httpx.RemoteProtocolError:
-                # A kept connection was closed as we wrote; every call here can be repeated.
-                return self._send(path, body)
-        except httpx.HTTPError as error:
+            return self._asking.post(path, body)
+        except (OSError, HTTPException) as error:
             raise self._unavailable(error) from error
-
-    def _send(self, path: str, body: bytes) -> bytes:
-        answer = self._client.post(path, content=body)
-        # httpx ties an answer and its stream to a ring: left so, it would keep the request's
-        # pictures, which may be megabytes, until the next full garbage collection.
-        answer.stream = httpx.ByteStream(b"")
-        return answer.content
 
     def _decode(self, body: bytes) -> tuple[wire.Header, list[memoryview]]:
         try:
@@ -254,11 +236,6 @@ def _vectors(header: wire.Header, blobs: Sequence[memoryview]) -> list[FloatArra
         next(rows) if error is None else wire.content_error_from_json(error)
         for error in header["errors"]
     ]
-
-
-def _connection(socket: Path | None) -> httpx.HTTPTransport:
-    limits = httpx.Limits(keepalive_expiry=_IDLE_S)
-    return httpx.HTTPTransport(uds=str(socket) if socket else None, limits=limits, retries=1)
 
 
 def detail_to_json(detail: BackboneDetail) -> dict[str, object]:

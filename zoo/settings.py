@@ -56,7 +56,7 @@ class Settings:
     forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
     beat_every_s: float = 3.0
     beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims
-    relay_every_s: float = 0.1
+    relay_every_s: float = 0.05
     reconcile_every_s: float = 2.0
     wake_again_s: float = 10.0  # a queued shard whose message may be lost is announced again
     attempts: int = 3

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from zoo.backbone import AnyPreprocessing
@@ -36,7 +37,7 @@ class Space:
     quantisation: str = "none"
     definition: str = ""  # what the architecture's name does not tell; see `Backbone`
 
-    @property
+    @cached_property
     def space_id(self) -> str:
         """sha256 (hex) of the canonical JSON of all fields."""
         fields = asdict(self)

@@ -8,6 +8,7 @@ from zoo.settings import Settings
 from zoo_api import guards, problems
 from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
+from zoo_api.backbones import BackboneShelf
 from zoo_api.bodies import CheckedBodies
 from zoo_api.classify import classify
 from zoo_api.collections import collections
@@ -64,6 +65,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     parts = services or make_services(settings)
     app.extensions["zoo"] = parts
     app.extensions["zoo_keys"] = KeyRing(parts.catalog)
+    app.extensions["zoo_backbones"] = BackboneShelf(fresh_s=parts.fresh_s)
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)
     guards.register(app)

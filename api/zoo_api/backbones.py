@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
+
+from flask import current_app
 
 from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord
@@ -14,10 +17,43 @@ from zoo.registry.models import resolve_backbone
 from zoo_api.services import services
 
 Found = TypeVar("Found")
+Ready = tuple[ModelRecord, BackboneDetail]
 POLL_S = 0.2
+MOST_KEPT = 1000
 
 
-def ready_backbone(name: str) -> tuple[ModelRecord, BackboneDetail]:
+class BackboneShelf:
+    """Backbones as one process knows them: for a moment without a query a request.
+
+    A backbone that changes meanwhile embeds into another space, which the predictor refuses to
+    take for the one that it is asked for. Thread-safe.
+    """
+
+    def __init__(self, *, fresh_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fresh_s = fresh_s
+        self._clock = clock
+        self._found: OrderedDict[str, tuple[float, Ready]] = OrderedDict()
+
+    def get(self, name: str, find: Callable[[], Ready]) -> Ready:
+        """What `find` finds under a name, or found a moment ago."""
+        began = self._clock()
+        found_at, found = self._found.get(name, (0.0, None))
+        if found is not None and began - found_at < self._fresh_s:
+            return found
+        found = find()
+        self._found[name] = began, found
+        while len(self._found) > MOST_KEPT:
+            self._found.popitem(last=False)
+        return found
+
+
+def ready_backbone(name: str) -> Ready:
+    """A backbone by name, as `find_backbone` finds it or did a moment ago."""
+    shelf: BackboneShelf = current_app.extensions["zoo_backbones"]
+    return shelf.get(name, lambda: find_backbone(name))
+
+
+def find_backbone(name: str) -> Ready:
     """A backbone by name with all that building it told; waits while its plugin is described.
 
     Raises as `resolve_backbone` does, and `WeightsUnavailableError` if the parameters are not

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import httpx
 
 from zoo.backbone import Plugin
 from zoo.catalog import models, plugins
@@ -42,9 +41,9 @@ class ZooService(Asking):
         _migrations().upgrade(settings.resolved_database_url)
         self.settings = settings
         self.context = _workers("context").make_context(settings, "worker_eager")
-        self.predictor_transport = _PredictorInProcess(settings)
+        self.predictor_in_process = _PredictorInProcess(settings)
         self.predictor = Predictor(
-            "http://predictor", timeout_s=60, transport=self.predictor_transport
+            "http://predictor", timeout_s=60, asking=self.predictor_in_process
         )
         celery = make_celery(settings, is_eager=True)
         _workers("tasks").register(celery, lambda: self.context)
@@ -57,6 +56,7 @@ class ZooService(Asking):
             predictor=self.predictor,
             searches=Searches(catalog, self.context.blobs),
             after_commit=self._relay_unless_held,
+            fresh_s=0,  # plugins come and go between two requests
         )
         self._is_held = False
         self._given: list[Given] = []
@@ -133,17 +133,38 @@ class ZooService(Asking):
             self.relay()
 
 
-class _PredictorInProcess(httpx.BaseTransport):
+class _PredictorInProcess:
     """Starts the predictor with the first request: a test without models never pays for torch."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: PredictorApp | None = None
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def get(self, path: str) -> int:
+        """The status of an answer."""
+        return self._ask({"REQUEST_METHOD": "GET", "PATH_INFO": path})[0]
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """The body of an answer."""
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": path,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": BytesIO(body),
+        }
+        return self._ask(environ)[1]
+
+    def _ask(self, environ: dict[str, Any]) -> tuple[int, bytes]:  # what WSGI says it holds
         if self._app is None:
             self._app = create_predictor(self._settings)
-        return httpx.WSGITransport(app=self._app).handle_request(request)
+        statuses: list[str] = []
+
+        def start_response(status: str, *_: object) -> Callable[[bytes], object]:
+            statuses.append(status)
+            return lambda _: None
+
+        body = b"".join(self._app(environ, start_response))
+        return int(statuses[0].partition(" ")[0]), body
 
     def close(self) -> None:
         if self._app is not None:

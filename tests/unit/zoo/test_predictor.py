@@ -1,13 +1,10 @@
-import gc
 import subprocess
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import httpx
 import numpy as np
 import pytest
 
@@ -190,21 +187,3 @@ def test_importing_the_client_imports_no_torch():
     code = "import sys, zoo.predictor; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_a_requests_pictures_are_freed_with_its_answer() -> None:
-    """httpx's answers form a ring with their streams, which only a full collection would free."""
-    asked: list[weakref.ref[httpx.Request]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(weakref.ref(request))
-        return httpx.Response(200, content=wire.encode({}, b"small"))
-
-    predictor = Predictor("http://predictor", timeout_s=1, transport=httpx.MockTransport(answer))
-    gc.disable()
-    try:
-        predictor.thumbnail(b"x" * 1000, size=8)
-        assert [request() for request in asked] == [None]
-    finally:
-        gc.enable()
-        predictor.close()
