@@ -21,6 +21,7 @@ from zoo.errors import StartError
 DEFAULT_PORT = 8700
 MAX_SOCKET_PATH = 103  # bytes: macOS's limit; Linux takes 107
 LONGEST_SOCKET_NAME = 24
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what stands there is unlinked at once
 
 
 def default_home() -> Path:
@@ -56,7 +57,7 @@ class Settings:
     forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
     beat_every_s: float = 3.0
     beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims
-    relay_every_s: float = 0.05
+    relay_every_s: float = 0.03
     reconcile_every_s: float = 2.0
     wake_again_s: float = 10.0  # a queued shard whose message may be lost is announced again
     attempts: int = 3
@@ -121,6 +122,11 @@ class Settings:
     def pinned(self) -> frozenset[str]:
         """The names in `pinned_models`."""
         return _names(self.pinned_models)
+
+    @property
+    def touched_dir(self) -> Path:
+        """Where servers touch a file at every turn: in memory, where there is such a place."""
+        return IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else self.runtime_dir
 
     @property
     def runtime_dir(self) -> Path:

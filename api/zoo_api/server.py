@@ -48,7 +48,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
             "keepalive": KEEP_ALIVE_S,
             "loglevel": "warning",
             "control_socket_disable": True,
-            "worker_tmp_dir": str(settings.runtime_dir),
+            "worker_tmp_dir": str(settings.touched_dir),
             "on_starting": _take_over_logs,
             "post_fork": _hold_worker,
         }

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -48,7 +49,9 @@ class Catalog:
             self._writer: contextlib.AbstractContextManager[object] = threading.Lock()
             self._reading = engine
             self._writing = engine.execution_options(zoo_begin="BEGIN IMMEDIATE")
+            self._log: Path | None = Path(f"{engine.url.database}-wal")
         else:
+            self._log = None
             self._writer = contextlib.nullcontext()
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -90,6 +93,18 @@ class Catalog:
             # Not at once: the loser would often take its first lock before the winner its second.
             time.sleep(random.uniform(0, LONGEST_PAUSE_S) * lost)  # noqa: S311 - no secret
         return self._once(work)
+
+    def stamp(self) -> object | None:
+        """What differs once somebody has written; None where only a query can tell.
+
+        Cheap enough to be asked for all the time, and not certain: two writes within a few
+        milliseconds may leave it as it was after the first.
+        """
+        try:
+            found = self._log.stat() if self._log else None
+        except OSError:
+            return None
+        return found and (found.st_mtime_ns, found.st_size)
 
     def close(self) -> None:
         """Close all connections of this process."""

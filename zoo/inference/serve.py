@@ -36,8 +36,9 @@ class PredictorServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
         return self._app
 
     def _options(self) -> dict[str, object]:
+        settings = self._settings
         return {
-            "bind": bind_address(self._settings.resolved_predictor_url),
+            "bind": bind_address(settings.resolved_predictor_url),
             "workers": 1,
             "worker_class": "gthread",
             # More than may wait, so that one too many is told so, and liveness is answered.
@@ -48,6 +49,7 @@ class PredictorServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
             "umask": 0o077,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "worker_tmp_dir": str(settings.touched_dir),
             "on_starting": _take_over_logs,
             "post_fork": _hold_worker,
             "worker_exit": self._close,
@@ -91,6 +93,7 @@ def main() -> None:
     leash.hold()
     logs.start(process="predictor")
     settings = load_settings()
+    settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _prepare_socket_folder(settings.resolved_predictor_url)
     PredictorServer(settings).run()
 

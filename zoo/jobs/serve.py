@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from zoo.catalog import open_catalog
+from zoo.catalog import Catalog, open_catalog
 from zoo.errors import ConflictError, StartError, UnavailableError
 from zoo.jobs.doorbell import Doorbell, make_celery
 from zoo.jobs.expectation import expect_plugins
@@ -20,8 +20,28 @@ from zoo.settings import Settings, load_settings
 
 CANNOT_START = 2
 PAUSE_AFTER_FAILURE_S = 1.0
+LOOK_ANYWAY_S = 0.25
 
 log = structlog.get_logger()
+
+
+class Relay:
+    """Publishes what waits: when something was written, and now and then what has become due."""
+
+    def __init__(self, catalog: Catalog, keeper: Keeper) -> None:
+        self._catalog = catalog
+        self._keeper = keeper
+        self._seen: object | None = None
+        self._due = 0.0
+
+    def run(self) -> None:
+        """Look, unless nothing can have changed since the last time."""
+        stamp = self._catalog.stamp()
+        if stamp is not None and stamp == self._seen and time.monotonic() < self._due:
+            return
+        self._keeper.relay()
+        self._seen = stamp  # of before: what was written meanwhile is looked at once more
+        self._due = time.monotonic() + LOOK_ANYWAY_S
 
 
 def keep(settings: Settings, stop: threading.Event) -> None:
@@ -29,6 +49,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
     catalog = open_catalog(settings.resolved_database_url)
     bell = Doorbell(make_celery(settings))
     keeper = Keeper(catalog, settings, ring=bell.ring, waiting=bell.waiting)
+    relay = Relay(catalog, keeper)
     is_expecting = True
     due = 0.0
     while not stop.is_set():
@@ -43,7 +64,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                     log.info("plugins_expected", new=expect_plugins(catalog, settings))
                     is_expecting = False
                 keeper.reconcile()
-            keeper.relay()
+            relay.run()
             stop.wait(settings.relay_every_s)
         except (ConflictError, UnavailableError) as error:
             log.warning("keeper_waits", code=error.code, detail=error.detail)

@@ -145,3 +145,24 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
         datasets.dataset_names(session)
     assert caught.value.code == "damaged_database"
     assert caught.value.detail == "the database is damaged: file is not a database"
+
+
+def test_the_stamp_differs_once_something_was_written(
+    catalog: Catalog, settings: Settings
+) -> None:
+    other = open_catalog(settings.resolved_database_url)
+    with other.write() as session:
+        datasets.create_dataset(session, "first")
+    before = catalog.stamp()
+    with catalog.read() as session:
+        datasets.dataset_names(session)
+    assert before is not None
+    assert catalog.stamp() == before
+    with other.write() as session:
+        datasets.create_dataset(session, "second")
+    assert catalog.stamp() != before
+    other.close()
+
+
+def test_a_database_elsewhere_has_no_stamp() -> None:
+    assert open_catalog("postgresql+psycopg://nobody@127.0.0.1:1/none").stamp() is None
