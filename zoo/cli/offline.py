@@ -1,6 +1,8 @@
 """Commands that work on a home or a database without a running service."""
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -25,22 +27,46 @@ def migrate(home: Home = None) -> None:
 def bring_up_to_date(settings: Settings) -> None:
     """Make the catalog, or bring its schema to this version; the home must not be in use."""
     upgrade = import_module("zoo_migrations").upgrade  # by name: the core may not import it
-    if settings.database_url:
-        upgrade(settings.database_url)
-    else:
-        with locked_home(settings):
-            upgrade(settings.resolved_database_url)
+    with _alone(settings):
+        upgrade(settings.resolved_database_url)
 
 
-def fsck(home: Home = None) -> None:
+def _alone(settings: Settings) -> AbstractContextManager[object]:
+    """The home for oneself; with a database elsewhere nobody can tell who else works on it."""
+    return nullcontext() if settings.database_url else locked_home(settings)
+
+
+def fsck(
+    home: Home = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended; stop the service first.")
+    ] = False,
+) -> None:
     """Check every file of record and the catalog; exit code 0 when all is well."""
     settings = load_settings(home=home)
     if not settings.home.is_dir():
         raise StartError(f"there is no home at {settings.home}; name one with --home")
+    left = _repair(settings) if repair else _check(settings)
+    if left:
+        raise typer.Exit(1)
+    typer.echo(f"the home {settings.home} is in order")
+
+
+def _check(settings: Settings) -> int:
+    """Tell every problem; returns how many there are."""
     # By name: it brings the catalog, which no other command needs.
     problems: list[str] = import_module("zoo.fsck").check_home(settings)
     for problem in problems:
         typer.echo(problem)
-    if problems:
-        raise typer.Exit(1)
-    typer.echo(f"the home {settings.home} is in order")
+    return len(problems)
+
+
+def _repair(settings: Settings) -> int:
+    """Tell every problem and what was done about it; returns how many are left."""
+    with _alone(settings):
+        outcomes = import_module("zoo.fsck").repair_home(settings)
+    for outcome in outcomes:
+        typer.echo(outcome.sentence)
+        if outcome.mended:
+            typer.echo(f"  mended: {outcome.mended}")
+    return sum(not outcome.mended for outcome in outcomes)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import zoo
 from zoo.cli.main import build_app
+from zoo.fsck import Outcome
 
 ROOT = Path(zoo.__file__).parent.parent
 
@@ -106,6 +107,26 @@ def test_fsck_says_each_problem_and_ends_with_1(
 
     assert ended.exit_code == 1
     assert ended.output == "segment a is missing\npack b is damaged\n"
+
+
+def test_fsck_that_repairs_says_what_was_done_and_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = [
+        Outcome(sentence="index a is missing", mended="forgotten, and made again when asked for"),
+        Outcome(sentence="pack b is damaged", mended=""),
+    ]
+    module = types.ModuleType("zoo.fsck")
+    monkeypatch.setattr(module, "repair_home", lambda _settings: outcomes, raising=False)
+    monkeypatch.setitem(sys.modules, "zoo.fsck", module)
+
+    ended = CliRunner().invoke(build_app(), ["fsck", "--repair", "--home", str(tmp_path)])
+
+    assert ended.exit_code == 1
+    assert ended.output == (
+        "index a is missing\n  mended: forgotten, and made again when asked for\n"
+        "pack b is damaged\n"
+    )
 
 
 def test_fsck_of_no_home_says_so(tmp_path: Path) -> None:
