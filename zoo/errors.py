@@ -86,6 +86,7 @@ IMAGE_CODES = frozenset(
         "unsafe_path",
         "not_a_file",
         "encrypted",
+        "archive_too_large",
         "damaged_archive",
         "damaged_file",
         "file_changed",

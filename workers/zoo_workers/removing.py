@@ -12,6 +12,7 @@ from zoo_workers.context import Context
 FILES_A_WRITE = 2000
 UNREADABLE = frozenset(
     {
+        "archive_too_large",
         "damaged_archive",
         "file_changed",
         "file_unreadable",

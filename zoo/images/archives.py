@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from os import SEEK_END
 from stat import S_IFMT, S_IFREG
 from typing import BinaryIO, Self, TypeAlias
 
@@ -31,6 +32,11 @@ EXTENDED_HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
+MOST_MEMBERS = 2_000_000
+MOST_SWELLING = 100
+"""How many times its own size an archive may expand to; pictures hardly do at all."""
+NO_BOMB_BYTES = 1_000_000_000
+"""What any archive may expand to."""
 MAX_TAR_HEADER_BYTES = 1 << 20
 """An extended header is read as a whole: one that swells in decompression must not."""
 DAMAGE = (
@@ -89,21 +95,50 @@ def read_archive(
 
     The archive is read from its beginning; members whose names are not `wanted` are skipped.
     Never more than `max_bytes` of a member are held. Raises `InvalidError` with code
-    `damaged_archive` if the file is no archive, or one that breaks off.
+    `damaged_archive` if the file is no archive, or one that breaks off, and with code
+    `archive_too_large` once it has more members, or swells more, than any honest one.
     """
+    archive_bytes = file.seek(0, SEEK_END)
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
     if head.startswith(ZIP_MAGIC):
-        return _read_zip(file, max_bytes, wanted)
+        return _read_zip(file, max_bytes, wanted, _Room(archive_bytes))
     if is_tar(head):
-        return _read_tar(file, max_bytes, wanted)
+        return _read_tar(file, max_bytes, wanted, _Room(archive_bytes))
     raise InvalidError(
         "the file is not an archive; send a zip, a tar or a gzipped tar", code="damaged_archive"
     )
 
 
-def _read_zip(file: BinaryIO, max_bytes: int, wanted: Wanted) -> Iterator[Member | FailedMember]:
+class _Room:
+    """What is left of what an archive of its size may hold."""
+
+    def __init__(self, archive_bytes: int) -> None:
+        self._archive_bytes = archive_bytes
+        self._bytes = max(NO_BOMB_BYTES, MOST_SWELLING * archive_bytes)
+        self._members = MOST_MEMBERS
+
+    def take(self, size_bytes: int) -> None:
+        """Count a member that is about to be expanded; `InvalidError` if there is no room."""
+        self._bytes -= size_bytes
+        self._members -= 1
+        if self._members < 0:
+            raise _too_large(f"the archive has more than {MOST_MEMBERS} files; send several")
+        if self._bytes < 0:
+            raise _too_large(
+                f"the archive has {self._archive_bytes} bytes and expands to more than "
+                f"{MOST_SWELLING} times as much, and more than {NO_BOMB_BYTES}"
+            )
+
+
+def _too_large(detail: str) -> InvalidError:
+    return InvalidError(f"{detail}; what came before was taken", code="archive_too_large")
+
+
+def _read_zip(
+    file: BinaryIO, max_bytes: int, wanted: Wanted, room: _Room
+) -> Iterator[Member | FailedMember]:
     try:
         archive = zipfile.ZipFile(file)
     except DAMAGE as error:
@@ -114,6 +149,7 @@ def _read_zip(file: BinaryIO, max_bytes: int, wanted: Wanted) -> Iterator[Member
         for member in archive.infolist():
             name = _zip_name(member)
             if not member.is_dir() and not _is_hidden(name) and wanted(name):
+                room.take(min(member.file_size, max_bytes))
                 yield _zip_member(archive, member, max_bytes)
 
 
@@ -147,13 +183,16 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
         return member.filename
 
 
-def _read_tar(file: BinaryIO, max_bytes: int, wanted: Wanted) -> Iterator[Member | FailedMember]:
+def _read_tar(
+    file: BinaryIO, max_bytes: int, wanted: Wanted, room: _Room
+) -> Iterator[Member | FailedMember]:
     try:
         with tarfile.open(
             fileobj=file, mode="r|*", tarinfo=_Header, encoding="utf-8", errors="replace"
         ) as archive:
             while (member := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # it remembers each; typeshed does not
+                room.take(member.size)  # also of what is passed over, which has to be read
                 is_plain = not member.isdir() and not _is_hidden(member.name)
                 if is_plain and wanted(member.name):
                     yield _tar_member(archive, member, max_bytes)
