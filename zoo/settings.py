@@ -71,6 +71,7 @@ class Settings:
     plugin_wait_s: float = 30.0
     disabled_plugins: str = ""  # names of installed plugins to leave alone, comma-separated
     queue_limit_s: float = 3600.0
+    rate_limit: str = ""  # requests of one caller, as 600/minute; empty: as many as it likes
     seconds_per_item: float = 0.03  # what an item is reckoned to cost until one has been measured
     worker_memory_mb: int = 4096  # a batch child is recycled above this
     max_image_bytes: int = 25_000_000

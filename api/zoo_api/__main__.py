@@ -8,7 +8,7 @@ from zoo import leash, logs
 from zoo.catalog import open_catalog
 from zoo.errors import StartError
 from zoo.settings import load_settings
-from zoo.supervisor.preflight import check_bind, check_port
+from zoo.supervisor.preflight import check_bind, check_port, check_rate_limit
 from zoo_api.memory import return_what_is_freed
 from zoo_api.server import ApiServer
 
@@ -23,6 +23,7 @@ def main() -> None:
     try:
         settings = load_settings()
         check_bind(settings)
+        check_rate_limit(settings)
         check_port(settings.host, settings.port)
         open_catalog(settings.resolved_database_url).close()  # connects to nothing yet
     except StartError as error:

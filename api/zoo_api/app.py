@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.extensions["zoo_backbones"] = BackboneShelf(fresh_s=parts.fresh_s)
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)
-    guards.register(app)
+    guards.register(app, rate_limit=settings.rate_limit)
     app.wsgi_app = CheckedBodies(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -16,6 +16,7 @@ ALWAYS: Codes = {
     503: ("database_busy", "database_unavailable", "wrong_schema"),
 }
 KEYED: Codes = {401: ("key_required", "invalid_key", "session_ended"), 403: ("scope_missing",)}
+LIMITED: Codes = {429: ("rate_limited",)}
 WRITES: Codes = {409: ("concurrent_change",)}
 NAMES: Codes = {404: ("unknown_route",), 422: ("value_not_storable",)}
 FIELDS: Codes = {422: ("invalid", "value_not_storable")}

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from zoo.errors import InvalidError
 from zoo.names import new_id
-from zoo_api import admission
+from zoo_api import admission, rates
 from zoo_api.services import services
 
 CHUNK_BYTES = 1 << 16
@@ -21,11 +21,12 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def register(app: Flask) -> None:
-    """Guard every route of an application."""
+def register(app: Flask, *, rate_limit: str) -> None:
+    """Guard every route of an application, asked at most as often as `rate_limit` says."""
     app.before_request(name_request)
     app.before_request(check_host)
     app.before_request(check_origin)
+    rates.register(app, rate_limit)
     app.before_request(admission.check_key)
     app.after_request(answer_name)
     app.after_request(read_to_end)

@@ -44,6 +44,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "file_missing": 410,
     "request_too_large": 413,
     "queue_full": 429,
+    "rate_limited": 429,
     "disk_full": 507,
 }
 CHALLENGES: Mapping[str, str] = {

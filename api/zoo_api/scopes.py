@@ -24,6 +24,9 @@ OPEN = frozenset(
 )
 """The endpoints that never ask for a key; they tell nothing of what the service holds."""
 
+UNLIMITED = frozenset({"system.is_alive", "system.is_ready"})
+"""The endpoints that watchers ask all the time; a limit on requests does not count them."""
+
 
 def needs(scope: Scope) -> Callable[[View], View]:
     """Mark a view as needing a scope; without a mark it is `read` to GET and `submit` else."""

@@ -6,6 +6,8 @@ import time
 from importlib import import_module
 from importlib.util import find_spec
 
+import limits
+
 from zoo.errors import StartError, ZooError
 from zoo.settings import Settings
 from zoo.storage.blobs import storage_protocol
@@ -18,6 +20,19 @@ def check_configuration(settings: Settings) -> None:
     check_bind(settings)
     check_database(settings)
     check_storage(settings)
+    check_rate_limit(settings)
+
+
+def check_rate_limit(settings: Settings) -> None:
+    """Refuse a limit on requests that says no rate."""
+    try:
+        if settings.rate_limit:
+            limits.parse(settings.rate_limit)
+    except ValueError as error:
+        raise StartError(
+            f"ZOO_RATE_LIMIT is {settings.rate_limit!r}; it should be a number and a time, "
+            "as 600/minute"
+        ) from error
 
 
 def check_bind(settings: Settings) -> None:

@@ -12,13 +12,13 @@ from werkzeug.routing import Rule
 
 from zoo import __version__
 from zoo_api import headers
-from zoo_api.codes import ALWAYS, KEYED, WRITES, Codes, merge
+from zoo_api.codes import ALWAYS, KEYED, LIMITED, WRITES, Codes, merge
 from zoo_api.contract.kinds import Described
 from zoo_api.contract.routes import JSON_TYPE, Answer, Contract, View, contract_of
 from zoo_api.contract.schemas import BYTES, Schema, Schemas
 from zoo_api.cookies import COOKIE
 from zoo_api.problems import Problem
-from zoo_api.scopes import OPEN, SAFE_METHODS, scope_of
+from zoo_api.scopes import OPEN, SAFE_METHODS, UNLIMITED, scope_of
 
 PROBLEM_TYPE = "application/problem+json"
 ABOUT = """Images in, vectors, neighbours and labels out.
@@ -62,7 +62,12 @@ def _operations(app: Flask, rule: Rule, schemas: Schemas) -> Iterator[tuple[str,
     view = app.view_functions[rule.endpoint]
     for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
         is_open = rule.endpoint in OPEN
-        codes = merge(ALWAYS, {} if is_open else KEYED, {} if method in SAFE_METHODS else WRITES)
+        codes = merge(
+            ALWAYS,
+            {} if is_open else KEYED,
+            {} if rule.endpoint in UNLIMITED else LIMITED,
+            {} if method in SAFE_METHODS else WRITES,
+        )
         scope = scope_of(app, rule.endpoint, method)
         security = [] if is_open else [{"key": [scope]}, {"session": [scope]}]
         operation = _operation(rule, view, codes, schemas)
