@@ -195,3 +195,15 @@ def anchors(document: Path) -> set[str]:
 
 def read(document: str) -> str:
     return (ROOT / document).read_text()
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", read("docs/security.md"))
+    assert len(named) > 30
+    missing = [f"{path}::{name}" for path, name in named if not _is_test(path, name)]
+    assert missing == []
+
+
+def _is_test(path: str, name: str) -> bool:
+    file = ROOT / path
+    return file.is_file() and f"def {name}(" in file.read_text()
