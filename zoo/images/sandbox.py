@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import psutil
@@ -42,6 +42,27 @@ class Decoded:
     height: int
 
 
+class PictureDecoder(Protocol):
+    """What decodes a job's pictures: a sandbox, or several that are shared out among threads."""
+
+    @property
+    def lanes(self) -> int:
+        """How many pictures are decoded at the same time, each asked for by a thread."""
+        ...
+
+    def start(self) -> None:
+        """Start what does not run, ahead of the first picture."""
+        ...
+
+    def decode(self, content: bytes, preprocessing: Preprocessing) -> Decoded:
+        """The picture's pixels as a model's preprocessing asks for."""
+        ...
+
+    def cpu_s(self) -> float:
+        """Processor time of the children that run now, in seconds."""
+        ...
+
+
 class Sandbox:
     """One child, started with the first picture. Not thread-safe: it has one owner.
 
@@ -63,6 +84,11 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def lanes(self) -> int:
+        """One picture at a time."""
+        return 1
 
     @property
     def pid(self) -> int | None:

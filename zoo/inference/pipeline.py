@@ -1,23 +1,24 @@
-"""Contents in, embeddings out: reading runs ahead in a thread while the network forwards."""
+"""Contents in, embeddings out: reading runs ahead in threads while the network forwards."""
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Queue
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
 from zoo.backbone import IMAGE
 from zoo.errors import ContentError, DamagedError, PluginError
-from zoo.inference.engines import EmbeddedTexts, FloatArray
+from zoo.inference.engines import AheadEngine, EmbeddedTexts, FloatArray, Pending, begin
 from zoo.inference.models import LoadedModel
 from zoo.inference.reading import read_content
 
 if TYPE_CHECKING:
-    from zoo.images.sandbox import Decoded, Sandbox
+    from zoo.images.sandbox import Decoded, PictureDecoder
 
 K = TypeVar("K")
 Read: TypeAlias = Callable[[], bytes]
@@ -41,24 +42,18 @@ class Decoding(Generic[K]):
     outcome: Decoded | str | ContentError
 
 
-@dataclass(frozen=True, kw_only=True)
-class _End:
-    """The decoding thread is done, because of `error` if there is one."""
-
-    error: Exception | None = None
-
-
 def embed_contents(
-    contents: Iterable[tuple[K, Read]], *, model: LoadedModel, sandbox: Sandbox, batch: int
+    contents: Iterable[tuple[K, Read]], *, model: LoadedModel, sandbox: PictureDecoder, batch: int
 ) -> Iterator[tuple[K, Embedded | ContentError]]:
     """Read, decode and embed each content; yields each key once, failed ones as they fail.
 
-    The sandbox belongs to the decoding thread until the iterator ends or is closed. Raises what
+    The sandbox belongs to the decoding threads until the iterator ends or is closed. Raises what
     `contents` raises, and `PluginError` if the model gives numbers that are not finite.
     """
     if IMAGE in model.detail.towers:
         sandbox.start()  # ahead of the first picture, while the caller still prepares
     decodings = DecodingAhead(contents, model=model, sandbox=sandbox, ahead=BATCHES_AHEAD * batch)
+    forwarding = Forwarding[K](model)
     pictures: list[tuple[K, Decoded]] = []
     texts: list[tuple[K, str]] = []
     with decodings:
@@ -73,10 +68,11 @@ def embed_contents(
                 yield from _forward_texts(model, texts)
                 texts = []
             if len(pictures) >= batch:
-                yield from _forward(model, pictures)
+                yield from forwarding.forward(pictures)
                 pictures = []
         yield from _forward_texts(model, texts)
-        yield from _forward(model, pictures)
+        yield from forwarding.forward(pictures)
+        yield from forwarding.rest()
 
 
 def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
@@ -104,10 +100,36 @@ def _check_finite(model: LoadedModel, vectors: FloatArray) -> None:
         )
 
 
-def _forward(model: LoadedModel, decoded: list[tuple[K, Decoded]]) -> Iterator[tuple[K, Embedded]]:
-    vectors = embed_pictures(model, [picture for _, picture in decoded])
-    for (key, picture), vector in zip(decoded, vectors, strict=True):
-        yield key, Embedded(vector=vector, size=(picture.width, picture.height))
+class Forwarding(Generic[K]):
+    """Batches of pictures on their way through an engine, which may forward while others decode.
+
+    What a batch gives comes with the next one, where the engine is an `AheadEngine`.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._ahead = 1 if isinstance(model.engine, AheadEngine) else 0
+        self._flying: deque[tuple[list[tuple[K, Decoded]], Pending]] = deque()
+
+    def forward(self, pictures: list[tuple[K, Decoded]]) -> Iterator[tuple[K, Embedded]]:
+        """Have a batch forwarded; yields those that are done."""
+        if pictures:
+            pixels = [picture.pixels for _, picture in pictures]
+            self._flying.append((pictures, begin(self._model.image_engine, pixels)))
+        while len(self._flying) > self._ahead:
+            yield from self._land()
+
+    def rest(self) -> Iterator[tuple[K, Embedded]]:
+        """What is still on its way."""
+        while self._flying:
+            yield from self._land()
+
+    def _land(self) -> Iterator[tuple[K, Embedded]]:
+        pictures, pending = self._flying.popleft()
+        vectors = pending()
+        _check_finite(self._model, vectors)
+        for (key, picture), vector in zip(pictures, vectors, strict=True):
+            yield key, Embedded(vector=vector, size=(picture.width, picture.height))
 
 
 def _forward_texts(model: LoadedModel, texts: list[tuple[K, str]]) -> Iterator[tuple[K, Embedded]]:
@@ -117,54 +139,40 @@ def _forward_texts(model: LoadedModel, texts: list[tuple[K, str]]) -> Iterator[t
 
 
 class DecodingAhead(Generic[K]):
-    """A thread that decodes a bounded number of contents ahead of who iterates over it."""
+    """Contents decoded in threads, in order, a bounded number ahead of who iterates over it."""
 
     def __init__(
         self,
         contents: Iterable[tuple[K, Read]],
         *,
         model: LoadedModel,
-        sandbox: Sandbox,
+        sandbox: PictureDecoder,
         ahead: int,
     ) -> None:
-        self._contents = contents
+        self._contents = iter(contents)
         self._model = model
         self._sandbox = sandbox
-        self._queue: Queue[Decoding[K] | _End] = Queue(maxsize=ahead)
-        self._stopped = threading.Event()
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
+        self._ahead = ahead + sandbox.lanes - 1  # so that the first of them keeps no lane idle
+        self._begun: deque[tuple[K, Future[Decoded | str | ContentError]]] = deque()
+        self._threads = ThreadPoolExecutor(sandbox.lanes, thread_name_prefix="decoding")
 
     def __enter__(self) -> None:
-        self._thread.start()
+        pass
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        while not self._ended:  # makes room, so that the thread sees that it should stop
-            self._ended = isinstance(self._queue.get(), _End)
-        self._thread.join()
+        self._threads.shutdown(cancel_futures=True)
 
     def __iter__(self) -> Iterator[Decoding[K]]:
-        while True:
-            found = self._queue.get()
-            if not isinstance(found, _End):
-                yield found
-                continue
-            self._ended = True
-            if found.error:
-                raise found.error
-            return
+        self._begin()
+        while self._begun:
+            key, outcome = self._begun.popleft()
+            yield Decoding(key=key, outcome=outcome.result())
+            self._begin()
 
-    def _run(self) -> None:
-        try:
-            for key, read in self._contents:
-                if self._stopped.is_set():
-                    break
-                self._queue.put(Decoding(key=key, outcome=self._decode(read)))
-        except Exception as error:  # noqa: BLE001  # raised again where the result is awaited
-            self._queue.put(_End(error=error))
-        else:
-            self._queue.put(_End())
+    def _begin(self) -> None:
+        """Have as many decoded as may be ahead."""
+        for key, read in islice(self._contents, self._ahead - len(self._begun)):
+            self._begun.append((key, self._threads.submit(self._decode, read)))
 
     def _decode(self, read: Read) -> Decoded | str | ContentError:
         try:

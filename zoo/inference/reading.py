@@ -10,11 +10,11 @@ from zoo.images.formats import media_type
 from zoo.texts import decode_text, is_text
 
 if TYPE_CHECKING:
-    from zoo.images.sandbox import Decoded, Sandbox
+    from zoo.images.sandbox import Decoded, PictureDecoder
     from zoo.inference.models import LoadedModel
 
 
-def read_content(content: bytes, *, model: LoadedModel, sandbox: Sandbox) -> Decoded | str:
+def read_content(content: bytes, *, model: LoadedModel, sandbox: PictureDecoder) -> Decoded | str:
     """The picture's pixels or the text, as the model takes; raises `ContentError`.
 
     A model of one tower takes everything for its own kind. One of both takes for a picture what

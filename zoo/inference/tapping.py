@@ -14,9 +14,12 @@ from zoo.inference.pipeline import BATCHES_AHEAD, DecodingAhead, Read
 from zoo.taps import Tap
 
 if TYPE_CHECKING:
-    from zoo.images.sandbox import Decoded, Sandbox
+    from zoo.images.sandbox import Decoded, PictureDecoder
 
 K = TypeVar("K")
+
+TAP_BATCH = 32
+"""Pictures a forward at most: the maps of more take gigabytes."""
 
 
 def tap_contents(
@@ -24,7 +27,7 @@ def tap_contents(
     *,
     model: LoadedModel,
     taps: Sequence[Tap],
-    sandbox: Sandbox,
+    sandbox: PictureDecoder,
     batch: int,
 ) -> Iterator[tuple[K, list[FloatArray] | ContentError]]:
     """Read, decode and forward each picture; yields each key once, failed ones as they fail.

@@ -29,6 +29,7 @@ class FakeSandbox:
 
     decoded: list[bytes] = field(default_factory=list)
     is_started: bool = False
+    lanes: int = 1
 
     def start(self):
         self.is_started = True
@@ -121,7 +122,67 @@ def test_decoding_stops_when_nobody_wants_more(model):
     results.close()
 
     assert len(sandbox.decoded) < 20
-    assert "decoding" not in {thread.name for thread in threading.enumerate()}
+    assert not any(thread.name.startswith("decoding") for thread in threading.enumerate())
+
+
+def test_several_sandboxes_decode_at_once_and_the_order_is_kept(model):
+    together = threading.Barrier(3, timeout=20)
+
+    def slow(number: int):
+        def read():
+            if number < 3:
+                together.wait()  # passed only by three that are read at the same time
+            return bytes([number])
+
+        return number, read
+
+    contents = [slow(number) for number in range(9)]
+    sandbox = FakeSandbox(lanes=3)
+
+    found = embed_contents(contents, model=model, sandbox=sandbox, batch=2)
+
+    assert [key for key, _ in found] == list(range(9))
+
+
+@dataclass
+class Ahead:
+    """Gives the mean of each channel, once it is waited for."""
+
+    begun: list[int] = field(default_factory=list)
+    landed: int = 0
+    name: str = "ahead"
+    busy_s: float = 0.0
+
+    def embed(self, pixels):
+        return self.begin(list(pixels))()
+
+    def begin(self, pictures):
+        self.begun.append(len(pictures))
+        vectors = np.stack([picture.mean((0, 1)) for picture in pictures]).astype(np.float32)
+
+        def wait():
+            self.landed += 1
+            return vectors
+
+        return wait
+
+
+def test_the_next_batch_is_begun_before_one_is_waited_for(model):
+    engine = Ahead()
+    object.__setattr__(model, "engine", engine)
+    contents = [grey(number) for number in range(11)]
+    states = []
+
+    results = embed_contents(contents, model=model, sandbox=FakeSandbox(), batch=4)
+    for key, embedded in results:
+        states.append((len(engine.begun), engine.landed))
+        np.testing.assert_array_equal(embedded.vector, [key] * 3)
+
+    assert engine.begun == [4, 4, 3]
+    assert states[0] == states[3] == (2, 1)
+    assert states[4] == states[7] == (3, 2)
+    assert states[8] == (3, 3)
+    assert len(states) == 11
 
 
 def test_an_error_of_the_source_is_raised_where_the_results_are_read(model):
@@ -132,7 +193,7 @@ def test_an_error_of_the_source_is_raised_where_the_results_are_read(model):
     with pytest.raises(OSError, match=r"^disk gone$"):
         list(embed_contents(contents(), model=model, sandbox=FakeSandbox(), batch=4))
 
-    assert "decoding" not in {thread.name for thread in threading.enumerate()}
+    assert not any(thread.name.startswith("decoding") for thread in threading.enumerate())
 
 
 def test_numbers_that_are_not_finite_blame_the_model(model):
