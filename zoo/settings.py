@@ -22,6 +22,7 @@ DEFAULT_PORT = 8700
 MAX_SOCKET_PATH = 103  # bytes: macOS's limit; Linux takes 107
 LONGEST_SOCKET_NAME = 24
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what stands there is unlinked at once
+CPU_QUEUE, GPU_QUEUE = "cpu", "gpu"
 
 
 def default_home() -> Path:
@@ -34,6 +35,14 @@ class EngineChoice(StrEnum):
 
     AUTO = "auto"
     EAGER = "eager"
+
+
+class DeviceChoice(StrEnum):
+    """What pictures are forwarded on: an NVIDIA GPU if there is one, or one of the two."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +64,10 @@ class Settings:
     api_threads: int = 32  # streams and waits may hold 24 of them
     shard_items: int = 256  # contents that a shard embeds at most; 1-2 s of them, once measured
     forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
+    device: DeviceChoice = DeviceChoice.AUTO
+    gpu_shard_items: int = 4096  # as shard_items, where a GPU forwards
+    gpu_batch: int = 256  # images a forward of a GPU; the last are padded to as many
+    gpu_decoders: int = 0  # sandboxes that decode for one GPU; 0: the cores, shared out among GPUs
     beat_every_s: float = 3.0
     beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims
     relay_every_s: float = 0.03
@@ -156,6 +169,11 @@ class Settings:
         if sys.platform == "linux":  # a container may be given fewer than the machine has
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
+
+    @property
+    def forward_queue(self) -> str:
+        """The queue of shards that forward; on GPUs only where `device` says so outright."""
+        return GPU_QUEUE if self.device == DeviceChoice.CUDA else CPU_QUEUE
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from zoo.leash import Leash
 
@@ -23,6 +24,8 @@ class ChildSpec:
     name: str
     argv: tuple[str, ...]
     grace_s: float = 2.0  # from SIGTERM to SIGKILL
+    part: str = ""  # what it is one of several of; empty: nothing, its name says what it is
+    environment: Mapping[str, str] = field(default_factory=dict)  # its own, above that of all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +87,21 @@ class Processes:
         return deaths
 
     def stop(self, order: tuple[str, ...], *, is_urgent: Callable[[], bool]) -> None:
-        """End all, one after the other; at once as soon as `is_urgent` says so."""
+        """End all, one part after the other; at once as soon as `is_urgent` says so."""
         rank = {name: place for place, name in enumerate(order)}
-        for child in sorted(self._children, key=lambda c: rank.get(c.spec.name, len(rank))):
-            self._stop_one(child, is_urgent=is_urgent)
+
+        def place(child: Child) -> int:
+            return rank.get(child.spec.part or child.spec.name, len(rank))
+
+        for _, children in groupby(sorted(self._children, key=place), key=place):
+            self._stop_together(list(children), is_urgent=is_urgent)
         self._children.clear()
         self._leash.release()
 
     def _launch(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             spec.argv,
-            env=self._environment,
+            env={**self._environment, **spec.environment},
             pass_fds=(self._leash.read_fd,),
             process_group=0,
             stdin=subprocess.DEVNULL,
@@ -122,14 +129,17 @@ class Processes:
         child.due_at = None
 
     @staticmethod
-    def _stop_one(child: Child, *, is_urgent: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + child.spec.grace_s
-        if child.is_running():
-            child.process.terminate()
-        while child.is_running() and time.monotonic() < deadline and not is_urgent():
-            time.sleep(_POLL_S)
-        child.signal_group(signal.SIGKILL)
-        child.process.wait()
+    def _stop_together(children: Sequence[Child], *, is_urgent: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        for child in children:
+            if child.is_running():
+                child.process.terminate()
+        for child in children:
+            deadline = began + child.spec.grace_s
+            while child.is_running() and time.monotonic() < deadline and not is_urgent():
+                time.sleep(_POLL_S)
+            child.signal_group(signal.SIGKILL)
+            child.process.wait()
 
 
 def describe_exit(code: int) -> str:

@@ -5,6 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import zoo
+from zoo.devices import cuda_devices
 from zoo.errors import StartError
 from zoo.settings import Settings
 from zoo.supervisor import broker, parts, plan, preflight
@@ -35,16 +37,18 @@ def up(settings: Settings) -> None:
     Raises `StartError` when it cannot start as configured.
     """
     preflight.check_configuration(settings)
+    gpus = cuda_devices(settings)
     with locked_home(settings):
         preflight.check_port(settings.host, settings.port)
-        Service(settings, Console(highlight=False)).run()
+        Service(plan.settled(settings, gpus), gpus, Console(highlight=False)).run()
 
 
 class Service:
     """One run of the service on a locked home."""
 
-    def __init__(self, settings: Settings, console: Console) -> None:
+    def __init__(self, settings: Settings, gpus: Sequence[str], console: Console) -> None:
         self._settings = settings
+        self._gpus = gpus
         self._console = console
         self._log = structlog.get_logger()
         self._processes = Processes(plan.child_environment(settings, os.environ))
@@ -68,7 +72,7 @@ class Service:
             self._start_broker(specification, stops)
         # By name: the core may not import the migrations.
         import_module("zoo_migrations").upgrade(self._settings.resolved_database_url)
-        for spec in plan.service_specs(self._settings):
+        for spec in plan.service_specs(self._settings, self._gpus):
             self._processes.start(spec)
 
     def _start_broker(self, spec: ChildSpec, stops: StopSignals) -> None:
@@ -100,9 +104,10 @@ class Service:
 
     def _welcome(self) -> None:
         settings = self._settings
+        gpus = f"GPUs: {escape(', '.join(self._gpus))}\n" if self._gpus else ""
         self._console.print(
             f"[bold]FeatureZoo {zoo.__version__}[/bold] listens on [bold]{url(settings)}[/bold]\n"
-            f"home: {escape(str(settings.home))}\n"
+            f"home: {escape(str(settings.home))}\n{gpus}"
             "stop it with Ctrl-C",
             soft_wrap=True,
         )

@@ -1,7 +1,9 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,28 @@ def test_each_child_leads_a_group_of_its_own(processes: Processes) -> None:
 )
 def test_an_exit_is_described_in_words(code: int, words: str) -> None:
     assert describe_exit(code) == words
+
+
+def test_several_of_one_part_are_stopped_together() -> None:
+    made = Processes(os.environ)
+    stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print(1); signal.pause()"
+    for number in range(4):
+        spec = script(f"worker-gpu{number}", stubborn, grace_s=0.3)
+        made.start(replace(spec, part="worker"))
+
+    began = time.monotonic()
+    made.stop(("worker",), is_urgent=lambda: False)
+
+    assert time.monotonic() - began < 0.9
+    assert made.pids() == {}
+
+
+def test_a_process_has_its_own_environment_above_that_of_all(
+    processes: Processes, tmp_path: Path, eventually: Eventually
+) -> None:
+    said = tmp_path / "said"
+    write = f"import os, pathlib; pathlib.Path({str(said)!r}).write_text(os.environ['ZOO_QUEUE'])"
+
+    processes.start(replace(script("worker", write), environment={"ZOO_QUEUE": "gpu"}))
+
+    assert eventually(lambda: said.exists() and said.read_text() == "gpu")
