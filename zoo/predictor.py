@@ -6,7 +6,7 @@ It needs no torch; whoever holds it may be the API, a worker or a test.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -19,7 +19,7 @@ from zoo.backbone import InputSizes
 from zoo.catalog.records import ModelRecord
 from zoo.connections import UNIX, Asking, Connections
 from zoo.errors import ContentError, InvalidError, UnavailableError
-from zoo.space import Space, TowerSpace
+from zoo.space import FLOAT32, Space, TowerSpace, at_precision, split_precision
 from zoo.taps import Tap
 
 FloatArray = npt.NDArray[np.float32]
@@ -33,11 +33,12 @@ class BackboneRef:
     architecture: str
     weights: str
     space_id: str | None = None  # None: not built yet
+    precision: str = FLOAT32
 
     @property
     def name(self) -> str:
         """As the registry names it."""
-        return f"{self.plugin}.{self.architecture}.{self.weights}"
+        return at_precision(f"{self.plugin}.{self.architecture}.{self.weights}", self.precision)
 
 
 def to_ref(model: ModelRecord, *, space_id: str | None) -> BackboneRef:
@@ -47,6 +48,7 @@ def to_ref(model: ModelRecord, *, space_id: str | None) -> BackboneRef:
         architecture=model.architecture or "",
         weights=model.weights_tag or "",
         space_id=space_id,
+        precision=split_precision(model.name)[1],
     )
 
 
@@ -236,6 +238,11 @@ def _vectors(header: wire.Header, blobs: Sequence[memoryview]) -> list[FloatArra
         next(rows) if error is None else wire.content_error_from_json(error)
         for error in header["errors"]
     ]
+
+
+def detail_at(detail: BackboneDetail, precision: str) -> BackboneDetail:
+    """The same backbone computed in another precision: nothing but its space is another."""
+    return replace(detail, space=replace(detail.space, precision=precision))
 
 
 def detail_to_json(detail: BackboneDetail) -> dict[str, object]:

@@ -11,6 +11,9 @@ from typing import Any
 
 from zoo.backbone import AnyPreprocessing
 
+FLOAT32, BFLOAT16 = "float32", "bfloat16"
+"""The precisions that spaces come in: what a network computes in; vectors are always float32."""
+
 _LATER: Mapping[str, str] = {"crop_mode": "center", "crop_rounding": "even"}
 """Fields of a picture's preprocessing that were not there from the beginning."""
 
@@ -33,7 +36,7 @@ class Space:
     architecture: str
     towers: tuple[TowerSpace, ...]
     normalisation: str = "none"
-    precision: str = "float32"
+    precision: str = FLOAT32
     quantisation: str = "none"
     definition: str = ""  # what the architecture's name does not tell; see `Backbone`
 
@@ -54,3 +57,21 @@ def _leave_out_defaults(fields: dict[str, Any]) -> None:
         for name, default in _LATER.items():
             if tower["preprocessing"].get(name) == default:
                 del tower["preprocessing"][name]
+
+
+_SPELLINGS: Mapping[str, str] = {
+    "bf16": BFLOAT16, "bfloat16": BFLOAT16, "fp32": FLOAT32, "float32": FLOAT32,
+}  # fmt: skip
+_SUFFIXES: Mapping[str, str] = {FLOAT32: "", BFLOAT16: ":bf16"}
+
+
+def at_precision(name: str, precision: str) -> str:
+    """A backbone's plain name with a precision: `lite.efficientnet_lite0.in1k:bf16`."""
+    return f"{name}{_SUFFIXES[precision]}"
+
+
+def split_precision(name: str) -> tuple[str, str]:
+    """A backbone's plain name and its precision, float32 where it names none that there is."""
+    plain, _, spelling = name.rpartition(":")
+    precision = _SPELLINGS.get(spelling.strip().casefold())
+    return (plain, precision) if plain and precision else (name, FLOAT32)

@@ -12,8 +12,15 @@ from flask import current_app
 from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord
 from zoo.errors import PluginError, UnavailableError, WeightsUnavailableError
-from zoo.predictor import BackboneDetail, detail_from_json, detail_to_json, to_ref
+from zoo.predictor import (
+    BackboneDetail,
+    detail_at,
+    detail_from_json,
+    detail_to_json,
+    to_ref,
+)
 from zoo.registry.models import resolve_backbone
+from zoo.space import FLOAT32, split_precision
 from zoo_api.services import services
 
 Found = TypeVar("Found")
@@ -65,7 +72,9 @@ def find_backbone(name: str) -> Ready:
         return model, detail_from_json(dict(model.detail))
     detail = _build(model)
     with services().catalog.write() as session:
-        models.set_detail(session, model.name, detail_to_json(detail))
+        # Kept with the plain name, as the registry has no row for each precision.
+        plain, _ = split_precision(model.name)
+        models.set_detail(session, plain, detail_to_json(detail_at(detail, FLOAT32)))
         plugins.note_success(session, model.plugin or "")
     return model, detail
 

@@ -15,6 +15,7 @@ from zoo.catalog.records import CollectionRecord, ModelRecord
 from zoo.errors import ConflictError, InvalidError
 from zoo.names import unknown
 from zoo.predictor import BackboneDetail
+from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import BUILT, merge
 from zoo_api.contract import Json, OwnName, Query, contract
@@ -138,7 +139,7 @@ def collection_json(session: Session, collection: CollectionRecord) -> Collectio
         "generation": collection.generation,
         "items": catalog_collections.count_items(session, collection.id),
         "index": index_json(),
-        "is_random": collection.model.split(".", 2)[2:] == [RANDOM_WEIGHTS],
+        "is_random": _tag(collection.model) == [RANDOM_WEIGHTS],
         "created_at": instant(collection.created_at),
     }
 
@@ -191,3 +192,8 @@ def _check_same(known: CollectionRecord, *, model: str, metric: str) -> None:
             f"collection {known.name!r} exists already: {' and '.join(differing)}",
             code="collection_exists",
         )
+
+
+def _tag(model: str) -> list[str]:
+    """The weights tag in a backbone's name, whatever its precision."""
+    return split_precision(model)[0].split(".", 2)[2:]

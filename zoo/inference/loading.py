@@ -30,11 +30,13 @@ from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
 from zoo.inference.measuring import Measurement, find_taps, measure
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.registry.plugins import load_plugin
-from zoo.space import Space, TowerSpace
+from zoo.space import BFLOAT16, FLOAT32, Space, TowerSpace
 
 _KINDS: Mapping[str, type[AnyTower]] = {IMAGE: Tower, TEXT: TextTower}
 _SUBJECT = {IMAGE: "picture", TEXT: "text"}
-_PROBE = "a photograph of a cat"
+PROBE = "a photograph of a cat"
+"""What a text tower is asked, to see whether it works."""
+_DTYPES: Mapping[str, torch.dtype] = {FLOAT32: torch.float32, BFLOAT16: torch.bfloat16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,11 @@ class LoadedBackbone:
         raise InvalidError(
             f"model {self.ref.name!r} takes texts, not pictures", code="images_not_supported"
         )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What its networks compute in."""
+        return _DTYPES[self.detail.space.precision]
 
     @property
     def text_tower(self) -> TextTower | None:
@@ -78,7 +85,10 @@ def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
     }
     detail = _detail(ref, backbone, measured=measured)
     _check_space(ref, detail)
-    return LoadedBackbone(ref=ref, backbone=backbone, detail=detail)
+    loaded = LoadedBackbone(ref=ref, backbone=backbone, detail=detail)
+    for tower in backbone.towers.values():  # once their parameters have been hashed as they came
+        tower.module.to(loaded.dtype)
+    return loaded
 
 
 def _check_space(ref: BackboneRef, detail: BackboneDetail) -> None:
@@ -175,7 +185,7 @@ def _probe(ref: BackboneRef, name: str, *, tower: AnyTower, dim: int) -> Measure
 def _probe_input(tower: AnyTower) -> Tensor | Mapping[str, Tensor]:
     if isinstance(tower, Tower):
         return torch.zeros(1, 3, *tower.preprocessing.input_size)
-    tokens = tower.tokenize([_PROBE])
+    tokens = tower.tokenize([PROBE])
     mask = tokens.get(ATTENTION_MASK)
     if mask is None or mask.shape[0] != 1 or mask.shape[1] > tower.preprocessing.max_tokens:
         shape = None if mask is None else tuple(mask.shape)
@@ -231,6 +241,7 @@ def _space(ref: BackboneRef, backbone: Backbone, *, weights_hash: str) -> Space:
         weights_hash=weights_hash,
         architecture=ref.architecture,
         towers=towers,
+        precision=ref.precision,
         definition=backbone.definition,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord, VersionRecord
@@ -10,6 +11,7 @@ from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableErro
 from zoo.names import unknown
 from zoo.registry.plugins import installed_plugins
 from zoo.registry.spellings import read_spelling
+from zoo.space import FLOAT32, at_precision, split_precision
 
 VERSION_NAME = re.compile(r"(?P<name>[a-z0-9_-]+)(?::(?P<version>\d{1,9})|@(?P<alias>[\w-]+))?")
 
@@ -18,18 +20,31 @@ def resolve_backbone(session: Session, name: str) -> ModelRecord:
     """The backbone of a full name, or of one without weights tag: then the plugin's default.
 
     A name that is not found so is read as other libraries spell it (`DEFAULT`, `IMAGENET1K_V2`).
+    With `:bf16` behind it the same backbone is meant in that precision, and so another space.
     Raises `NotFoundError` with the nearest names, `UnavailableError` while the plugin is being
     described, `PluginError` if it is broken.
     """
-    found = _find(session, name) or _find(session, read_spelling(name))
+    plain, precision = split_precision(name)
+    found = _find(session, plain) or _find(session, read_spelling(plain))
     if found is not None and found.kind == "backbone":
-        return found
+        return _in_precision(found, precision)
     if found is not None:
         raise InvalidError(
             f"{name!r} is a fine-tuned model; a backbone is needed here", code="not_a_backbone"
         )
-    _check_plugin(session, read_spelling(name).partition(".")[0])
+    _check_plugin(session, read_spelling(plain).partition(".")[0])
     raise unknown("model", name, models.model_names(session))
+
+
+def _in_precision(found: ModelRecord, precision: str) -> ModelRecord:
+    if precision == FLOAT32:
+        return found
+    detail = found.detail and {
+        **found.detail,
+        "space": {**found.detail["space"], "precision": precision},
+    }
+    name = at_precision(found.name, precision)
+    return replace(found, name=name, is_default=False, detail=detail)
 
 
 def _find(session: Session, name: str) -> ModelRecord | None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from zoo.backbone import Preprocessing, TextPreprocessing
-from zoo.space import Space, TowerSpace
+from zoo.space import Space, TowerSpace, at_precision, split_precision
 
 PREPROCESSING = Preprocessing(
     input_size=(224, 224),
@@ -36,6 +36,7 @@ def test_the_same_space_has_the_same_id_in_every_process() -> None:
         ),
         replace(SPACE, towers=(TOWER, TEXT_TOWER)),
         replace(SPACE, definition="c" * 64),
+        replace(SPACE, precision="bfloat16"),
     ],
 )
 def test_whatever_changes_the_vectors_changes_the_space(other: Space) -> None:
@@ -69,3 +70,28 @@ def test_another_tokenizer_or_length_is_another_space() -> None:
     )
 
     assert len({replace(SPACE, towers=(tower,)).space_id for tower in towers}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("lite.tiny.in1k", ("lite.tiny.in1k", "float32")),
+        ("lite.tiny.in1k:bf16", ("lite.tiny.in1k", "bfloat16")),
+        ("lite.tiny:bfloat16", ("lite.tiny", "bfloat16")),
+        ("lite.tiny:BF16", ("lite.tiny", "bfloat16")),
+        ("lite.tiny:fp32", ("lite.tiny", "float32")),
+        ("lite.tiny:int8", ("lite.tiny:int8", "float32")),
+        ("pets:3", ("pets:3", "float32")),
+        (":bf16", (":bf16", "float32")),
+    ],
+)
+def test_a_name_tells_its_precision(name: str, split: tuple[str, str]) -> None:
+    assert split_precision(name) == split
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_is_spelled_so_that_it_is_read_again(precision: str) -> None:
+    assert split_precision(at_precision("lite.tiny.in1k", precision)) == (
+        "lite.tiny.in1k",
+        precision,
+    )

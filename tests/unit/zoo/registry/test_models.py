@@ -6,6 +6,7 @@ import zoo_migrations
 from tests.serving import register_pets, register_tiny
 from zoo.catalog import Catalog, models, open_catalog, plugins
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.predictor import to_ref
 from zoo.registry.models import require_model, resolve_backbone, resolve_version
 
 
@@ -45,6 +46,20 @@ def expect(catalog: Catalog, name: str, *, state: str, reason: str = "") -> None
 def test_a_name_without_a_tag_means_the_default_weights(known: Catalog) -> None:
     assert backbone(known, "lite.tiny") == "lite.tiny.in1k"
     assert backbone(known, "lite.tiny.random") == "lite.tiny.random"
+
+
+def test_a_precision_is_another_model_without_a_row_of_its_own(known: Catalog) -> None:
+    with known.write() as session:
+        models.set_detail(session, "lite.tiny.in1k", {"dim": 2, "space": {"precision": "float32"}})
+    with known.read() as session:
+        plain, rounded = (resolve_backbone(session, f"lite.tiny{end}") for end in ("", ":bf16"))
+
+    assert rounded.name == "lite.tiny.in1k:bf16"
+    assert (plain.is_default, rounded.is_default) == (True, False)
+    assert plain.detail == {"dim": 2, "space": {"precision": "float32"}}
+    assert rounded.detail == {"dim": 2, "space": {"precision": "bfloat16"}}
+    assert to_ref(rounded, space_id=None).precision == "bfloat16"
+    assert to_ref(plain, space_id=None).precision == "float32"
 
 
 def test_a_version_is_named_by_number_by_alias_or_as_the_newest(known: Catalog) -> None:
