@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zoo.catalog import Catalog, open_catalog
-from zoo.images.sandbox import Sandbox
-from zoo.inference.sandboxes import decode_limits
+from zoo.inference.placement import Placement
+from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
 from zoo.storage.segments import SegmentReader
@@ -23,11 +23,18 @@ class Context:
     catalog: Catalog
     blobs: BlobStore
     segments: SegmentReader
-    sandbox: Sandbox
+    sandbox: SandboxPool
+    placement: Placement  # of what this process forwards
 
 
-def make_context(settings: Settings, worker_id: str) -> Context:
-    """A context for the process that calls; its sandbox starts with the first image."""
+def make_context(
+    settings: Settings, worker_id: str, placement: Placement | None = None
+) -> Context:
+    """A context for the process that calls, by default one that forwards on its core.
+
+    Its sandboxes start with the first image.
+    """
+    placement = placement or Placement(batch=settings.forward_batch)
     blobs = open_blobs(settings)
     return Context(
         settings=settings,
@@ -35,7 +42,8 @@ def make_context(settings: Settings, worker_id: str) -> Context:
         catalog=open_catalog(settings.resolved_database_url),
         blobs=blobs,
         segments=SegmentReader(blobs),
-        sandbox=Sandbox(decode_limits(settings)),
+        sandbox=SandboxPool(decode_limits(settings), size=placement.decoders),
+        placement=placement,
     )
 
 

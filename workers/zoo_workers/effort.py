@@ -8,8 +8,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from zoo.images.sandbox import Sandbox
-from zoo.inference.engines import EmbeddedTexts, Engine, FloatArray, PixelArray, TextEngine
+from zoo.images.sandbox import PictureDecoder
+from zoo.inference.engines import (
+    AheadEngine,
+    EmbeddedTexts,
+    Engine,
+    FloatArray,
+    PixelArray,
+    TextEngine,
+)
 from zoo.inference.models import LoadedModel
 from zoo.jobs.effort import Effort
 
@@ -17,19 +24,24 @@ from zoo.jobs.effort import Effort
 class Stopwatch:
     """Started when it is made; the thread that forwards asks it for what was taken."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: PictureDecoder) -> None:
         self._sandbox = sandbox
         self._wall = time.monotonic()
         self._own = time.process_time()
         self._decoding = sandbox.cpu_s()
         self.forward_s = 0.0
+        self._device: AheadEngine | None = None
 
     def watched(self, model: LoadedModel) -> LoadedModel:
-        """The model with engines that are timed."""
+        """The model with engines that are timed; one on a device of its own times itself."""
         engine, text_engine = model.engine, model.text_engine
+        timed: Engine | None = TimedEngine(engine, self) if engine else None
+        if isinstance(engine, AheadEngine):
+            self._device = timed = engine
+            self.forward_s -= engine.busy_s
         return replace(
             model,
-            engine=TimedEngine(engine, self) if engine else None,
+            engine=timed,
             text_engine=TimedTextEngine(text_engine, self) if text_engine else None,
         )
 
@@ -43,7 +55,8 @@ class Stopwatch:
             wall_s=time.monotonic() - self._wall,
             cpu_s=time.process_time() - self._own + decode_s,
             decode_s=decode_s,
-            forward_s=self.forward_s,
+            forward_s=self.forward_s + (self._device.busy_s if self._device else 0.0),
+            lanes=self._sandbox.lanes if self._device else 0,
         )
 
 

@@ -60,7 +60,12 @@ def run(context: Context, claim: Claim) -> None:
         left = _record_inputs(session, todo, outcome)
         if left:
             later = shards.add_shard(
-                session, claim.job.id, "embed", arguments={}, delay_s=BUSY_ELSEWHERE_S
+                session,
+                claim.job.id,
+                "embed",
+                arguments={},
+                queue=claim.shard.queue,
+                delay_s=BUSY_ELSEWHERE_S,
             )
             inputs.move_inputs(session, (one.pk for one in left), shard_id=later)
         _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
@@ -100,7 +105,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
         ],
         model=stopwatch.watched(model),
         sandbox=context.sandbox,
-        batch=context.settings.forward_batch,
+        batch=context.placement.batch,
     )
     for sha256, result in forwarded:
         if isinstance(result, ContentError):

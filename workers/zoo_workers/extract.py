@@ -14,7 +14,7 @@ from zoo.catalog import Session, contents, inputs, shards
 from zoo.catalog.records import ContentRecord, InputRecord, Json
 from zoo.errors import ContentError
 from zoo.features.tables import FeatureTable, FloatArray, write_table
-from zoo.inference.tapping import tap_contents
+from zoo.inference.tapping import TAP_BATCH, tap_contents
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.jobs.specs import read_extract
 from zoo.storage.blobs import file_sha256, out_of_room
@@ -58,7 +58,7 @@ def _forward(
         model=load_built(context, claim.job.work),
         taps=taps,
         sandbox=context.sandbox,
-        batch=context.settings.forward_batch,
+        batch=min(context.placement.batch, TAP_BATCH),
     )
     for one, result in forwarded:
         if isinstance(result, ContentError):

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from zoo.backbone import Preprocessing
+from zoo.backbone import IMAGE, Preprocessing
 from zoo.catalog.records import Json
 from zoo.inference.engines import PixelArray
 from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
@@ -21,13 +21,14 @@ SamplesOf = Callable[[Preprocessing], list[PixelArray]]
 
 @lru_cache(maxsize=1)
 def _cache(context: Context) -> ModelCache:
-    return ModelCache(context.settings)
+    return ModelCache(context.settings, context.placement)
 
 
 def load_model(context: Context, work: Json, *, samples: SamplesOf) -> LoadedModel:
     """The model that a job's work names, in the space that it was asked for.
 
-    The first to need one on this machine has it exported, verified on its pictures.
+    The first to need one on this machine has it exported, verified on its pictures; on a GPU
+    the first in this process has it verified there.
     """
     space_id: str = work["space_id"]
     with context.catalog.read() as session:
@@ -35,9 +36,12 @@ def load_model(context: Context, work: Json, *, samples: SamplesOf) -> LoadedMod
     ref = to_ref(record, space_id=space_id)
     cache = _cache(context)
     detail = None if record.detail is None else detail_from_json(dict(record.detail))
-    if detail is not None and not cache.is_exported(detail):
-        cache.export(ref, detail, samples=partial(_stacked, samples, preprocessing_of(detail)))
-    return cache.get(ref)
+    if detail is None or IMAGE not in detail.towers:
+        return cache.get(ref)
+    real = partial(_stacked, samples, preprocessing_of(detail))
+    if not cache.is_exported(detail):
+        cache.export(ref, detail, samples=real)
+    return cache.get(ref, samples=real)
 
 
 def load_built(context: Context, work: Json) -> LoadedModel:

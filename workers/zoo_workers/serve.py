@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery, signals
 
 from zoo.catalog import open_unpooled
+from zoo.inference.placement import place_worker
 from zoo.jobs.doorbell import make_celery
 from zoo.leash import hold_child
 from zoo.names import new_id
@@ -18,14 +19,22 @@ from zoo_workers.tasks import register
 
 NICENESS = 10
 """Batch work yields to searches and interactive embedding on a small machine."""
+GPU_MEMORY = 4
+"""How many times the memory of another child one with a GPU may take before it is recycled."""
 
 
 def serve(settings: Settings, queue: str) -> None:
-    """Work for a queue until told to stop."""
+    """Work for a queue, or several with commas between, until told to stop.
+
+    Raises `StartError` if it is to have a GPU that is not there.
+    """
+    placement = place_worker(settings, queue)
     os.nice(NICENESS)
     worker_id = new_id("worker")
     app = make_celery(settings)
-    register(app, ContextOfProcess(lambda: make_context(settings, worker_id)))
+    if placement.is_gpu:
+        _make_room(app, settings)
+    register(app, ContextOfProcess(lambda: make_context(settings, worker_id, placement)))
     presence = WorkerPresence(
         open_unpooled(settings.resolved_database_url),
         worker_id=worker_id,
@@ -35,7 +44,7 @@ def serve(settings: Settings, queue: str) -> None:
     receivers = _connect(presence, beat_every_s=settings.beat_every_s)
     presence.arrive()
     try:
-        _run(app, settings, queue)
+        _run(app, queue, children=1 if placement.is_gpu else settings.cores)
     finally:
         presence.leave()
         del receivers  # signals keep weak references only: these had to live until here
@@ -63,14 +72,23 @@ def _connect(presence: WorkerPresence, *, beat_every_s: float) -> list[object]:
     return [beat_from_now_on, bury, hold_on, keep_logging]
 
 
-def _run(app: Celery, settings: Settings, queue: str) -> None:
+def _make_room(app: Celery, settings: Settings) -> None:
+    """For what a child with a GPU has: gigabytes of libraries, and what was compiled for it."""
+    app.conf.worker_max_memory_per_child = GPU_MEMORY * settings.worker_memory_mb * 1024
+    compiled = settings.home / "compiled"
+    compiled.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(compiled))
+    os.environ.setdefault("TRITON_CACHE_DIR", str(compiled / "triton"))
+
+
+def _run(app: Celery, queue: str, *, children: int) -> None:
     app.worker_main(
         [
             "--quiet",  # no banner
             "worker",
             f"--queues={queue}",
             "--pool=prefork",
-            f"--concurrency={settings.cores}",
+            f"--concurrency={children}",
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",

@@ -23,7 +23,8 @@ class Effort:
     wall_s: float
     cpu_s: float  # of the worker's child and its sandbox
     decode_s: float  # of the sandbox alone
-    forward_s: float  # of the engine alone
+    forward_s: float  # of the engine alone; on a GPU, how long that was at work
+    lanes: int = 0  # sandboxes that decoded beside a GPU; 0: one took turns with the engine
 
 
 def note_effort(session: Session, shard_id: int, *, space_id: str, effort: Effort) -> None:
@@ -37,7 +38,7 @@ class Extraction(TypedDict):
     """How fast a job embeds or embedded, by the wall's clock and per image of processors.
 
     `share_of_limit` is the part of what its worker processes could do if each had a core that
-    did nothing but decode and forward.
+    did nothing but decode and forward; one with a GPU, if that or its sandboxes never paused.
     """
 
     engine: str
@@ -56,7 +57,8 @@ def summarise(efforts: Sequence[Effort], *, elapsed_s: float) -> Extraction | No
     rate = n / max(elapsed_s, 1e-3)
     decode_s = sum(one.decode_s for one in efforts) / n
     forward_s = sum(one.forward_s for one in efforts) / n
-    limit = len({one.worker for one in efforts}) / max(decode_s + forward_s, 1e-6)
+    lanes = {one.worker: one.lanes for one in efforts}
+    limit = sum(_limit(count, decode_s, forward_s) for count in lanes.values())
     return Extraction(
         engine=" and ".join(sorted({one.engine for one in efforts})),
         images_per_s=round(rate, 1),
@@ -65,6 +67,12 @@ def summarise(efforts: Sequence[Effort], *, elapsed_s: float) -> Extraction | No
         forward_ms_per_image=round(1000 * forward_s, 2),
         share_of_limit=round(rate / limit, 3),
     )
+
+
+def _limit(lanes: int, decode_s: float, forward_s: float) -> float:
+    """Images a second of one worker process at the most."""
+    busy_s = max(decode_s / lanes, forward_s) if lanes else decode_s + forward_s
+    return 1 / max(busy_s, 1e-6)
 
 
 def efforts_of(session: Session, job_ids: Iterable[str]) -> dict[str, list[Effort]]:

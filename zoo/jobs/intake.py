@@ -30,7 +30,7 @@ from zoo.jobs.specs import (
     spec_to_json,
 )
 from zoo.names import new_id
-from zoo.settings import Settings
+from zoo.settings import CPU_QUEUE, GPU_QUEUE, Settings
 
 SHARD_S = 1.5
 """What a shard should take: long against its announcement, short against a core's idleness."""
@@ -44,6 +44,10 @@ FILE_S = 60.0
 burden, but what a process that dies had done is done again."""
 FILE_BYTES = 256_000_000
 """What a shard of features writes at most, and holds in memory until then."""
+GPU_SECONDS_PER_ITEM = 0.0005
+"""What an item is reckoned to cost where a GPU forwards, until one has been measured."""
+FORWARDING = ("embed", "extract")
+"""Kinds of shards that go to the queue of GPUs, where the service has some."""
 KIND_OF_INPUTS: Mapping[str, str] = {"seal": "check", "collate": "extract"}
 """What becomes of inputs, by the final shard of their job; else they are embedded."""
 
@@ -181,9 +185,10 @@ def add_inputs(
     inputs.add_inputs(session, job.id, refused, shard_id=None)
     todo = [one for one in given if one.state == "queued"]
     kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
+    queue = settings.forward_queue if kind in FORWARDING else CPU_QUEUE
     for share, size in _shares(session, job, kind, todo, settings=settings):
         for chunk in chunks(share, size):
-            shard_id = shards.add_shard(session, job.id, kind, arguments={})
+            shard_id = shards.add_shard(session, job.id, kind, arguments={}, queue=queue)
             inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
 
 
@@ -206,7 +211,9 @@ def _shares(
     known = features.locate(session, space_id=space_id, sha256s={str(one.sha256) for one in todo})
     embedded = [one for one in todo if one.sha256 in known]
     others = [one for one in todo if one.sha256 not in known]
-    size = shard_size(len(others), settings, seconds_per_item=measured)
+    size = shard_size(
+        len(others), settings, seconds_per_item=measured, queue=settings.forward_queue
+    )
     return [(embedded, EMBEDDED_A_SHARD), (others, size)]
 
 
@@ -215,14 +222,21 @@ def is_whole_look(looks: Sequence[Json]) -> bool:
     return all(look.get("is_complete") for look in looks)
 
 
-def shard_size(n: int, settings: Settings, *, seconds_per_item: float | None) -> int:
+def shard_size(
+    n: int, settings: Settings, *, seconds_per_item: float | None, queue: str = CPU_QUEUE
+) -> int:
     """Inputs a shard: as many as take `SHARD_S`, fewer when that lets all cores work.
 
-    What was never measured is reckoned to take what the settings say.
+    What was never measured is reckoned to take what the settings say. A GPU takes whole batches.
     """
+    smallest, most = SMALLEST_SHARD, settings.shard_items
     a_core = math.ceil(n / (2 * settings.cores))
-    in_time = round(SHARD_S / max(seconds_per_item or settings.seconds_per_item, 1e-6))
-    return max(1, min(settings.shard_items, max(SMALLEST_SHARD, min(in_time, a_core))))
+    reckoned = settings.seconds_per_item
+    if queue == GPU_QUEUE:
+        smallest, most = settings.gpu_batch, settings.gpu_shard_items
+        a_core, reckoned = math.ceil(n / 2), GPU_SECONDS_PER_ITEM
+    in_time = round(SHARD_S / max(seconds_per_item or reckoned, 1e-6))
+    return max(1, min(most, max(smallest, min(in_time, a_core))))
 
 
 def file_size(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.images.sandbox import Sandbox
+from zoo.inference.models import LoadedModel
 from zoo.inference.sandboxes import decode_limits
 from zoo.settings import Settings
 from zoo.testing.pictures import picture
@@ -76,3 +77,31 @@ def test_only_the_engines_that_a_model_has_are_timed(sandbox):
     engine = TimedEngine(SimpleNamespace(name="onnxruntime"), stopwatch)
 
     assert engine.name == "onnxruntime"
+
+
+class OnDevice:
+    """Has forwarded for as long as it is told to have."""
+
+    name = "cuda compiled"
+    busy_s = 5.0
+
+    def embed(self, pixels):
+        return pixels
+
+    def begin(self, pictures):
+        return lambda: pictures
+
+
+def test_an_engine_with_a_device_of_its_own_times_itself(sandbox):
+    stopwatch = Stopwatch(sandbox)
+    engine = OnDevice()
+    model = LoadedModel(
+        ref=None, detail=None, preprocessing=None, engine=engine, text_engine=None,
+        native_head=None,
+    )  # fmt: skip
+
+    assert stopwatch.watched(model).engine is engine
+    engine.busy_s = 5.75
+    effort = stopwatch.read(n=1, engine=engine.name)
+
+    assert (effort.forward_s, effort.lanes) == (0.75, 1)

@@ -57,6 +57,26 @@ def test_a_job_tells_how_fast_it_embedded() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lanes", "limit"),
+    [(1, 66.7), (4, 66.7), (0, 50.0)],  # forwarding is what limits a GPU at 15 ms an image
+)
+def test_a_gpu_forwards_while_its_sandboxes_decode(lanes: int, limit: float) -> None:
+    found = summarise([replace(EFFORT, lanes=lanes)], elapsed_s=2.0)
+
+    assert found is not None
+    assert found["share_of_limit"] == pytest.approx(50 / limit, abs=0.001)
+
+
+def test_sandboxes_that_cannot_keep_up_limit_a_gpu() -> None:
+    slow = replace(EFFORT, decode_s=8.0, forward_s=1.0, lanes=4)
+
+    found = summarise([slow], elapsed_s=2.5)
+
+    assert found is not None
+    assert found["share_of_limit"] == 0.8  # four at 80 ms an image could do 50 a second
+
+
 def test_a_job_that_changed_its_engine_on_the_way_names_both() -> None:
     found = summarise([EFFORT, replace(EFFORT, engine="eager")], elapsed_s=2.5)
 

@@ -6,12 +6,33 @@ import pytest
 from zoo.catalog import Catalog, features, inputs, shards
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
-from zoo.jobs.intake import Arrival, Delivery, file_size, retry, shard_size, submit_ingest
+from zoo.jobs.intake import (
+    Arrival,
+    Delivery,
+    add_inputs,
+    file_size,
+    retry,
+    shard_size,
+    submit_ingest,
+)
 from zoo.jobs.ledger import cancel, claim, fail, fence
 from zoo.jobs.specs import IngestSpec
-from zoo.settings import Settings
+from zoo.settings import DeviceChoice, Settings
 
 Submit = Callable[[int], JobRecord]
+GIVEN = InputRecord(
+    pk=0,
+    position=99,
+    name="late.jpg",
+    item_id="item_1",
+    label=None,
+    split=None,
+    metadata={},
+    sha256="9" * 64,
+    state="queued",
+    error_code=None,
+    error_detail=None,
+)
 WORK = {"collection_id": 1, "model": "lite.a", "space_id": "space", "dim": 2}
 
 
@@ -30,6 +51,33 @@ def test_a_shard_takes_a_second_or_two(settings: Settings, seconds: float, size:
     settings = replace(settings, worker_processes=2, shard_items=256, seconds_per_item=0.03)
 
     assert shard_size(100_000, settings, seconds_per_item=seconds) == size
+
+
+@pytest.mark.parametrize(
+    ("n", "seconds", "size"),
+    [(100, None, 64), (1000, None, 500), (100_000, None, 3000), (100_000, 0.0001, 4096)],
+)
+def test_a_gpu_is_given_whole_batches(
+    settings: Settings, n: int, seconds: float | None, size: int
+) -> None:
+    settings = replace(settings, gpu_batch=64)
+
+    assert shard_size(n, settings, seconds_per_item=seconds, queue="gpu") == size
+
+
+@pytest.mark.parametrize(("device", "queue"), [("cuda", "gpu"), ("cpu", "cpu"), ("auto", "cpu")])
+def test_what_forwards_waits_for_a_gpu_where_the_service_has_some(
+    catalog: Catalog, submit: Submit, settings: Settings, device: str, queue: str
+) -> None:
+    settings = replace(settings, device=DeviceChoice(device))
+    job = submit(0)
+    with catalog.write() as session:
+        before = {shard_id for _, shard_id, _ in shards.take_outbox(session, 100)}
+        add_inputs(session, job, [GIVEN], settings=settings)
+
+    with catalog.read() as session:
+        rung = shards.take_outbox(session, 100)
+    assert [name for _, shard_id, name in rung if shard_id not in before] == [queue]
 
 
 @pytest.mark.parametrize(
