@@ -14,11 +14,14 @@ from zoo.errors import ContentError, InvalidError, UnavailableError, ZooError
 from zoo.images.sandbox import Decoded
 from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.heads import HeadCache
+from zoo.inference.joining import JoiningEngine
 from zoo.inference.models import LoadedModel, ModelCache
 from zoo.inference.pipeline import embed_pictures, embed_texts
+from zoo.inference.placement import Placement
 from zoo.inference.sandboxes import SandboxPool
+from zoo.inference.tapping import TAP_BATCH
 from zoo.predictor import BackboneRef, HeadRef, detail_to_json
-from zoo.settings import EngineChoice, Settings
+from zoo.settings import Settings
 from zoo.storage.blobs import open_blobs
 from zoo.taps import Tap, tap_from_json
 from zoo.texts import check_text
@@ -30,13 +33,23 @@ Blobs = Sequence[bytes | memoryview]
 
 
 class Answering:
-    """Answers with frames of `zoo.wire`; thread-safe, one forward at a time."""
+    """Answers with frames of `zoo.wire`; thread-safe, one forward at a time.
 
-    def __init__(self, settings: Settings, *, sandboxes: SandboxPool) -> None:
-        self._models = ModelCache(settings)
+    On a GPU what is asked at the same time is forwarded together.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sandboxes: SandboxPool,
+        placement: Placement | None = None,
+    ) -> None:
+        placement = placement or Placement(batch=settings.forward_batch)
+        self._models = ModelCache(settings, placement)
         self._heads = HeadCache(open_blobs(settings))
         self._sandboxes = sandboxes
-        self._batch = settings.forward_batch
+        self._batch = placement.batch
         # Two forwards at once take as long as one after the other, and more memory.
         self._forwarding = threading.Lock()
         # Maps may take hundreds of megabytes: those of one request at a time.
@@ -132,11 +145,16 @@ class Answering:
         self, model: LoadedModel, images: Blobs
     ) -> tuple[FloatArray, list[ContentError | None]]:
         pictures, errors = self._decode(model, images)
-        with self._forwarding:
-            vectors = embed_pictures(model, pictures)
-        if pictures and model.image_engine.name == EngineChoice.EAGER:
+        vectors = self._forward(model, pictures)
+        if pictures and model.is_built:
             self._export_later(model, pictures)
         return vectors, errors
+
+    def _forward(self, model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
+        if isinstance(model.engine, JoiningEngine):  # its threads take turns by themselves
+            return embed_pictures(model, pictures)
+        with self._forwarding:
+            return embed_pictures(model, pictures)
 
     def _decode(
         self, model: LoadedModel, images: Blobs
@@ -155,12 +173,13 @@ class Answering:
 
     def _tap(self, model: LoadedModel, pictures: Sequence[Decoded], taps: Sequence[Tap]) -> Blobs:
         arrays = [np.empty((len(pictures), *tap.given), np.float32) for tap in taps]
-        for start in range(0, len(pictures), self._batch):
-            batch = np.stack([one.pixels for one in pictures[start : start + self._batch]])
+        size = min(self._batch, TAP_BATCH)
+        for start in range(0, len(pictures), size):
+            batch = np.stack([one.pixels for one in pictures[start : start + size]])
             with self._forwarding:
                 seen = model.taps.tap(batch, taps)
             for array, features in zip(arrays, seen, strict=True):
-                array[start : start + self._batch] = features
+                array[start : start + size] = features
         return [array.tobytes() for array in arrays]
 
     def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:

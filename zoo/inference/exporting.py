@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo import leash
 from zoo.errors import ZooError
+from zoo.inference.agreement import LEAST_COSINE, agreement, synthetic
 from zoo.inference.engines import FloatArray, PixelArray
-from zoo.inference.engines.eager import EagerEngine, normalisation
+from zoo.inference.engines.eager import EagerEngine
 from zoo.inference.engines.onnx import EMBEDDINGS, PIXELS, OnnxEngine
+from zoo.inference.engines.prepared import Prepared
 from zoo.inference.exports import (
     GRAPH,
     HEAD,
@@ -34,34 +36,15 @@ from zoo.inference.loading import LoadedBackbone, load_backbone
 from zoo.storage.blobs import file_sha256
 from zoo.training.heads import write_head
 
-LEAST_COSINE = 0.9999
-"""What engines of one space agree to, and the share by which lengths may differ, less one."""
 _OPSET = 18
 _NICENESS = 10
-
-
-class Prepared(nn.Module):
-    """A tower that takes prepared pixels uint8 `(n, height, width, 3)` as they are."""
-
-    def __init__(self, tower: nn.Module, *, scale: Tensor, shift: Tensor) -> None:
-        super().__init__()
-        self.tower = tower
-        self.scale: Tensor
-        self.shift: Tensor
-        self.register_buffer("scale", scale)
-        self.register_buffer("shift", shift)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Embeddings float32 `(n, dim)`."""
-        images = pixels.permute(0, 3, 1, 2).to(torch.float32)
-        output: Tensor = self.tower(images * self.scale + self.shift)
-        return output.to(torch.float32)
 
 
 def export(request: ExportRequest) -> Export:
     """Try each exporter until one's graph holds; raises what building the backbone raises."""
     loaded = load_backbone(request.backbone, weights_cache=request.weights_cache)
-    samples = np.concatenate([request.samples, _synthetic(loaded)])
+    size = loaded.image_tower.preprocessing.input_size
+    samples = np.concatenate([request.samples, synthetic(size)])
     expected = _torch_embeddings(loaded, samples)
     prepared = _prepared(loaded)
     reasons = []
@@ -80,46 +63,13 @@ def export(request: ExportRequest) -> Export:
     return Export(folder=request.folder, detail=loaded.detail, reason="; ".join(reasons))
 
 
-def agreement(engine: OnnxEngine, samples: PixelArray, *, expected: FloatArray) -> float:
-    """The worst agreement of `(n, height, width, 3)` pixels with the vectors they should give.
-
-    Of a picture: the cosine, or, where that is worse, one less the difference of the lengths.
-    """
-    batch = engine.embed(samples)
-    single = np.concatenate([engine.embed(one[None]) for one in samples])
-    return min(_worst(batch, expected), _worst(single, expected))
-
-
-def _worst(found: FloatArray, expected: FloatArray) -> float:
-    if found.shape != expected.shape or not np.isfinite(found).all():
-        return 0.0
-    lengths = np.linalg.norm(found, axis=1), np.linalg.norm(expected, axis=1)
-    least = np.finfo(np.float32).tiny
-    products = (found.astype(np.float64) * expected).sum(axis=1)
-    cosines = products / np.maximum(lengths[0] * lengths[1], least)
-    drift = np.abs(lengths[0] - lengths[1]) / np.maximum(lengths[1], least)
-    both_zero = (lengths[0] <= least) & (lengths[1] <= least)
-    return max(0.0, float(np.where(both_zero, 1.0, np.minimum(cosines, 1 - drift)).min()))
-
-
 def _torch_embeddings(loaded: LoadedBackbone, samples: PixelArray) -> FloatArray:
     return EagerEngine(loaded).embed(samples)
 
 
 def _prepared(loaded: LoadedBackbone) -> Prepared:
-    tower = loaded.image_tower
-    scale, shift = normalisation(tower.preprocessing.mean, tower.preprocessing.std)
-    module = tower.module.to(memory_format=torch.contiguous_format)
-    return Prepared(module, scale=scale, shift=shift).eval()
-
-
-def _synthetic(loaded: LoadedBackbone) -> PixelArray:
-    """Two pictures for what no photograph shows: noise, and every level from black to white."""
-    height, width = loaded.image_tower.preprocessing.input_size
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    levels = np.linspace(0, 255, width, dtype=np.uint8)
-    ramp = np.broadcast_to(levels[None, :, None], (height, width, 3))
-    return np.stack([noise, ramp])
+    prepared = Prepared(loaded.image_tower, dtype=loaded.dtype)
+    return prepared.to(memory_format=torch.contiguous_format).eval()
 
 
 def _by_tracing(prepared: Prepared, pixels: Tensor, graph: Path) -> None:

@@ -15,8 +15,10 @@ from zoo.backbone import IMAGE, TEXT, Preprocessing
 from zoo.errors import DamagedError, InvalidError, UnavailableError
 from zoo.inference.engines import Engine, TapEngine, TextEngine
 from zoo.inference.exports import HEAD, Export, Exports, Samples, open_engine
+from zoo.inference.placement import Placement
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.settings import EngineChoice, Settings
+from zoo.space import FLOAT32
 from zoo.training.heads import Head, read_head
 
 _log = structlog.get_logger()
@@ -33,6 +35,7 @@ class LoadedModel:
     text_engine: TextEngine | None
     native_head: Head | None
     tap_engine: TapEngine | None = None  # of a built model; an export has no layers
+    is_built: bool = False  # it is in torch
 
     @property
     def image_preprocessing(self) -> Preprocessing:
@@ -70,7 +73,8 @@ class LoadedModel:
     @property
     def size_bytes(self) -> int:
         """What its parameters take in memory."""
-        return 4 * self.detail.parameters
+        a_number = 4 if self.detail.space.precision == FLOAT32 else 2
+        return a_number * self.detail.parameters
 
     def _takes_no(self, what: str, *, code: str) -> InvalidError:
         towers = " and ".join(self.detail.towers)
@@ -91,28 +95,31 @@ class ModelCache:
     """Loaded models by name and space; thread-safe, and while one loads the others can be had.
 
     A model whose space is exported here runs without torch. One that is not runs in torch, until
-    `export` has made it one that is. Those longest unused make room for a new one when all
-    parameters together would take more than `settings.model_memory_mb`; pinned ones stay.
+    `export` has made it one that is. On a GPU all run in torch. Those longest unused make room
+    for a new one when all parameters together would take more than `settings.model_memory_mb`;
+    pinned ones stay.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, placement: Placement | None = None) -> None:
         self._settings = settings
+        self._placement = placement or Placement()
         self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
         self._lock = threading.Lock()
         self._models: OrderedDict[_Wanted, Future[LoadedModel]] = OrderedDict()
 
     def warm_up(self) -> None:
         """Import torch now if the first model is sure to need it."""
-        if self._exports.is_empty:
+        if self._placement.is_gpu or self._exports.is_empty:
             _building()
             _log.info("torch_imported")
 
-    def get(self, ref: BackboneRef) -> LoadedModel:
+    def get(self, ref: BackboneRef, *, samples: Samples | None = None) -> LoadedModel:
         """The model, loaded now if it is not yet; raises what loading raises, each time anew.
 
         Without a `space_id` it is built, to see what it is; with one it must be of that space.
+        On a GPU the `samples` are asked for and compared with the CPU, if it is loaded now.
         """
-        return self._get(_Wanted(ref=ref))
+        return self._get(_Wanted(ref=ref), samples)
 
     def get_built(self, ref: BackboneRef) -> LoadedModel:
         """The model in torch, whose layers can be looked at, though an export may be there.
@@ -121,7 +128,7 @@ class ModelCache:
         """
         return self._get(_Wanted(ref=ref, is_built=True))
 
-    def _get(self, wanted: _Wanted) -> LoadedModel:
+    def _get(self, wanted: _Wanted, samples: Samples | None = None) -> LoadedModel:
         with self._lock:
             found = self._models.get(wanted)
             ours = found is None
@@ -129,7 +136,7 @@ class ModelCache:
                 found = self._models[wanted] = Future()
             self._models.move_to_end(wanted)
         if ours:
-            self._load(wanted, found)
+            self._load(wanted, found, samples)
         return found.result()
 
     def export(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> None:
@@ -152,20 +159,25 @@ class ModelCache:
         )
 
     def _is_exportable(self, detail: BackboneDetail) -> bool:
-        # An export has room for one tower, of pictures.
-        return self._settings.engine != EngineChoice.EAGER and TEXT not in detail.towers
+        # An export has room for one tower, of pictures, and computes in float32 on a CPU.
+        return (
+            not self._placement.is_gpu
+            and self._settings.engine != EngineChoice.EAGER
+            and TEXT not in detail.towers
+            and detail.space.precision == FLOAT32
+        )
 
     def _forget_built(self, ref: BackboneRef) -> None:
         for known, model in self._loaded().items():
             is_same = known.ref.name == ref.name and not known.is_built
-            if is_same and model.engine_name == EngineChoice.EAGER:
+            if is_same and model.is_built:
                 del self._models[known]
 
-    def _load(self, wanted: _Wanted, model: Future[LoadedModel]) -> None:
+    def _load(self, wanted: _Wanted, model: Future[LoadedModel], samples: Samples | None) -> None:
         ref = wanted.ref
         try:
             opened = None if wanted.is_built else self._open(ref)
-            loaded = opened or self._built(ref) or self._build(ref)
+            loaded = opened or self._built(ref) or self._build(ref, samples)
             model.set_result(loaded)
             _log.info("model_loaded", model=ref.name, engine=loaded.engine_name)
         except BaseException as error:  # noqa: BLE001  # those who wait for it must not wait for ever
@@ -182,7 +194,7 @@ class ModelCache:
         with self._lock:
             loaded = self._loaded()
         found = (loaded.get(_Wanted(ref=ref, is_built=is_built)) for is_built in (False, True))
-        return next((one for one in found if one and one.engine_name == EngineChoice.EAGER), None)
+        return next((one for one in found if one and one.is_built), None)
 
     def _make_room(self, newest: LoadedModel) -> None:
         """Forget what is over the budget; who forwards with it at this moment still has it."""
@@ -206,13 +218,17 @@ class ModelCache:
             if model.done() and not model.exception()
         }
 
-    def _build(self, ref: BackboneRef) -> LoadedModel:
+    def _build(self, ref: BackboneRef, samples: Samples | None) -> LoadedModel:
+        given = samples() if samples and self._placement.is_gpu else None
         weights = self._settings.home / "weights"
-        built: LoadedModel = _building().build_model(ref, weights=weights)
+        built: LoadedModel = _building().build_model(
+            ref, weights=weights, placement=self._placement, samples=given
+        )
         return built
 
     def _open(self, ref: BackboneRef) -> LoadedModel | None:
-        if ref.space_id is None or self._settings.engine == EngineChoice.EAGER:
+        is_torch = self._placement.is_gpu or self._settings.engine == EngineChoice.EAGER
+        if ref.space_id is None or is_torch:
             return None
         export = self._exports.find(ref.space_id)
         if export is None or not export.is_ready:

@@ -14,6 +14,7 @@ import structlog
 from zoo import wire
 from zoo.errors import NotFoundError, UnavailableError, ZooError
 from zoo.inference.answering import Answering
+from zoo.inference.placement import place_predictor
 from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.settings import Settings
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 64
 """Requests taken in at once; the next is told to come again."""
-_SANDBOXES = 2
 _RETRY_AFTER_S = 1
 
 Answer = Callable[[wire.Header, list[memoryview]], bytes]
@@ -30,7 +30,10 @@ _log = structlog.get_logger()
 
 
 def create_predictor(settings: Settings) -> PredictorApp:
-    """The application, its sandboxes started; torch on its way if it is sure to be needed."""
+    """The application, its sandboxes started; torch on its way if it is sure to be needed.
+
+    Raises `StartError` if the settings ask for a GPU that is not there.
+    """
     return PredictorApp(settings)
 
 
@@ -39,8 +42,10 @@ class PredictorApp:
 
     def __init__(self, settings: Settings) -> None:
         self._room = threading.Semaphore(MAX_WAITING)
-        self._sandboxes = SandboxPool(decode_limits(settings), size=_SANDBOXES)
-        self._answering = Answering(settings, sandboxes=self._sandboxes)
+        placement = place_predictor(settings)
+        self._sandboxes = SandboxPool(decode_limits(settings), size=placement.decoders)
+        self._sandboxes.start()
+        self._answering = Answering(settings, sandboxes=self._sandboxes, placement=placement)
         self._routes: dict[str, Answer] = {
             "/detail": self._answering.detail,
             "/warm": self._answering.warm,

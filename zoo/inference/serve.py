@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it ships none
 
 from zoo import leash, logs
+from zoo.devices import cuda_devices
 from zoo.errors import StartError
 from zoo.inference.predictor import MAX_WAITING, PredictorApp, create_predictor
 from zoo.settings import Settings, load_settings
 
+CANNOT_START = 2
 _UNIX = "unix://"
 _GRACE_S = 5
 _KEEP_ALIVE_S = 5  # longer than the client keeps a connection
@@ -92,10 +95,16 @@ def main() -> None:
     """Serve until told to stop."""
     leash.hold()
     logs.start(process="predictor")
-    settings = load_settings()
-    settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _prepare_socket_folder(settings.resolved_predictor_url)
-    PredictorServer(settings).run()
+    try:
+        settings = load_settings()
+        cuda_devices(settings)  # before gunicorn would start workers that cannot, again and again
+        settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _prepare_socket_folder(settings.resolved_predictor_url)
+        server = PredictorServer(settings)
+    except StartError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        raise SystemExit(CANNOT_START) from error
+    server.run()
 
 
 if __name__ == "__main__":

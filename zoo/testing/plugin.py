@@ -98,6 +98,7 @@ class _Maker:
             "disabled_plugins": self.disabled_plugins,
             # A backbone that is installed as an object is there in this process only.
             "engine": "eager",
+            "device": "cpu",  # the same numbers on every machine
             "plugin_wait_s": 0.2,  # eager work is done; what is pending then stays so
         }
         return load({}, **{**known, **changed})

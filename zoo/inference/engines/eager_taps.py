@@ -48,7 +48,7 @@ def _keep(
     # Networks that mix pictures with something else in one axis show it here.
     if output.shape != (n, *tap.shape):
         raise _odd(tap, f"gave {tuple(output.shape)}")
-    seen[tap.name] = _formed(output, tap).numpy()
+    seen[tap.name] = _formed(output, tap).cpu().numpy()
 
 
 def _formed(output: Tensor, tap: Tap) -> Tensor:

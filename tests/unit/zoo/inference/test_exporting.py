@@ -9,9 +9,10 @@ from torch import nn
 
 from zoo.errors import PluginError
 from zoo.images.sandbox import Sandbox
+from zoo.inference.agreement import LEAST_COSINE, agreement
 from zoo.inference.engines.eager import EagerEngine
 from zoo.inference.engines.onnx import OnnxEngine
-from zoo.inference.exporting import LEAST_COSINE, agreement, export, export_folder
+from zoo.inference.exporting import export, export_folder
 from zoo.inference.exports import ExportRequest, write_request
 from zoo.inference.loading import load_backbone
 from zoo.inference.models import preprocessing_of

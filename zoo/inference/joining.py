@@ -1,0 +1,76 @@
+"""Joins what threads ask of one engine at the same time into batches: a GPU's are nearly free."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zoo.inference.engines import Engine, FloatArray, PixelArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """What one thread asks."""
+
+    pixels: PixelArray
+    answer: Future[FloatArray] = field(default_factory=Future)
+
+
+class JoiningEngine:
+    """An engine for many threads: who comes while it forwards is joined to the next batch.
+
+    Nobody waits to be joined: a free engine forwards at once. Pictures are taken in the order in
+    which they came, up to `most` a batch, so each waits for the forward that goes on and for
+    those before it, whatever is asked after. What fails in a batch of several is forwarded alone.
+    """
+
+    def __init__(self, engine: Engine, *, most: int) -> None:
+        self._engine = engine
+        self._most = most
+        self._lock = threading.Lock()  # of what waits
+        self._waiting: deque[_Asked] = deque()
+        self._forwarding = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """That of the engine."""
+        return self._engine.name
+
+    def embed(self, pixels: PixelArray) -> FloatArray:
+        """Embeddings float32 `(n, dim)` of this thread's pixels; raises what forwarding raises."""
+        asked = _Asked(pixels=pixels)
+        with self._lock:
+            self._waiting.append(asked)
+        while not asked.answer.done():
+            with self._forwarding:  # by whoever of those who wait comes first
+                if not asked.answer.done():
+                    self._forward(self._take())
+        return asked.answer.result()
+
+    def _take(self) -> list[_Asked]:
+        """Those who have waited longest, as many as make one batch."""
+        with self._lock:
+            taken = [self._waiting.popleft()]
+            n = len(taken[0].pixels)
+            while self._waiting and n + len(self._waiting[0].pixels) <= self._most:
+                taken.append(self._waiting.popleft())
+                n += len(taken[-1].pixels)
+        return taken
+
+    def _forward(self, together: list[_Asked]) -> None:
+        try:
+            vectors = self._engine.embed(np.concatenate([one.pixels for one in together]))
+        except Exception as error:  # noqa: BLE001  # it belongs to one of them: each is told its own
+            if len(together) == 1:
+                together[0].answer.set_exception(error)
+                return
+            for one in together:
+                self._forward([one])
+            return
+        ends = np.cumsum([len(one.pixels) for one in together])[:-1]
+        for one, part in zip(together, np.split(vectors, ends), strict=True):
+            one.answer.set_result(part)
