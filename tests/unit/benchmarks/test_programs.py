@@ -1,7 +1,9 @@
 """The benchmarks themselves, on a few pictures: that they run, not what they find."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -23,9 +25,12 @@ def photographs(tmp_path: Path) -> Path:
     return made
 
 
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    program: str, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(FOLDER / program), *arguments],
+        env=env,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -65,3 +70,24 @@ def test_online_reports_each_number_of_clients(photographs: Path):
     assert ended.returncode == 0, ended.stderr
     assert "| **FeatureZoo** | 1 |" in ended.stdout
     assert "| **FeatureZoo** | 2 |" in ended.stdout
+
+
+@pytest.mark.slow
+def test_gpu_holds_the_pipeline_against_its_limits_on_a_cpu_too(photographs: Path):
+    few = ("--device", "cpu", "--eager", "--no-service", "--images", "12", "--batch", "4")
+    ended = run("gpu.py", str(photographs), *few, "--models", "torchvision.squeezenet1_1.random")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "no GPU" in ended.stdout
+    assert "| `torchvision.squeezenet1_1.random` | cpu eager |" in ended.stdout
+
+
+@pytest.mark.slow
+def test_gpu_without_a_gpu_says_how_to_run_it_all_the_same(photographs: Path):
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    ended = run("gpu.py", str(photographs), env=hidden)
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "gpu.py: torch finds no GPU here; --device cpu shows that the program runs\n"
+    )

@@ -32,7 +32,7 @@ class BatchEngine:
     ) -> None:
         self.name = name
         self.busy_s = 0.0
-        self._forward = forward
+        self.forward = forward
         self._shape = shape
         self._is_padded = is_padded
         # Each with its last batch; the one that is used next stands first.
@@ -59,7 +59,7 @@ class BatchEngine:
             before()  # its memory is about to be written to
         self._lanes[0] = (lane, None)
         rows = lane.fill(pictures, padded=self._is_padded)
-        wait = lane.forward(self._forward, rows=rows)
+        wait = lane.forward(self.forward, rows=rows)
         flight = Flight(lane, len(pictures), wait, self._note)
         self._lanes[0] = (lane, flight)
         self._lanes.rotate(-1)
