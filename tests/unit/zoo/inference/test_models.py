@@ -9,8 +9,10 @@ import pytest
 
 from tests.exported import some_pixels
 from zoo.errors import PluginError
+from zoo.inference.joining import JoiningEngine
 from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
-from zoo.predictor import BackboneRef
+from zoo.inference.placement import Placement
+from zoo.predictor import BackboneRef, detail_at
 from zoo.settings import EngineChoice, Settings
 from zoo.testing import tiny_texts
 
@@ -95,7 +97,8 @@ def test_an_exported_model_is_had_without_torch(exported_home, known, lite0):
 import sys
 from pathlib import Path
 from zoo.inference.models import ModelCache
-from zoo.predictor import BackboneRef
+from zoo.inference.placement import Placement
+from zoo.predictor import BackboneRef, detail_at
 from zoo.settings import Settings
 model = ModelCache(Settings(home=Path({str(exported_home)!r}))).get(BackboneRef(**{ref!r}))
 sys.exit("torch" in sys.modules or model.engine.name != "onnxruntime")
@@ -238,3 +241,72 @@ def test_a_pinned_model_stays(tmp_path, give, tiny, tiny_ref):
 
     assert models.get(named(tiny_ref, "first")) is first
     assert models.get(first.ref) is first
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """Where the CPU stands for a GPU: pictures go through its batches, nothing is compiled."""
+    monkeypatch.setattr(Placement, "is_gpu", True)
+    return Placement(device="cpu", batch=4, decoders=2)
+
+
+def test_on_a_gpu_a_model_runs_in_torch_though_its_export_is_there(
+    exported_home, known, lite0, on_gpu
+):
+    models = ModelCache(Settings(home=exported_home), on_gpu)
+    ref = replace(lite0, space_id=known.space.space_id)
+    asked = []
+
+    def samples():
+        asked.append(some_pixels())
+        return asked[0]
+
+    model = models.get(ref, samples=samples)
+
+    assert models.is_exported(known)  # nothing is left to do
+    assert model.engine_name == "cpu eager"
+    assert len(asked) == 1
+    assert models.get(ref, samples=samples) is model
+    assert models.get_built(ref) is model
+    exported = ModelCache(Settings(home=exported_home)).get(ref)
+    vectors, expected = (one.engine.embed(some_pixels()) for one in (model, exported))
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    assert len(asked) == 1
+
+
+def test_on_a_gpu_that_many_ask_they_are_joined(tmp_path, give, tiny, tiny_ref, on_gpu):
+    give(tiny())
+    models = ModelCache(Settings(home=tmp_path), replace(on_gpu, is_shared=True))
+
+    assert isinstance(models.get(tiny_ref).engine, JoiningEngine)
+
+
+def test_a_gpu_that_torch_cannot_use_leaves_the_model_on_the_cpu(tmp_path, give, tiny, tiny_ref):
+    give(tiny())
+    nowhere = Placement(device="cuda:99", batch=4, is_compiled=True)
+
+    model = ModelCache(Settings(home=tmp_path), nowhere).get(tiny_ref)
+
+    assert model.engine_name == "eager"
+    assert model.taps is model.engine
+
+
+def test_bfloat16_is_never_exported(tmp_path, known, lite0):
+    models = ModelCache(Settings(home=tmp_path))
+    rounded = detail_at(known, "bfloat16")
+
+    models.export(replace(lite0, precision="bfloat16"), rounded, samples=some_pixels)
+
+    assert models.is_exported(rounded)
+    assert not (tmp_path / "engines").exists()
+
+
+def test_a_model_in_bfloat16_takes_half_the_room(models, give, tiny, tiny_ref):
+    give(lambda _: tiny())
+
+    sizes = [
+        models.get(replace(tiny_ref, precision=name)).size_bytes
+        for name in ("float32", "bfloat16")
+    ]
+
+    assert sizes == [36, 18]
