@@ -21,7 +21,7 @@ from zoo.storage.packs import read_content
 from zoo.storage.segments import WrittenSegment, write_segment
 from zoo_workers.context import Context
 from zoo_workers.effort import Stopwatch
-from zoo_workers.models import load_model
+from zoo_workers.models import batch_for, load_model
 
 BUSY_ELSEWHERE_S = 1.0
 """When to look again for contents that another shard is forwarding."""
@@ -105,7 +105,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
         ],
         model=stopwatch.watched(model),
         sandbox=context.sandbox,
-        batch=context.placement.batch,
+        batch=batch_for(context, model),
     )
     for sha256, result in forwarded:
         if isinstance(result, ContentError):

@@ -21,7 +21,7 @@ from zoo.storage.blobs import file_sha256, out_of_room
 from zoo.storage.packs import read_content
 from zoo.taps import Tap, tap_from_json
 from zoo_workers.context import Context
-from zoo_workers.models import load_built
+from zoo_workers.models import batch_for, load_built
 
 
 @dataclass(kw_only=True)
@@ -53,12 +53,13 @@ def _forward(
 ) -> Outcome:
     taps = [tap_from_json(tap) for tap in claim.job.work["taps"]]
     outcome = Outcome(arrays=_room_for(taps, len(given)))
+    model = load_built(context, claim.job.work)
     forwarded = tap_contents(
         [(one, partial(read_content, context.blobs, content)) for one, content in given],
-        model=load_built(context, claim.job.work),
+        model=model,
         taps=taps,
         sandbox=context.sandbox,
-        batch=min(context.placement.batch, TAP_BATCH),
+        batch=min(batch_for(context, model), TAP_BATCH),
     )
     for one, result in forwarded:
         if isinstance(result, ContentError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.backbone import IMAGE, Preprocessing
 from zoo.catalog.records import Json
-from zoo.inference.engines import PixelArray
+from zoo.inference.engines import AheadEngine, PixelArray
 from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
 from zoo.predictor import detail_from_json, to_ref
 from zoo.registry.models import resolve_backbone
@@ -55,3 +55,9 @@ def _stacked(samples: SamplesOf, preprocessing: Preprocessing) -> PixelArray:
     height, width = preprocessing.input_size
     none = np.empty((0, height, width, 3), np.uint8)
     return np.concatenate([none, *(one[None] for one in samples(preprocessing))])
+
+
+def batch_for(context: Context, model: LoadedModel) -> int:
+    """Contents a forward: those of a GPU are more, where it takes the model."""
+    is_on_core = model.engine is not None and not isinstance(model.engine, AheadEngine)
+    return context.settings.forward_batch if is_on_core else context.placement.batch

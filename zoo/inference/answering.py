@@ -176,7 +176,9 @@ class Answering:
         size = min(self._batch, TAP_BATCH)
         for start in range(0, len(pictures), size):
             batch = np.stack([one.pixels for one in pictures[start : start + size]])
-            with self._forwarding:
+            # What watches layers would also see the pictures of others.
+            joined = model.engine if isinstance(model.engine, JoiningEngine) else None
+            with joined.alone() if joined else self._forwarding:
                 seen = model.taps.tap(batch, taps)
             for array, features in zip(arrays, seen, strict=True):
                 array[start : start + size] = features

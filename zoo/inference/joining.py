@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +41,12 @@ class JoiningEngine:
     def name(self) -> str:
         """That of the engine."""
         return self._engine.name
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing is forwarded meanwhile: for who does something else with the same network."""
+        with self._forwarding:
+            yield
 
     def embed(self, pixels: PixelArray) -> FloatArray:
         """Embeddings float32 `(n, dim)` of this thread's pixels; raises what forwarding raises."""

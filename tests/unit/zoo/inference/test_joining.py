@@ -136,6 +136,16 @@ def test_what_fails_fails_alone(held, threads, occupied):
     assert held.batches == [[0], [1, 13, 2], [1], [13], [2]]
 
 
+def test_nothing_is_forwarded_while_somebody_is_alone(held, threads):
+    joined = JoiningEngine(held, most=8)
+    with joined.alone():
+        asked = ask(threads, joined, 1)
+        held.goes_on.release()
+        assert not held.has_begun.acquire(timeout=0.05)
+
+    assert answer(asked) == [1]
+
+
 def test_joined_pictures_get_what_they_get_one_by_one(give, tiny, tiny_ref, tmp_path, threads):
     give(tiny())
     engine = EagerEngine(load_backbone(tiny_ref, weights_cache=tmp_path))
