@@ -13,6 +13,8 @@ from zoo.settings import DeviceChoice, Settings
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """The variable by which CUDA itself is told which GPUs there are."""
+GPU_LOST = 3
+"""How a process ends under which a GPU has failed."""
 _NODE = re.compile(r"nvidia\d+")
 _FOLDER = Path("/dev")
 _LIBRARY = Path("lib", "libtorch_cuda.so")
@@ -64,3 +66,13 @@ def _require(found: tuple[str, ...], folder: Path) -> None:
             "ZOO_DEVICE is 'cuda', and torch is not installed or was built without CUDA; "
             "get it with: pip install 'featurezoo[worker]'"
         )
+
+
+def leave_lost_gpu(error: BaseException) -> None:
+    """End this process at once if a GPU failed under it: it fails in all that is asked then.
+
+    Who started the process starts another, which has the GPU anew. Told by the name of torch's
+    error, as this is asked where torch may not be imported.
+    """
+    if any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__):
+        os._exit(GPU_LOST)

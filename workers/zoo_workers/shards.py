@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from zoo.devices import leave_lost_gpu
 from zoo.errors import (
     ClaimLostError,
     InvalidError,
@@ -65,6 +66,7 @@ def run(context: Context, shard_id: int) -> None:
         except Exception as error:
             log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
             _insist(partial(_count, context, claimed, error))
+            leave_lost_gpu(error)
 
 
 def _work(kind: str) -> Callable[[Context, Claim], None]:

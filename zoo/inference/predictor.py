@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from zoo import wire
+from zoo.devices import leave_lost_gpu
 from zoo.errors import NotFoundError, UnavailableError, ZooError
 from zoo.inference.answering import Answering
 from zoo.inference.placement import place_predictor
@@ -90,6 +91,7 @@ class PredictorApp:
             return _failure(error)
         except Exception as error:  # noqa: BLE001  # the rim: the log has the traceback
             _log.exception("request_crashed", path=path)
+            leave_lost_gpu(error)
             return _failure(ZooError(f"the predictor failed: {type(error).__name__}: {error}"))
 
     def _route(self, path: str) -> Answer:

@@ -1,10 +1,13 @@
+import os
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from tests.workplace import Workplace
 from zoo.catalog import Catalog
 from zoo.catalog.records import JobRecord
+from zoo.devices import GPU_LOST
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.jobs.ledger import Claim, cancel, give_back
 from zoo_workers import check, shards
@@ -55,6 +58,20 @@ def test_other_errors_count_an_attempt_and_the_last_one_names_the_cause(
     assert ended.attempt == 3
     assert ended.error_code == "internal_error"
     assert ended.error_detail == "RuntimeError: a bug (after 3 attempts)"
+
+
+def test_a_child_whose_gpu_failed_counts_an_attempt_and_ends(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    for error in (torch.OutOfMemoryError("no room"), torch.AcceleratorError("CUDA error")):
+        monkeypatch.setattr(check, "run", fails_with(error))
+        shards.run(place.context, place.next_shard().id)
+
+    assert ends == [GPU_LOST]
+    assert place.next_shard().attempt == 2
+    assert place.job(job).state == "running"
 
 
 def test_a_second_message_for_a_shard_changes_nothing(

@@ -1,11 +1,14 @@
 import io
+import os
 import subprocess
 import sys
 from dataclasses import asdict
 
 import pytest
+import torch
 
 from zoo import wire
+from zoo.devices import GPU_LOST
 from zoo.errors import InvalidError, NotFoundError, UnavailableError, ZooError
 from zoo.inference import models
 from zoo.inference.predictor import MAX_WAITING, PredictorApp
@@ -55,6 +58,19 @@ def test_a_request_without_its_fields_gets_a_sentence(app):
     _, body = post(app, "/embed", wire.encode({}))
 
     assert str(error(body)) == "the predictor failed: KeyError: 'backbone'"
+
+
+def test_a_predictor_whose_gpu_failed_ends(app, monkeypatch):
+    ends = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+
+    def fail(*_):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setitem(app._routes, "/embed", fail)
+    post(app, "/embed", wire.encode({}))
+
+    assert ends == [GPU_LOST]
 
 
 def test_one_request_too_many_is_told_to_come_again(app):

@@ -143,3 +143,18 @@ def test_another_address_is_refused(url):
     assert str(caught.value) == (
         f"ZOO_PREDICTOR_URL is {url!r}; it should be unix:///path/of/socket or http://host:port"
     )
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_said_before_anything_starts(tmp_path):
+    asked = {"ZOO_HOME": str(tmp_path), "ZOO_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "zoo.inference.serve"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("ZOO_DEVICE is 'cuda', and no GPU is to be seen here")

@@ -141,6 +141,22 @@ def test_a_part_that_cannot_start_as_configured_ends_it_with_its_name(service: S
     assert "zoo: the api cannot start: it ended with exit code 2\n" in service.said()
 
 
+def test_a_gpu_that_is_asked_for_and_not_there_is_said_before_anything_starts(
+    service: Service,
+) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "zoo.cli", "up", *service.options()],
+        env=service.environment(ZOO_DEVICE="cuda", CUDA_VISIBLE_DEVICES=""),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zoo: ZOO_DEVICE is 'cuda', and no GPU is to be seen here")
+    assert not service.home.exists()
+
+
 def test_a_second_ctrl_c_ends_a_stubborn_part_at_once(
     service: Service, eventually: Eventually, none_left: NoneLeft
 ) -> None:
