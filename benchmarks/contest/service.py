@@ -58,13 +58,15 @@ class Service:
         found: Json = answer.json()
         return found
 
-    def finished(self, job: Json) -> Json:
+    def finished(
+        self, job: Json, *, patience_s: float = PATIENCE_S, poll_s: float = POLL_S
+    ) -> Json:
         """A job once it has succeeded; it is asked for ten times a second."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while job["state"] in LIVE:
             if time.monotonic() > deadline:
-                raise ServiceError(f"job {job['id']} has not ended after {PATIENCE_S:g} s: {job}")
-            time.sleep(POLL_S)
+                raise ServiceError(f"job {job['id']} has not ended after {patience_s:g} s: {job}")
+            time.sleep(poll_s)
             job = self.ask("GET", f"/v1/jobs/{job['id']}")
         if job["state"] != "succeeded":
             raise ServiceError(f"job {job['id']} ended as {job['state']}: {job['error']}")
@@ -80,14 +82,21 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(home: Path) -> Iterator[Service]:
-    """A service that takes requests and knows its models, and is gone after the block."""
-    home.mkdir(parents=True)
+def serving(home: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """A service that takes requests and knows its models, and is gone after the block.
+
+    `settings` are environment variables on top of the usual ones.
+    """
+    home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [sys.executable, "-m", "zoo.cli", "up", "--home", str(home), "--port", str(port)]
-    with (home.parent / f"{home.name}.log").open("wb") as log:
+    with (home.parent / f"{home.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            command,
+            env={**environment(), **(settings or {})},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
         )
     try:
         with httpx.Client(

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import extraction, online
+from benchmarks import extraction, online, scale
 from tests.pictures import picture
 
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
@@ -60,6 +60,26 @@ def test_extraction_compares_the_service_with_the_composition(photographs: Path)
         [row] = [row for row in rows if title in row]
         assert "| 100.0% |" in row
     assert "'embedded': 0, 'reused': 12, 'failed': 0" in ended.stdout
+
+
+def test_sizes_are_numbers_with_commas_between_them(capsys: pytest.CaptureFixture[str]):
+    assert scale.parse(["--sizes", "1000,10000"]).sizes == (1000, 10000)
+    for wrong in ("0,10", "many"):
+        with pytest.raises(SystemExit, match="2"):
+            scale.parse(["--sizes", wrong])
+    assert "invalid numbers value: 'many'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_scale_takes_tiny_pictures_and_photographs_in(photographs: Path):
+    for arguments in ((), (str(photographs), "--model", "tiny.colours")):
+        ended = run("scale.py", *arguments, "--sizes", "20")
+
+        assert ended.returncode == 0, ended.stderr
+        [head] = [line for line in ended.stdout.splitlines() if line.startswith("| ingest")]
+        assert head == "| ingest | 20 |"
+        for title in ("items/s", "workers", "first search", "restart, until a search answers"):
+            assert f"| {title} | " in ended.stdout
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What is found when a collection grows, and how it is told."""
