@@ -24,8 +24,10 @@ def run(context: Context, claim: Claim) -> None:
         good = [one for one in given if one.sha256 not in failed]
         for one in given:
             if error := failed.get(str(one.sha256)):
-                inputs.set_failed(session, [one.pk], code=error.code, detail=error.detail)
-        inputs.set_state(session, [one.pk for one in good], "reused")
+                inputs.set_failed(
+                    session, claim.job.id, [one.pk], code=error.code, detail=error.detail
+                )
+        inputs.set_state(session, claim.job.id, [one.pk for one in good], "reused")
         _add_examples(session, claim, good)
         finish(session, claim)
 

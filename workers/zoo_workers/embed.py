@@ -57,7 +57,7 @@ def run(context: Context, claim: Claim) -> None:
         fence(session, claim)
         _record_features(session, claim, outcome, segment)
         _record_effort(session, claim, outcome)
-        left = _record_inputs(session, todo, outcome)
+        left = _record_inputs(session, claim, todo, outcome)
         if left:
             later = shards.add_shard(
                 session,
@@ -167,7 +167,9 @@ def _record_effort(session: Session, claim: Claim, outcome: Outcome) -> None:
         note_effort(session, claim.shard.id, space_id=space_id, effort=outcome.effort)
 
 
-def _record_inputs(session: Session, todo: Todo, outcome: Outcome) -> list[InputRecord]:
+def _record_inputs(
+    session: Session, claim: Claim, todo: Todo, outcome: Outcome
+) -> list[InputRecord]:
     """Write what became of each input; returns those that wait for another shard."""
     first_use: set[str] = set()
     embedded, reused, left = [], [], []
@@ -175,7 +177,9 @@ def _record_inputs(session: Session, todo: Todo, outcome: Outcome) -> list[Input
         sha256 = str(one.sha256)
         if sha256 in outcome.failed:
             error = outcome.failed[sha256]
-            inputs.set_failed(session, [one.pk], code=error.code, detail=error.detail)
+            inputs.set_failed(
+                session, claim.job.id, [one.pk], code=error.code, detail=error.detail
+            )
         elif sha256 in todo.busy:
             left.append(one)
         elif sha256 in todo.known or sha256 in first_use:
@@ -183,8 +187,8 @@ def _record_inputs(session: Session, todo: Todo, outcome: Outcome) -> list[Input
         else:
             first_use.add(sha256)
             embedded.append(one.pk)
-    inputs.set_state(session, embedded, "embedded")
-    inputs.set_state(session, reused, "reused")
+    inputs.set_state(session, claim.job.id, embedded, "embedded")
+    inputs.set_state(session, claim.job.id, reused, "reused")
     return left
 
 

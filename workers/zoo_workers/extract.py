@@ -42,7 +42,7 @@ def run(context: Context, claim: Claim) -> None:
     written = _store(context, claim, outcome) if outcome.done else None
     with context.catalog.write() as session:
         fence(session, claim)
-        _record_inputs(session, outcome)
+        _record_inputs(session, claim, outcome)
         if written:
             shards.set_arguments(session, claim.shard.id, {"file": dict(written)})
         finish(session, claim)
@@ -100,7 +100,7 @@ def _store(context: Context, claim: Claim, outcome: Outcome) -> Json:
     return {"key": key, **written}
 
 
-def _record_inputs(session: Session, outcome: Outcome) -> None:
-    inputs.set_state(session, [one.pk for one in outcome.done], "embedded")
+def _record_inputs(session: Session, claim: Claim, outcome: Outcome) -> None:
+    inputs.set_state(session, claim.job.id, [one.pk for one in outcome.done], "embedded")
     for one, error in outcome.failed:
-        inputs.set_failed(session, [one.pk], code=error.code, detail=error.detail)
+        inputs.set_failed(session, claim.job.id, [one.pk], code=error.code, detail=error.detail)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import InputRecord
-from zoo.catalog.rows import as_record, chunks
+from zoo.catalog.rows import as_record, changed, chunks
 from zoo.catalog.tables import SpaceRow
 from zoo.catalog.work_tables import Job, JobInput
+
+COUNTERS = MappingProxyType(
+    {
+        "queued": Job.n_queued,
+        "embedded": Job.n_embedded,
+        "reused": Job.n_reused,
+        "failed": Job.n_failed,
+    }
+)
+"""Where a job counts its inputs, by their state."""
 
 
 def add_inputs(
@@ -36,6 +48,7 @@ def add_inputs(
     ]
     for chunk in chunks(rows):  # as rows, not as objects: other writers wait meanwhile
         session.execute(insert(JobInput), chunk)
+    _count(session, job_id, Counter(given.state for given in inputs))
 
 
 def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:
@@ -48,20 +61,17 @@ def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:
     return [_one(row) for row in rows]
 
 
-def set_state(session: Session, pks: Iterable[int], state: str) -> None:
-    """Note what became of inputs that worked."""
-    for chunk in chunks(pks):
-        session.execute(update(JobInput).where(JobInput.pk.in_(chunk)).values(state=state))
+def set_state(session: Session, job_id: str, pks: Iterable[int], state: str) -> None:
+    """Note what became of queued inputs that worked."""
+    _end(session, job_id, pks, {"state": state})
 
 
-def set_failed(session: Session, pks: Iterable[int], *, code: str, detail: str) -> None:
-    """Note why inputs failed."""
-    for chunk in chunks(pks):
-        session.execute(
-            update(JobInput)
-            .where(JobInput.pk.in_(chunk))
-            .values(state="failed", error_code=code, error_detail=detail)
-        )
+def set_failed(
+    session: Session, job_id: str, pks: Iterable[int], *, code: str, detail: str
+) -> None:
+    """Note why queued inputs failed."""
+    values = {"state": "failed", "error_code": code, "error_detail": detail}
+    _end(session, job_id, pks, values)
 
 
 def move_inputs(session: Session, pks: Iterable[int], *, shard_id: int) -> None:
@@ -77,16 +87,13 @@ def count_states(session: Session, job_id: str) -> dict[str, int]:
 
 def count_states_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """How many inputs of each job are in each state; jobs without inputs are left out."""
-    counts: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, int]] = {}
     for chunk in chunks(job_ids):
-        rows = session.execute(
-            select(JobInput.job_id, JobInput.state, func.count())
-            .where(JobInput.job_id.in_(chunk))
-            .group_by(JobInput.job_id, JobInput.state)
-        )
-        for job_id, state, n in rows:
-            counts.setdefault(job_id, {})[state] = n
-    return counts
+        for job_id, *counts in session.execute(
+            select(Job.id, *COUNTERS.values()).where(Job.id.in_(chunk))
+        ):
+            found[job_id] = {state: n for state, n in zip(COUNTERS, counts, strict=True) if n}
+    return {job_id: counts for job_id, counts in found.items() if counts}
 
 
 def count_codes(session: Session, job_id: str, codes: Iterable[str]) -> int:
@@ -142,14 +149,28 @@ def queued_backlog(session: Session, *, seconds_per_item: float) -> float:
     """
     space_id = Job.work["space_id"].as_string()
     statement = (
-        select(SpaceRow.seconds_per_item, func.count())
-        .select_from(JobInput)
-        .join(Job, Job.id == JobInput.job_id)
+        select(SpaceRow.seconds_per_item, func.sum(Job.n_queued))
+        .select_from(Job)
         .join(SpaceRow, SpaceRow.space_id == space_id, isouter=True)
-        .where(JobInput.state == "queued", Job.state.in_(("queued", "running")))
+        .where(Job.state.in_(("queued", "running")), Job.n_queued > 0)
         .group_by(SpaceRow.seconds_per_item)
     )
     return sum((known or seconds_per_item) * n for known, n in session.execute(statement))
+
+
+def _end(session: Session, job_id: str, pks: Iterable[int], values: Mapping[str, str]) -> None:
+    n = 0
+    for chunk in chunks(pks):
+        is_queued = (JobInput.pk.in_(chunk), JobInput.state == "queued")
+        n += changed(session, update(JobInput).where(*is_queued).values(**values))
+    _count(session, job_id, {"queued": -n, values["state"]: n})
+
+
+def _count(session: Session, job_id: str, more: Mapping[str, int]) -> None:
+    """Move the counters of a job, which the writer holds."""
+    values = {COUNTERS[state].key: COUNTERS[state] + n for state, n in more.items() if n}
+    if values:
+        session.execute(update(Job).where(Job.id == job_id).values(values))
 
 
 def _one(row: JobInput) -> InputRecord:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.jobs import LIVE
@@ -16,6 +16,8 @@ from zoo.catalog.tables import now
 from zoo.catalog.work_tables import Job, Outbox, Shard
 
 OPEN = ("queued", "running")
+TIMES = ("wall_s", "cpu_s", "decode_s", "forward_s")
+"""What of a shard's effort is in seconds."""
 
 
 def add_shard(
@@ -114,14 +116,10 @@ def drop_queued(session: Session, job_id: str, *, state: str) -> None:
     )
 
 
-def count_open(session: Session, job_id: str) -> dict[str, int]:
-    """How many of a job's shards are queued and running."""
-    rows = session.execute(
-        select(Shard.state, func.count())
-        .where(Shard.job_id == job_id, Shard.state.in_(OPEN))
-        .group_by(Shard.state)
-    )
-    return dict(rows.all())
+def has_open(session: Session, job_id: str) -> bool:
+    """Whether any of a job's shards is queued or running."""
+    statement = select(Shard.id).where(Shard.job_id == job_id, Shard.state.in_(OPEN)).limit(1)
+    return session.scalar(statement) is not None
 
 
 def has_kind(session: Session, job_id: str, kind: str) -> bool:
@@ -161,13 +159,22 @@ def set_effort(session: Session, shard_id: int, effort: Mapping[str, Any]) -> No
 
 
 def list_efforts(session: Session, job_ids: Iterable[str]) -> list[tuple[str, Json]]:
-    """What forwarding took in each shard of these jobs that did any, with its job's id."""
+    """What forwarding took in the shards of these jobs: job's id and sums, a row a process."""
+    lanes = func.coalesce(Shard.effort["lanes"].as_integer(), literal_column("0"))
+    done_by = [*(Shard.effort[name].as_string() for name in ("engine", "worker")), lanes]
+    n = Shard.effort["n"].as_integer()
+    sums = [func.sum(n), *(func.sum(Shard.effort[name].as_float()) for name in TIMES)]
     found: list[tuple[str, Json]] = []
     for chunk in chunks(sorted(set(job_ids))):
         statement = (
-            select(Shard.job_id, Shard.effort).where(Shard.job_id.in_(chunk)).order_by(Shard.id)
+            select(Shard.job_id, *done_by, *sums)
+            .where(Shard.job_id.in_(chunk), n.is_not(None))
+            .group_by(Shard.job_id, *done_by)
+            .order_by(Shard.job_id, *done_by)
         )
-        found.extend((job_id, effort) for job_id, effort in session.execute(statement) if effort)
+        for job_id, *values in session.execute(statement):
+            names = ("engine", "worker", "lanes", "n", *TIMES)
+            found.append((job_id, dict(zip(names, values, strict=True))))
     return found
 
 

@@ -9,7 +9,7 @@ from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.catalog.work_tables import Job
 from zoo.errors import UnavailableError
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The revision of the schema that this release reads and writes."""
 
 

@@ -228,6 +228,7 @@ class Item(Table):
     __table_args__ = (
         UniqueConstraint("collection_id", "item_id"),
         Index(None, "collection_id", "revision"),
+        Index(None, "collection_id", "is_deleted", "pk"),  # for listing and for counting
     )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))

@@ -31,6 +31,11 @@ class Job(Table):
     error_detail: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)  # the most attempts any of its shards took
     parent_job_id: Mapped[str | None] = mapped_column(String(64))
+    # How many of its inputs are in each state: there may be a million, and progress is asked for.
+    n_queued: Mapped[int] = mapped_column(default=0)
+    n_embedded: Mapped[int] = mapped_column(default=0)
+    n_reused: Mapped[int] = mapped_column(default=0)
+    n_failed: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -64,7 +69,7 @@ class JobInput(Table):
     __table_args__ = (
         UniqueConstraint("job_id", "position"),
         Index(None, "shard_id"),
-        Index(None, "job_id", "state"),
+        Index(None, "job_id", "state", "position"),
     )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))

@@ -76,7 +76,7 @@ def _limit(lanes: int, decode_s: float, forward_s: float) -> float:
 
 
 def efforts_of(session: Session, job_ids: Iterable[str]) -> dict[str, list[Effort]]:
-    """What each shard took, by job."""
+    """What the shards of each job took, added up by engine and process."""
     found: dict[str, list[Effort]] = {}
     for job_id, fields in shards.list_efforts(session, job_ids):
         found.setdefault(job_id, []).append(Effort(**fields))

@@ -181,7 +181,7 @@ def settle(session: Session, job_id: str) -> None:
         return
     if job.state == "cancelling":
         shards.drop_queued(session, job_id, state="cancelled")
-    if shards.count_open(session, job_id):
+    if shards.has_open(session, job_id):
         return
     if job.state == "cancelling":
         jobs.end_job(session, job_id, state="cancelled")

@@ -4,13 +4,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 import zoo_migrations
 from tests.databases import TWINS, PostgresServer
-from zoo.catalog import open_catalog, work_tables
+from zoo.catalog import inputs, open_catalog, work_tables
 from zoo.catalog.engines import shown
 from zoo.catalog.soundness import SCHEMA, check_schema
 from zoo.errors import StartError
@@ -46,6 +48,46 @@ def test_upgrading_tells_what_was_there_before_and_repeats_nothing(empty: str) -
     catalog = open_catalog(empty)
     with catalog.read() as session:
         check_schema(session)
+    catalog.close()
+
+
+def upgrade_to(revision: str, url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(zoo_migrations.__file__).parent))
+    with connected(url) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_inputs_of_jobs_that_were_there_before_are_counted(empty: str) -> None:
+    upgrade_to("0005", empty)
+    with connected(empty) as connection, connection.begin():
+        for job_id in ("some", "none"):
+            connection.execute(
+                text(
+                    "INSERT INTO jobs (id, type, state, spec, work, final_kind, is_internal,"
+                    " phase, steps, warnings, attempt, created_at) VALUES (:id, 'ingest',"
+                    " 'running', '{}', '{}', 'index', false, 'embed', '[]', '[]', 0,"
+                    " '2026-11-01 00:00:00')"
+                ),
+                {"id": job_id},
+            )
+        for position, state in enumerate(("queued", "failed", "queued", "embedded")):
+            connection.execute(
+                text(
+                    "INSERT INTO job_inputs (job_id, position, name, item_id, metadata, state)"
+                    " VALUES ('some', :position, 'a', 'b', '{}', :state)"
+                ),
+                {"position": position, "state": state},
+            )
+
+    assert zoo_migrations.upgrade(empty) == "0005"
+
+    catalog = open_catalog(empty)
+    with catalog.read() as session:
+        assert inputs.count_states_of(session, ["some", "none"]) == {
+            "some": {"queued": 2, "embedded": 1, "failed": 1}
+        }
     catalog.close()
 
 

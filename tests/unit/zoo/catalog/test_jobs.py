@@ -95,6 +95,20 @@ def test_inputs_of_many_jobs_are_counted_at_once(catalog: Catalog) -> None:
         assert inputs.queued_backlog(session, seconds_per_item=0.5) == 0.5
 
 
+def test_what_becomes_of_inputs_is_counted_once(catalog: Catalog) -> None:
+    add(catalog, "a")
+    given = [replace(GIVEN, position=position) for position in range(4)]
+    with catalog.write() as session:
+        inputs.add_inputs(session, "a", given, shard_id=7)
+        pks = [one.pk for one in inputs.queued_inputs(session, 7)]
+        for _ in range(2):  # who writes it again changes nothing
+            inputs.set_state(session, "a", pks[:2], "embedded")
+            inputs.set_failed(session, "a", pks[:3], code="empty_file", detail="empty")
+
+    with catalog.read() as session:
+        assert inputs.count_states(session, "a") == {"queued": 1, "embedded": 2, "failed": 1}
+
+
 def test_inputs_keep_all_that_they_came_with(catalog: Catalog) -> None:
     add(catalog, "a")
     with catalog.write() as session:

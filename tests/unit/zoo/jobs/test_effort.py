@@ -88,13 +88,23 @@ def test_a_job_that_forwarded_nothing_has_nothing_to_tell() -> None:
     assert summarise([], elapsed_s=1) is None
 
 
-def test_efforts_are_kept_with_their_job(catalog: Catalog, job_id: str) -> None:
-    work_off(catalog, job_id, EFFORT, replace(EFFORT, n=3))
+def test_efforts_are_added_up_by_process_and_job(catalog: Catalog, job_id: str) -> None:
+    elsewhere = replace(EFFORT, worker="host:2")
+    beside = replace(EFFORT, worker="host:2", lanes=3)
+    work_off(catalog, job_id, EFFORT, replace(EFFORT, n=3), beside, elsewhere)
+    both = replace(
+        EFFORT,
+        n=EFFORT.n + 3,
+        wall_s=2 * EFFORT.wall_s,
+        cpu_s=2 * EFFORT.cpu_s,
+        decode_s=2 * EFFORT.decode_s,
+        forward_s=2 * EFFORT.forward_s,
+    )
     with catalog.write() as session:
         other = create_job(session, "ingest", {}, work={}, target="collection").id
         shards.add_shard(session, other, "embed", arguments={})
 
-        assert efforts_of(session, [job_id, other]) == {job_id: [EFFORT, replace(EFFORT, n=3)]}
+        assert efforts_of(session, [job_id, other]) == {job_id: [both, elsewhere, beside]}
 
 
 def test_what_a_content_takes_follows_what_was_measured_of_late(

@@ -134,8 +134,8 @@ def test_retrying_takes_what_failed_and_nothing_else(
     with catalog.write() as session:
         fence(session, claimed)
         first, second, _ = inputs.queued_inputs(session, shard_id)
-        inputs.set_state(session, [first.pk], "embedded")
-        inputs.set_failed(session, [second.pk], code="truncated_image", detail="cut off")
+        inputs.set_state(session, job.id, [first.pk], "embedded")
+        inputs.set_failed(session, job.id, [second.pk], code="truncated_image", detail="cut off")
         fail(session, claimed, code="internal_error", detail="odd", result=None)
 
     with catalog.write() as session:
