@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo.catalog import collections, items
 from zoo.catalog.records import CollectionRecord
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
-from zoo.search.collection import Searches
+from zoo.search.collection import FEWEST_CHANGES, Searches
 from zoo_workers.context import Context
 from zoo_workers.removing import remove_gone
 
@@ -31,8 +31,10 @@ def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
     searches = Searches(context.catalog, context.blobs)
     since = -1 if collection.index_revision is None else collection.index_revision
     with context.catalog.read() as session:
-        changes = items.count_changes(session, collection.id, revision=since)
-    if not searches.is_snapshot_due(collection, changes):
+        is_due = items.has_changes(
+            session, collection.id, revision=since, more_than=FEWEST_CHANGES
+        )
+    if not is_due:
         return
     written = searches.write_snapshot(collection, spool=context.settings.home / "tmp")
     with context.catalog.write() as session:

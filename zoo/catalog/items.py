@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import IndexRow, InputRecord, ItemRecord, Json
 from zoo.catalog.rows import as_record, changed, chunks, upsert
 from zoo.catalog.tables import Content, Item, now
+
+ALL_PKS = 2**62
+"""A primary key that no item reaches."""
 
 
 def put_items(
@@ -102,22 +105,37 @@ def delete_item(session: Session, collection_id: int, item_id: str, *, revision:
     return changed(session, statement) > 0
 
 
-def changes_since(session: Session, collection_id: int, *, revision: int) -> list[IndexRow]:
-    """Items and tombstones that changed after a revision, by primary key."""
-    rows: Sequence[Row[int, str, bool]] = session.execute(
-        select(Item.pk, Item.sha256, Item.is_deleted)
-        .where(Item.collection_id == collection_id, Item.revision > revision)
-        .order_by(Item.pk)
+def changes_since(
+    session: Session, collection_id: int, *, revision: int, pk: int = ALL_PKS, limit: int
+) -> list[IndexRow]:
+    """Items and tombstones that changed after a revision, in the order of their revisions.
+
+    With a `pk` also those of that very revision whose own is higher.
+    """
+    rows: Sequence[Row[int, int, str, bool]] = session.execute(
+        select(Item.pk, Item.revision, Item.sha256, Item.is_deleted)
+        .where(
+            Item.collection_id == collection_id,
+            Item.revision >= revision,
+            or_(Item.revision > revision, Item.pk > pk),
+        )
+        .order_by(Item.revision, Item.pk)
+        .limit(limit)
     ).all()
-    return [IndexRow(pk=pk, sha256=sha256, is_deleted=dead) for pk, sha256, dead in rows]
+    return [
+        IndexRow(pk=pk, revision=changed_in, sha256=sha256, is_deleted=dead)
+        for pk, changed_in, sha256, dead in rows
+    ]
 
 
-def count_changes(session: Session, collection_id: int, *, revision: int) -> int:
-    """How many items and tombstones changed after a revision."""
-    statement = select(func.count()).where(
-        Item.collection_id == collection_id, Item.revision > revision
+def has_changes(session: Session, collection_id: int, *, revision: int, more_than: int) -> bool:
+    """Whether more than so many items and tombstones changed after a revision."""
+    some = (
+        select(Item.pk)
+        .where(Item.collection_id == collection_id, Item.revision > revision)
+        .limit(more_than + 1)
     )
-    return session.scalar(statement) or 0
+    return len(session.scalars(some).all()) > more_than
 
 
 def _select() -> Select[Item, int | None, int | None]:

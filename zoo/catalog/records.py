@@ -162,6 +162,7 @@ class IndexRow:
     """What an index needs of an item."""
 
     pk: int
+    revision: int
     sha256: str
     is_deleted: bool
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from zoo.catalog import collections, contents, features, models, soundness
 from zoo.catalog.records import ContentRecord
 from zoo.errors import DamagedError
 from zoo.fsck.problems import OpenHome, Problem
+from zoo.search.manifests import IndexFile, read_manifest
 from zoo.storage.blobs import BlobStore, file_sha256
 from zoo.storage.packs import read_content
 from zoo.storage.references import REFERENCE, ReferringBlobs, is_reference
@@ -21,11 +23,19 @@ def damaged_files(home: OpenHome) -> Iterator[Problem]:
     with home.catalog.read() as session:
         files = [(segment.key, segment.sha256) for segment in features.list_segments(session)]
         files += models.all_version_blobs(session)
-        files += collections.list_snapshots(session)
+        snapshots = collections.list_snapshots(session)
         files += soundness.extracted_files(session)
-    for key, sha256 in files:
+    for key, sha256 in [*files, *snapshots, *_parts(home.blobs, snapshots)]:
         if fault := _fault(home.blobs, key, sha256):
             yield Problem(sentence=fault)
+
+
+def _parts(blobs: BlobStore, snapshots: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Key and sha256 of the parts of indexes, as far as their manifests can be read."""
+    for key, sha256 in snapshots:
+        with suppress(DamagedError, OSError):
+            for part in read_manifest(blobs, IndexFile(key=key, sha256=sha256)):
+                yield part.file.key, part.file.sha256
 
 
 def _fault(blobs: BlobStore, key: str, sha256: str) -> str:

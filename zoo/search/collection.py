@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from zoo.catalog import Catalog, items
 from zoo.catalog.records import CollectionRecord, ItemRecord
-from zoo.names import new_id
 from zoo.search.flat import FloatArray
 from zoo.search.loading import Loaded, Loader
-from zoo.storage.blobs import BlobStore, file_sha256
+from zoo.search.snapshots import Snapshots
+from zoo.storage.blobs import BlobStore
 
-SMALLEST_REWRITE = 1000
-"""Changes below which a new snapshot costs more than the delta that it would replace."""
+FEWEST_CHANGES = 1000
+"""Changes up to which a new snapshot costs more than whoever opens the last one saves by it."""
 
 _Key = tuple[int, datetime]
 
@@ -47,8 +47,8 @@ class Searches:
 
     def __init__(self, catalog: Catalog, blobs: BlobStore, *, capacity: int = 32) -> None:
         self._catalog = catalog
-        self._blobs = blobs
         self._loader = Loader(catalog, blobs)
+        self._snapshots = Snapshots(blobs)
         self._capacity = capacity
         self._lock = threading.Lock()
         self._slots: OrderedDict[_Key, _Slot] = OrderedDict()
@@ -78,25 +78,18 @@ class Searches:
         vector: FloatArray = self._loader.vectors(collection, [sha256])[0]
         return vector
 
-    @staticmethod
-    def is_snapshot_due(collection: CollectionRecord, changes: int) -> bool:
-        """Whether so many changes since the last snapshot are worth writing a new one."""
-        return changes > max(SMALLEST_REWRITE, (collection.index_rows or 0) / 10)
-
     def write_snapshot(self, collection: CollectionRecord, *, spool: Path) -> WrittenSnapshot:
-        """Make a durable file of the collection's index.
+        """Make durable files of the collection's index: of what is new since its last snapshot.
 
-        It is written in the folder `spool` first, best on the blob store's disk if it has one.
+        They are written in the folder `spool` first, best on the blob store's disk if it has
+        one, and mapped at once, so that memory holds no more than one part of the index.
         """
-        loaded = self._fresh(collection)
         spool.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=spool) as folder:
-            path = Path(folder) / new_id("index")
-            loaded.index.write(path)
-            key, sha256 = f"indexes/{path.name}", file_sha256(path)
-            self._blobs.put(key, path)
+        keep = partial(self._snapshots.stored, spool=spool)
+        loaded = self._loader.refreshed(collection, None, keep=keep)
+        file = self._snapshots.write(loaded.index, spool=spool)
         return WrittenSnapshot(
-            key=key, sha256=sha256, revision=loaded.revision, rows=len(loaded.index)
+            key=file.key, sha256=file.sha256, revision=loaded.revision, rows=len(loaded.index)
         )
 
     def _fresh(self, collection: CollectionRecord) -> Loaded:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DamagedError, InvalidError, UnavailableError
+from zoo.search.manifests import IndexFile
 
 Metric = Literal["cosine", "ip", "l2"]
 FloatArray = NDArray[np.float32]
 PkArray = NDArray[np.int64]
+BLOCK = 4096
+HIGHEST = np.iinfo(np.int64).max
 
 
 def load_faiss() -> ModuleType:
@@ -51,15 +53,29 @@ class FlatPart:
     pks: PkArray  # (n,) the pk of each row of `flat`
     live: NDArray[np.bool_]  # (n,) False for rows that were replaced or deleted
     n_live: int
+    lowest: int  # pk; items that are new have higher ones than all before
+    highest: int
+    longest: float  # length of a vector, for ip: what float32 rounding of a score grows with
+    file: IndexFile | None = None  # that it is mapped from; None: it is in memory alone
 
     def __len__(self) -> int:
         return self.n_live
 
-    def without(self, pks: Iterable[int]) -> FlatPart:
-        """The same vectors with those `pks` dead."""
-        dead = np.fromiter(pks, dtype=np.int64)
-        live = self.live & ~np.isin(self.pks, dead)
+    def without(self, pks: PkArray) -> FlatPart:
+        """The same vectors with those `pks` dead too."""
+        near = pks[(pks >= self.lowest) & (pks <= self.highest)]
+        if not len(near):
+            return self
+        live = self.live & ~np.isin(self.pks, near)
         return replace(self, live=live, n_live=int(live.sum()))
+
+    def revived(self) -> FlatPart:
+        """The same vectors with none dead."""
+        return replace(self, live=np.ones(len(self.pks), np.bool_), n_live=len(self.pks))
+
+    def dead(self) -> PkArray:
+        """The pks of the rows that are dead."""
+        return self.pks[~self.live]
 
     def nearest(self, query: FloatArray, k: int) -> tuple[FloatArray, PkArray]:
         """FAISS's own scores `(k,)`, best first, and the rows `(k,)` they belong to; k <= len."""
@@ -95,7 +111,14 @@ def build_part(vectors: FloatArray, pks: PkArray, *, metric: Metric) -> FlatPart
     kind = faiss.IndexFlatL2 if metric == "l2" else faiss.IndexFlatIP
     owner = faiss.IndexIDMap(kind(vectors.shape[1]))
     owner.add_with_ids(np.ascontiguousarray(vectors), pks)
-    return _part(faiss, owner)
+    return _part(faiss, owner, metric=metric)
+
+
+def compacted(part: FlatPart, *, metric: Metric) -> FlatPart:
+    """The part itself, or one of its live rows alone."""
+    if len(part) == len(part.pks):
+        return part
+    return build_part(*part.survivors(), metric=metric)
 
 
 def open_part(path: Path, *, metric: Metric) -> FlatPart:
@@ -113,7 +136,7 @@ def open_part(path: Path, *, metric: Metric) -> FlatPart:
     expected = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
     if owner.metric_type != expected:
         raise DamagedError(f"'{path.name}' was not built for the metric {metric}")
-    return _part(faiss, owner)
+    return _part(faiss, owner, metric=metric)
 
 
 def write_part(part: FlatPart, path: Path) -> None:
@@ -126,8 +149,26 @@ def write_part(part: FlatPart, path: Path) -> None:
     partial.replace(path)
 
 
-def _part(faiss: ModuleType, owner: Any) -> FlatPart:
+def _part(faiss: ModuleType, owner: Any, *, metric: Metric) -> FlatPart:
     pks: PkArray = faiss.vector_to_array(owner.id_map)
     live = np.ones(len(pks), np.bool_)
     flat = faiss.downcast_index(owner.index)
-    return FlatPart(flat=flat, owner=owner, pks=pks, live=live, n_live=len(pks))
+    return FlatPart(
+        flat=flat,
+        owner=owner,
+        pks=pks,
+        live=live,
+        n_live=len(pks),
+        lowest=int(pks.min(initial=HIGHEST)),
+        highest=int(pks.max(initial=-1)),
+        longest=_longest(flat, len(pks)) if metric == "ip" else 1.0,
+    )
+
+
+def _longest(flat: Any, n: int) -> float:
+    """The greatest length among `n` vectors, read in pieces that leave memory alone."""
+    pieces = (
+        flat.reconstruct_batch(np.arange(start, min(start + BLOCK, n)))
+        for start in range(0, n, BLOCK)
+    )
+    return max((float(np.linalg.norm(piece, axis=1).max()) for piece in pieces), default=1.0)

@@ -1,11 +1,10 @@
-"""The exact index of a generation: a mapped snapshot, the rows dead since, and a small delta."""
+"""The exact index of a generation: immutable parts, mapped from files or small and in memory."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,13 +16,17 @@ from zoo.search.flat import (
     Metric,
     PkArray,
     build_part,
-    open_part,
-    write_part,
 )
 from zoo.search.scores import exact_scores, is_settled, normalised
 
 SPARE = 16
 """Rows fetched beyond k, so that ties and float32 rounding at the edge are seen at once."""
+
+PART_BYTES = 64_000_000
+MOST_PART_ROWS = 100_000
+"""What a part grows to: making one takes a few times its size in memory."""
+SMALL = 1000
+"""Rows that are joined with any change, as copying them costs nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,41 +48,22 @@ class ExactIndex:
 
     metric: Metric
     dim: int
-    base: FlatPart
-    delta: FlatPart
-    scale: float  # the longest stored vector: what float32 rounding of a score grows with
+    parts: tuple[FlatPart, ...]  # a pk is live in one of them at most
 
     @classmethod
     def build(cls, vectors: FloatArray, pks: PkArray, *, metric: Metric) -> ExactIndex:
         """An index of `vectors` (n, dim) float32 with distinct `pks` (n,) int64, in memory."""
         _check_rows(vectors, pks)
-        base = build_part(_stored(vectors, metric=metric), pks, metric=metric)
-        return cls._around(base, metric=metric)
+        part = build_part(_stored(vectors, metric=metric), pks, metric=metric)
+        return cls.of([part], dim=vectors.shape[1], metric=metric)
 
     @classmethod
-    def open(cls, path: Path, *, metric: Metric) -> ExactIndex:
-        """Map a snapshot made by `write`; the caller has verified its checksum.
-
-        Raises DamagedError for what is no snapshot or was built for another metric.
-        """
-        return cls._around(open_part(path, metric=metric), metric=metric)
-
-    @classmethod
-    def _around(cls, base: FlatPart, *, metric: Metric) -> ExactIndex:
-        dim = int(base.flat.d)
-        delta = build_part(np.empty((0, dim), np.float32), np.empty(0, np.int64), metric=metric)
-        scale = _longest(base) if metric == "ip" else 1.0
-        return cls(metric=metric, dim=dim, base=base, delta=delta, scale=scale)
+    def of(cls, parts: Sequence[FlatPart], *, dim: int, metric: Metric) -> ExactIndex:
+        """An index of parts of which no two have the same pk live."""
+        return cls(metric=metric, dim=dim, parts=tuple(part for part in parts if len(part)))
 
     def __len__(self) -> int:
-        return len(self.base) + len(self.delta)
-
-    def write(self, path: Path) -> None:
-        """Write all that is live to one file, changes merged in; the caller makes it durable."""
-        if len(self.base) == len(self.base.pks) and not len(self.delta):
-            return write_part(self.base, path)
-        vectors, pks = _joined(self.base.survivors(), self.delta.survivors())
-        return write_part(build_part(vectors, pks, metric=self.metric), path)
+        return sum(map(len, self.parts))
 
     def with_changes(
         self, vectors: FloatArray, pks: PkArray, *, dead: Collection[int]
@@ -87,21 +71,17 @@ class ExactIndex:
         """A new index: this one less `dead`, then `vectors` (n, dim) put under `pks` (n,).
 
         A pk that is here already is replaced, whether or not it is in `dead`; changes of
-        earlier calls are kept. The snapshot is shared, only the delta is copied.
+        earlier calls are kept. Parts are shared, but for small ones at the end that the new
+        vectors are joined with: so there are few, and no vector is copied often.
         """
         _check_rows(vectors, pks, dim=self.dim)
-        gone = {*dead, *pks.tolist()}
-        given = (_stored(vectors, metric=self.metric), pks)
-        joined = _joined(self.delta.without(gone).survivors(), given)
-        delta = build_part(*joined, metric=self.metric)
-        scale = max(self.scale, _longest(delta)) if self.metric == "ip" else self.scale
-        return ExactIndex(
-            metric=self.metric,
-            dim=self.dim,
-            base=self.base.without(gone),
-            delta=delta,
-            scale=scale,
-        )
+        gone = np.concatenate([pks, np.fromiter(dead, np.int64)])
+        kept = [part for part in (one.without(gone) for one in self.parts) if len(part)]
+        rows = _stored(vectors, metric=self.metric), pks
+        while kept and _is_worth_joining(kept[-1], n=len(rows[1]), dim=self.dim):
+            rows = _joined(kept.pop().survivors(), rows)
+        grown = build_part(*rows, metric=self.metric)
+        return self.of([*kept, grown], dim=self.dim, metric=self.metric)
 
     def search(self, queries: FloatArray, *, k: int) -> list[list[Hit]]:
         """The k nearest of each of `queries` (m, dim) float32, best first; all if there are fewer.
@@ -116,7 +96,7 @@ class ExactIndex:
         return [self._search_one(query, k) for query in _stored(queries, metric=self.metric)]
 
     def _search_one(self, query: FloatArray, k: int) -> list[Hit]:
-        hits = (hit for part in (self.base, self.delta) for hit in self._hits(part, query, k))
+        hits = (hit for part in self.parts for hit in self._hits(part, query, k))
         return heapq.nsmallest(k, hits, key=lambda hit: (-hit.score, hit.pk))
 
     def _hits(self, part: FlatPart, query: FloatArray, k: int) -> Iterator[Hit]:
@@ -133,10 +113,15 @@ class ExactIndex:
         while True:
             found, rows = part.nearest(query, fetch)
             if fetch == len(part) or is_settled(
-                found, query, k=k, metric=self.metric, scale=self.scale
+                found, query, k=k, metric=self.metric, scale=part.longest
             ):
                 return rows
             fetch = min(2 * fetch, len(part))
+
+
+def part_rows(dim: int) -> int:
+    """Rows that a part of vectors of `dim` numbers has at most."""
+    return max(1, min(MOST_PART_ROWS, PART_BYTES // (4 * dim)))
 
 
 def check_vector(vector: ArrayLike, *, dim: int, metric: Metric = "cosine") -> FloatArray:
@@ -171,13 +156,12 @@ def _stored(vectors: FloatArray, *, metric: Metric) -> FloatArray:
     return normalised(vectors) if metric == "cosine" else np.ascontiguousarray(vectors)
 
 
-def _longest(part: FlatPart) -> float:
-    """The greatest length among the part's vectors, read in pieces that leave memory alone."""
-    pieces = (
-        part.vectors(np.arange(start, min(start + 4096, len(part.pks))))
-        for start in range(0, len(part.pks), 4096)
-    )
-    return max((float(np.linalg.norm(piece, axis=1).max()) for piece in pieces), default=1.0)
+def _is_worth_joining(part: FlatPart, *, n: int, dim: int) -> bool:
+    """Whether a part is so small beside `n` new rows that it should not stay alone.
+
+    Each joining then makes a part grow by half at least, so a row is copied O(log n) times.
+    """
+    return len(part) <= max(SMALL, 2 * n) and len(part) + n <= part_rows(dim)
 
 
 def _joined(

@@ -1,4 +1,5 @@
 import pytest
+from sqlalchemy import event
 
 from tests.stock import Stock, random_vectors
 from zoo.catalog import Catalog, collections, items
@@ -19,9 +20,9 @@ def test_every_change_of_items_is_a_revision(catalog: Catalog, stock: Stock) -> 
     made = stock.delete("c", "a")
     assert made.revision == 3
     with catalog.read() as session:
-        [row] = items.changes_since(session, made.id, revision=2)
+        [row] = items.changes_since(session, made.id, revision=2, limit=10)
         assert row.is_deleted
-        assert items.changes_since(session, made.id, revision=3) == []
+        assert items.changes_since(session, made.id, revision=3, limit=10) == []
         assert collections.count_items(session, made.id) == 0
 
 
@@ -62,6 +63,49 @@ def test_items_are_listed_in_the_order_in_which_they_came(catalog: Catalog, stoc
         listed = items.list_items(session, made.id, after=0, limit=2)
         rest = items.list_items(session, made.id, after=listed[-1].pk, limit=9)
     assert [one.item_id for one in (*listed, *rest)] == ["c", "a", "b"]
+
+
+def test_listing_and_counting_items_reads_an_index_and_sorts_nothing(
+    catalog: Catalog, stock: Stock
+) -> None:
+    """With a million items a page would else take seconds."""
+    made = stock.collection("c")
+    asked = []
+    event.listen(catalog.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    with catalog.read() as session:
+        items.list_items(session, made.id, after=3, limit=2)
+        collections.count_items(session, made.id)
+    if catalog.engine.dialect.name != "sqlite":
+        return  # PostgreSQL decides by how many there are
+
+    with catalog.engine.connect() as connection:
+        plans = [
+            [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)]
+            for sql, given in asked[-2:]
+        ]
+
+    index = "INDEX ix_items_collection_id_items_is_deleted_items_pk"
+    assert [plan[0] for plan in plans] == [
+        f"SEARCH items USING {index} (collection_id=? AND is_deleted=? AND pk>?)",
+        f"SEARCH items USING COVERING {index} (collection_id=? AND is_deleted=?)",
+    ]
+    assert not any("TEMP B-TREE" in step for plan in plans for step in plan)
+
+
+def test_changes_come_in_pages_in_the_order_of_their_revisions(
+    catalog: Catalog, stock: Stock
+) -> None:
+    made = stock.collection("c")
+    vectors = random_vectors(3)
+    stock.put("c", dict(zip("abc", vectors, strict=True)))
+    stock.put("c", {"a": vectors[0]})
+    with catalog.read() as session:
+        first = items.changes_since(session, made.id, revision=-1, limit=2)
+        revision, pk = first[-1].revision, first[-1].pk
+        rest = items.changes_since(session, made.id, revision=revision, pk=pk, limit=2)
+        assert [(row.revision, row.pk) for row in (*first, *rest)] == [(1, 2), (1, 3), (2, 1)]
+        assert items.has_changes(session, made.id, revision=0, more_than=2)
+        assert not items.has_changes(session, made.id, revision=0, more_than=3)
 
 
 def test_a_collection_is_deleted_with_its_items_and_its_name_is_free(

@@ -7,6 +7,7 @@ from tests.serving import register_pets
 from tests.stock import Stock, random_vectors
 from zoo.catalog import Catalog, collections, contents, features
 from zoo.fsck import check_home
+from zoo.search.collection import Searches
 from zoo.settings import Settings, load_settings
 from zoo.storage.blobs import open_blobs
 
@@ -92,6 +93,27 @@ def test_a_damaged_snapshot_is_found(settings: Settings, catalog: Catalog, stock
             session, made.generation_id, key="indexes/i", sha256="0" * 64, revision=1, rows=1
         )
     assert check_home(settings) == [f"indexes/i is damaged: its sha256 is not {'0' * 64}"]
+
+
+def test_a_damaged_part_of_an_index_is_found(
+    settings: Settings, catalog: Catalog, stock: Stock, tmp_path: Path
+) -> None:
+    made = stock.read("c")
+    written = Searches(catalog, stock.blobs).write_snapshot(made, spool=tmp_path / "spool")
+    with catalog.write() as session:
+        collections.set_snapshot(
+            session,
+            made.generation_id,
+            key=written.key,
+            sha256=written.sha256,
+            revision=written.revision,
+            rows=written.rows,
+        )
+    assert check_home(settings) == []
+    [key] = (key for key in stock.blobs.keys("indexes/") if key != written.key)
+    stock.blobs.delete(key)
+
+    assert check_home(settings) == [f"{key} is missing"]
 
 
 def test_a_home_that_is_none_says_how_to_make_one(tmp_path: Path) -> None:

@@ -141,19 +141,21 @@ def test_a_snapshot_of_a_snapshot_holds_the_changes_too(
     assert ids(fresh, collection, np.ones(4, np.float32)) == ["dog"]
 
 
+@pytest.mark.parametrize("is_manifest", [True, False])
 @pytest.mark.parametrize("damage", ["flip", "delete"])
 def test_a_damaged_snapshot_is_forgotten_and_the_index_rebuilt(
-    stock: Stock, searches: Searches, damage: str, tmp_path: Path
+    stock: Stock, searches: Searches, damage: str, is_manifest: bool, tmp_path: Path
 ) -> None:
     stock.collection("pets")
     first = stock.put("pets", axes("cat", "dog"))
     written = searches.write_snapshot(first, spool=tmp_path)
     collection = note_snapshot(stock, first, written)
-    content = bytearray(stock.blobs.local_path(written.key).read_bytes())
-    stock.blobs.delete(written.key)
+    [key] = (key for key in stock.blobs.keys("indexes/") if (key == written.key) is is_manifest)
+    content = bytearray(stock.blobs.local_path(key).read_bytes())
+    stock.blobs.delete(key)
     if damage == "flip":
         content[-1] ^= 1
-        stock.blobs.put_bytes(written.key, bytes(content))
+        stock.blobs.put_bytes(key, bytes(content))
 
     with capture_logs() as logs:
         hits = ids(Searches(stock.catalog, stock.blobs), collection, np.eye(4)[0].astype("f4"))
@@ -218,16 +220,22 @@ def test_searches_beside_a_writer_see_every_item_that_was_there_before(
     assert len(searches.search(stock.read("busy"), query, k=100)) == 20
 
 
-@pytest.mark.parametrize(
-    ("rows", "changes", "is_due"),
-    [(None, 1000, False), (None, 1001, True), (50_000, 5000, False), (50_000, 5001, True)],
-)
-def test_a_snapshot_is_due_after_a_thousand_changes_and_a_tenth_of_its_rows(
-    stock: Stock, rows: int | None, changes: int, is_due: bool
+def test_an_index_is_read_in_pages_and_misses_nothing(
+    stock: Stock, searches: Searches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collection = stock.collection("pets")
-    if rows is not None:
-        snapshot = WrittenSnapshot(key="indexes/a", sha256="0" * 64, revision=1, rows=rows)
-        collection = note_snapshot(stock, collection, snapshot)
+    monkeypatch.setattr("zoo.search.index.MOST_PART_ROWS", 7)
+    stock.collection("many")
+    vectors = random_vectors(50)
+    for first in (0, 20, 23):
+        stock.put("many", {f"i{n}": vectors[n] for n in range(first, first + 20)})
+    collection = stock.delete("many", "i5")
+    query = random_vectors(1, seed=3)[0]
 
-    assert Searches.is_snapshot_due(collection, changes) is is_due
+    in_pages = found(searches, collection, query, k=60)
+    noted = note_snapshot(stock, collection, searches.write_snapshot(collection, spool=tmp_path))
+
+    assert {item_id for item_id, _ in in_pages} == {f"i{n}" for n in range(43) if n != 5}
+    assert noted.index_rows == 42
+    assert found(Searches(stock.catalog, stock.blobs), noted, query, k=60) == in_pages
+    parts = [key for key in stock.blobs.keys("indexes/") if not key.endswith(".json")]
+    assert len(parts) >= 6

@@ -1,6 +1,5 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from subprocess import run
 
 import numpy as np
@@ -9,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from zoo.errors import DamagedError, InvalidError, UnavailableError
+from zoo.errors import InvalidError, UnavailableError
 from zoo.search.flat import Metric
-from zoo.search.index import ExactIndex, Hit, check_vector
+from zoo.search.index import ExactIndex, Hit, check_vector, part_rows
 
 METRICS: tuple[Metric, ...] = ("cosine", "ip", "l2")
 Vectors = dict[int, NDArray[np.float32]]
@@ -85,15 +84,12 @@ def test_any_adds_deletes_and_replacements_leave_the_search_exact(
     first: dict[int, int],
     changes: list[tuple[dict[int, int], set[int]]],
     k: int,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     # Few distinct vectors, the zero vector among them, so that ties are everywhere.
     pool = random_vectors(7, dim=5)
     pool[0] = 0
     held: Vectors = {pk: pool[which] for pk, which in first.items()}
-    path = tmp_path_factory.mktemp("indexes") / "snapshot"
-    as_index(held, metric, 5).write(path)
-    index = ExactIndex.open(path, metric=metric)
+    index = as_index(held, metric, 5)
 
     for added, dead in changes:
         rows = pool[list(added.values())].reshape(-1, 5)
@@ -107,34 +103,6 @@ def test_any_adds_deletes_and_replacements_leave_the_search_exact(
         [hits] = index.search(query[None], k=k)
         assert hits == as_index(held, metric, 5).search(query[None], k=k)[0]
         assert_exact(hits, query, held, metric, k)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_a_snapshot_with_changes_written_and_opened_again_answers_the_same(
-    metric: Metric, tmp_path: Path
-) -> None:
-    index = as_index(dict(enumerate(random_vectors(50))), metric, 24)
-    changed = index.with_changes(random_vectors(5, seed=2), np.arange(48, 53), dead={1, 2, 3})
-    queries = random_vectors(3, seed=3)
-
-    changed.write(tmp_path / "snapshot")
-    opened = ExactIndex.open(tmp_path / "snapshot", metric=metric)
-
-    assert len(opened) == len(changed) == 50
-    assert opened.search(queries, k=60) == changed.search(queries, k=60)
-
-
-def test_writing_over_a_snapshot_leaves_those_who_mapped_it_alone(tmp_path: Path) -> None:
-    path = tmp_path / "snapshot"
-    as_index(dict(enumerate(random_vectors(500))), "ip", 24).write(path)
-    opened = ExactIndex.open(path, metric="ip")
-    query = random_vectors(1, seed=4)
-    before = opened.search(query, k=10)
-
-    as_index({}, "ip", 24).write(path)
-
-    assert opened.search(query, k=10) == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["snapshot"]
 
 
 def test_a_change_leaves_the_index_it_was_made_from_as_it_was() -> None:
@@ -188,14 +156,43 @@ def test_a_zero_vector_scores_zero_under_cosine() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_an_empty_index_finds_nothing_and_can_be_written(metric: Metric, tmp_path: Path) -> None:
-    empty = ExactIndex.build(np.empty((0, 4), np.float32), np.empty(0, np.int64), metric=metric)
-    empty.write(tmp_path / "empty")
-    opened = ExactIndex.open(tmp_path / "empty", metric=metric)
+def test_an_empty_index_finds_nothing(metric: Metric) -> None:
+    empty = ExactIndex.of([], dim=4, metric=metric)
 
-    assert len(opened) == 0
-    assert opened.dim == 4
-    assert opened.search(np.ones((2, 4), np.float32), k=5) == [[], []]
+    assert len(empty) == 0
+    assert empty.search(np.ones((2, 4), np.float32), k=5) == [[], []]
+
+
+def test_small_changes_are_joined_and_large_parts_stay_as_they_are() -> None:
+    vectors = random_vectors(3006)
+    index = ExactIndex.build(vectors[:3000], np.arange(3000), metric="ip")
+    [large] = index.parts
+
+    for pk in range(3000, 3006):
+        index = index.with_changes(vectors[pk : pk + 1], np.array([pk]), dead=())
+
+    assert [len(part) for part in index.parts] == [3000, 6]
+    assert index.parts[0] is large
+
+
+def test_a_part_grows_to_its_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.search.index.MOST_PART_ROWS", 10)
+    index = ExactIndex.of([], dim=24, metric="cosine")
+
+    for first in range(0, 35, 5):
+        rows = random_vectors(5, seed=first)
+        index = index.with_changes(rows, np.arange(first, first + 5), dead=())
+
+    assert [len(part) for part in index.parts] == [10, 10, 10, 5]
+
+
+def test_rows_of_a_part_are_bounded_in_bytes() -> None:
+    assert [part_rows(dim) for dim in (8, 1280, 10**9)] == [100_000, 12_500, 1]
+
+
+def test_a_part_of_which_nothing_lives_is_let_go() -> None:
+    index = ExactIndex.build(random_vectors(5), np.arange(5), metric="l2")
+    assert index.with_changes(random_vectors(0), np.arange(0), dead=range(5)).parts == ()
 
 
 def test_searches_from_many_threads_agree_with_one() -> None:
@@ -224,27 +221,6 @@ def test_without_faiss_a_search_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
         "this process cannot search: import of faiss halted; None in sys.modules; "
         "pip install 'featurezoo[cpu]'"
     )
-
-
-def test_a_file_that_is_no_index_is_damaged(tmp_path: Path) -> None:
-    (tmp_path / "snapshot").write_bytes(b"not an index at all")
-    with pytest.raises(DamagedError) as caught:
-        ExactIndex.open(tmp_path / "snapshot", metric="ip")
-    assert caught.value.detail == "'snapshot' is not a search index that can be read"
-
-
-def test_a_file_cut_short_is_damaged(tmp_path: Path) -> None:
-    path = tmp_path / "snapshot"
-    as_index(dict(enumerate(random_vectors(50))), "ip", 24).write(path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DamagedError, match="'snapshot' is not a search index that can be read"):
-        ExactIndex.open(path, metric="ip")
-
-
-def test_an_index_of_another_metric_is_refused(tmp_path: Path) -> None:
-    as_index(dict(enumerate(random_vectors(5))), "ip", 24).write(tmp_path / "snapshot")
-    with pytest.raises(DamagedError, match="'snapshot' was not built for the metric l2"):
-        ExactIndex.open(tmp_path / "snapshot", metric="l2")
 
 
 def test_a_pk_given_twice_is_refused() -> None:
