@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from zoo.catalog.engines import make_engine
+from zoo.catalog.engines import begin_log_anew, make_engine
 from zoo.errors import (
     ConflictError,
     DamagedError,
@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 LONGEST_PAUSE_S = 0.05
 TRIES = 5
 """How often a transaction is done that loses race after race."""
+
+LONG_LOG_BYTES = 128_000_000
+"""Four times what a log has before SQLite copies it into the database by itself."""
 
 LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 OTHER_SCHEMA = frozenset({"42P01", "42703"})  # no such table, no such column
@@ -105,6 +108,19 @@ class Catalog:
         except OSError:
             return None
         return found and (found.st_mtime_ns, found.st_size)
+
+    def shorten_log(self) -> None:
+        """Begin SQLite's write-ahead log anew if it has become long; PostgreSQL sees to its own.
+
+        While writers follow each other without a pause none of them gets to the log's end, so it
+        would grow for as long as they do. Waits for a moment for those who write or read; if they
+        take longer, it is for another time.
+        """
+        log = self._log
+        if log is None or not log.exists() or log.stat().st_size < LONG_LOG_BYTES:
+            return
+        with self._writer, _answering():
+            begin_log_anew(self.engine)
 
     def close(self) -> None:
         """Close all connections of this process."""

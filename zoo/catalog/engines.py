@@ -12,10 +12,21 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from zoo.errors import StartError
 
 BUSY_TIMEOUT_MS = 30_000
+CHECKPOINT_TIMEOUT_MS = 2000  # others may have to wait for as long
 CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
 STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 10
 IDLE_IN_TRANSACTION_S = 30  # a process that was stopped in one gives its row locks up after this
+
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    # A shard's rows stand all over large indexes: with SQLite's own 2 MB a transaction writes
+    # the same pages again and again, and with its 4 MB of log each copies it into the database.
+    "cache_size=-16000",
+    "wal_autocheckpoint=8000",
+)
 
 POSTGRESQL = "postgresql+psycopg"
 SPELLINGS = ("postgres", "postgresql", POSTGRESQL)
@@ -70,6 +81,19 @@ def shown(url: str) -> str:
     return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=True)
 
 
+def begin_log_anew(engine: Engine) -> None:
+    """Copy all of SQLite's write-ahead log into the database and cut it off, if nobody minds."""
+    connection = engine.raw_connection()  # outside of any transaction
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.close()
+    finally:
+        connection.close()
+
+
 def _refusal(given: str) -> StartError:
     return StartError(
         f"ZOO_DATABASE_URL is {given}; it should be postgresql://user:password@host/database "
@@ -105,7 +129,7 @@ def _postgresql_arguments(url: URL) -> dict[str, object]:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

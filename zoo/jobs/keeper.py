@@ -94,6 +94,7 @@ class Keeper:
         if lost or claims or idle:
             self._give_back(lost, claims, idle)
         self._announce_again()
+        self._catalog.shorten_log()
 
     def _give_back(self, lost: list[str], claims: list[ShardRecord], idle: list[str]) -> None:
         def free(session: Session) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from zoo.catalog import Catalog, datasets, open_catalog
+from zoo.catalog import Catalog, database, datasets, engines, open_catalog
 from zoo.catalog.engines import sqlite_path
 from zoo.errors import ConflictError, DamagedError, UnavailableError
 from zoo.settings import Settings
@@ -27,6 +27,48 @@ def test_a_block_that_raises_writes_nothing(catalog: Catalog) -> None:
 
     with catalog.read() as session:
         assert datasets.dataset_names(session) == []
+
+
+def log_bytes(settings: Settings) -> int:
+    path = sqlite_path(settings.resolved_database_url)
+    assert path is not None
+    return path.with_name(f"{path.name}-wal").stat().st_size
+
+
+def test_a_log_that_has_become_long_is_begun_anew(
+    catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with catalog.write() as session:
+        datasets.create_dataset(session, "d")
+    before = log_bytes(settings)
+    catalog.shorten_log()
+    assert log_bytes(settings) == before > 0
+
+    monkeypatch.setattr(database, "LONG_LOG_BYTES", 1)
+    catalog.shorten_log()
+
+    assert log_bytes(settings) == 0
+    with catalog.read() as session:
+        assert datasets.dataset_names(session) == ["d"]
+
+
+def test_a_log_that_somebody_reads_stays_until_another_time(
+    catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LONG_LOG_BYTES", 1)
+    monkeypatch.setattr(engines, "CHECKPOINT_TIMEOUT_MS", 10)
+    other = open_catalog(settings.resolved_database_url)
+    with other.read() as reading:
+        assert datasets.dataset_names(reading) == []
+        with catalog.write() as session:
+            datasets.create_dataset(session, "d")
+
+        catalog.shorten_log()
+
+        assert log_bytes(settings) > 0
+        assert datasets.dataset_names(reading) == []
+    catalog.shorten_log()
+    assert log_bytes(settings) == 0
 
 
 def test_what_a_reading_session_changes_is_thrown_away(catalog: Catalog) -> None:
