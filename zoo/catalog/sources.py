@@ -105,9 +105,7 @@ def note_files(
     is the first. Contents that the files held before are looked for in others.
     """
     names = [one.name for one in files]
-    rows = {
-        one.name: {"source_id": source.id, "scan": source.scan, **asdict(one)} for one in files
-    }
+    rows = {one.name: {"source_id": source.id, "scan": source.scan, **vars(one)} for one in files}
     insert_new(session, SourceFile, list(rows.values()), key=["source_id", "name"])
     left = []
     for name, item_id, sha256, scan in _held(session, source.id, names):
@@ -148,7 +146,7 @@ def gone_files(session: Session, source: SourceRecord, *, limit: int) -> list[Go
     rows = session.execute(
         select(SourceFile.pk, SourceFile.sha256)
         .where(SourceFile.source_id == source.id, SourceFile.scan < source.scan)
-        .order_by(SourceFile.pk)
+        .order_by(SourceFile.scan, SourceFile.pk)  # as the index has them: nothing is sorted
         .limit(limit)
     )
     return [GoneFile(pk=pk, sha256=sha256) for pk, sha256 in rows]
@@ -176,17 +174,16 @@ def remove_files(
 def _delete_items(
     session: Session, collection_id: int, pks: Sequence[int], *, revision: int
 ) -> int:
-    came = select(SourceFile.pk).where(
+    came = select(Item.pk).where(
+        Item.collection_id == collection_id,
+        Item.is_deleted.is_(False),
+        Item.item_id == SourceFile.item_id,
+        Item.sha256 == SourceFile.sha256,
         SourceFile.pk.in_(pks),
-        SourceFile.item_id == Item.item_id,
-        SourceFile.sha256 == Item.sha256,
     )
-    statement = (
-        update(Item)
-        .where(Item.collection_id == collection_id, Item.is_deleted.is_(False), came.exists())
-        .values(is_deleted=True, revision=revision)
-    )
-    return changed(session, statement)
+    found = list(session.scalars(came))  # from the files: there may be far more items than gone
+    statement = update(Item).where(Item.pk.in_(found), Item.is_deleted.is_(False))
+    return changed(session, statement.values(is_deleted=True, revision=revision))
 
 
 def _retire_examples(session: Session, dataset_id: int, pks: Sequence[int]) -> int:
