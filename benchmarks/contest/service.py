@@ -22,7 +22,7 @@ POLL_S = 0.1
 PATIENCE_S = 600.0
 LIVE = ("queued", "running", "cancelling")
 PARTS = {
-    "sandbox_child": "sandboxes",
+    "zoo/images/child": "sandboxes",
     "zoo_api": "api",
     "zoo.jobs": "keeper",
     "zoo_workers": "workers",

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.images.sandbox_child import Limits, decode, read
+from zoo.images.child.preparing import prepare
+from zoo.images.child.serving import read
 
-UNLIMITED = Limits(arena_bytes=0, memory_bytes=0, max_pixels=1 << 40, timeout_s=0)
+UNLIMITED = 1 << 40
 
 
 def decoded(content: bytes, preprocessing: dict[str, Any]) -> NDArray[np.uint8]:
     """A picture `(height, width, 3)` by Pillow, the same pixels as in the service's sandbox."""
-    return np.asarray(decode(read(content), preprocessing, UNLIMITED))
+    image = read(content, max_pixels=UNLIMITED)
+    return np.asarray(prepare(image, preprocessing, max_pixels=UNLIMITED))

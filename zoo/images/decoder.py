@@ -19,7 +19,7 @@ from pathlib import Path
 from zoo.errors import ImageError, UnavailableError
 from zoo.images.replies import MAX_REPLY_BYTES, Reply, parse_object, parse_reply
 
-CHILD = Path(__file__).with_name("sandbox_child.py")
+CHILD = Path(__file__).parent / "child" / "__main__.py"
 ARENA_BYTES = 64 << 20
 """Shared memory for one answer's bytes; only what is touched takes memory."""
 START_TIMEOUT_S = 30.0

@@ -20,6 +20,7 @@ from zoo.errors import ImageError, UnavailableError
 from zoo.images import decoder
 from zoo.images.sandbox import DecodeLimits, Sandbox
 
+ROOT = Path(__file__).parents[4]
 LIMITS = DecodeLimits(max_bytes=25_000_000, max_pixels=64_000_000, timeout_s=30)
 SLOW = encode(Image.effect_noise((4500, 4500), 50), "PNG", compress_level=1)
 """A picture that keeps its decoder busy for a part of a second."""
@@ -252,11 +253,8 @@ def test_the_child_knows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CONFINED = """
-import runpy, sys
-sys.argv = ["child", "0", "0", str(2 << 30), "64000000", "1"]
-child = runpy.run_path({child!r})
-limits = child["Limits"](0, 2 << 30, 64_000_000, 1.0)
-child["confine"](limits)
+from zoo.images.child.serving import Limits, confine
+confine(Limits(0, 2 << 30, 64_000_000, 1.0))
 import socket, os
 def refused(act):
     try:
@@ -274,9 +272,9 @@ print(refused(os.pipe))
 def test_confined_code_can_open_no_file_and_no_socket(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("kept")
-    script = CONFINED.format(child=str(decoder.CHILD), path=str(path))
+    script = CONFINED.format(path=str(path))
     found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert found.stdout.splitlines() == ["Too many open files"] * 4
     assert path.read_text() == "kept"
@@ -298,7 +296,7 @@ def test_the_child_goes_when_its_parent_is_killed() -> None:
         [sys.executable, "-c", PARENT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[4],
+        cwd=ROOT,
     )
     assert parent.stdout is not None
     with parent:
