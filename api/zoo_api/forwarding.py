@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
+from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ModelRecord, VersionRecord
-from zoo.errors import ConflictError, ContentError, UnavailableError
+from zoo.errors import ConflictError, ContentError, DamagedError, UnavailableError
 from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label, to_ref
 from zoo.registry.models import resolve_version
 from zoo_api.backbones import ready_backbone
@@ -80,7 +82,8 @@ def warm(version: VersionRecord) -> None:
     """
     try:
         asked = _of_version(version)
-        services().predictor.warm(asked.ref, head=asked.head)
+        with _naming_damage(asked):
+            services().predictor.warm(asked.ref, head=asked.head)
     except UnavailableError as error:
         log.warning("not_warmed", model=version.model, version=version.version, code=error.code)
 
@@ -117,8 +120,27 @@ def classify_images(
 ) -> list[list[Label]]:
     """The best labels of each image; `PicturesError` naming each that cannot be read."""
     check_all([check_bytes(image) for image in images], fields)
-    answers = services().predictor.classify(asked.ref, images, head=asked.head, top_k=top_k)
+    with _naming_damage(asked):
+        answers = services().predictor.classify(asked.ref, images, head=asked.head, top_k=top_k)
     return _readable(answers, fields)
+
+
+@contextmanager
+def _naming_damage(asked: Asked) -> Iterator[None]:
+    """Say of a damaged file which version it is, and which one there was before."""
+    try:
+        yield
+    except DamagedError as error:
+        if asked.version is None:
+            raise
+        name, number = asked.version.model, asked.version.version
+        with services().catalog.read() as session:
+            before = catalog_models.list_versions(session, name, before=number, limit=1)
+        instead = f"use {name}:{before[0].version}, or " if before else ""
+        raise DamagedError(
+            f"{asked.name} is refused: {error.detail}; {instead}restore the file from a backup",
+            code=error.code,
+        ) from error
 
 
 def _readable(answers: Sequence[Answer | ContentError], fields: Sequence[str]) -> list[Answer]:

@@ -95,6 +95,15 @@ def forget_snapshot(session: Session, generation_id: int, *, key: str) -> None:
     )
 
 
+def forget_snapshot_file(session: Session, key: str) -> None:
+    """Drop a snapshot by its file, whichever generation it is of."""
+    session.execute(
+        update(Generation)
+        .where(Generation.index_key == key)
+        .values(index_key=None, index_sha256=None, index_revision=None, index_rows=None)
+    )
+
+
 def list_snapshots(session: Session) -> list[tuple[str, str]]:
     """Key and sha256 of every index snapshot."""
     rows = session.execute(

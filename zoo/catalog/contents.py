@@ -108,6 +108,17 @@ def find_stored(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def set_lost(session: Session, sha256s: Iterable[str], *, pack_key: str) -> None:
+    """Let contents stand in a pack that is nowhere, until somebody brings their bytes again."""
+    wanted = sorted(set(sha256s))
+    pack_id = add_packs(session, {pack_key: 0})[pack_key]
+    for chunk in chunks(wanted):
+        session.execute(
+            update(Content).where(Content.sha256.in_(chunk)).values(pack_id=pack_id, offset=0)
+        )
+    find_elsewhere(session, wanted)
+
+
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
     rows = [

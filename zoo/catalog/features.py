@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import FeatureRecord, Json, SegmentRecord
@@ -86,6 +86,15 @@ def get_segments(session: Session, ids: Iterable[int]) -> dict[int, SegmentRecor
 def list_segments(session: Session) -> list[SegmentRecord]:
     """Every segment."""
     return [as_record(SegmentRecord, row) for row in session.scalars(select(Segment))]
+
+
+def forget_segment(session: Session, segment_id: int) -> int:
+    """Drop a segment with the embeddings in it; returns how many these were."""
+    met = select(func.count()).where(Feature.segment_id == segment_id)
+    count = session.scalar(met) or 0
+    session.execute(delete(Feature).where(Feature.segment_id == segment_id))
+    session.execute(delete(Segment).where(Segment.id == segment_id))
+    return count
 
 
 def reserve_forwards(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from zoo.catalog.jobs import LIVE
 from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
-from zoo.catalog.work_tables import Job
+from zoo.catalog.work_tables import Job, JobInput
 from zoo.errors import UnavailableError
 
 SCHEMA = "0006"
@@ -38,10 +39,20 @@ def integrity_problems(session: Session) -> list[str]:
 
 
 def items_without_vector(session: Session) -> list[tuple[str, str]]:
-    """Collection and id of items whose content has no embedding in the collection's space."""
+    """Collection and id of items whose content has no embedding in the collection's space.
+
+    Those that a job is about to embed are no fault.
+    """
     has_vector = (
         select(Feature.sha256)
         .where(Feature.sha256 == Item.sha256, Feature.space_id == Generation.space_id)
+        .exists()
+    )
+    waits = (
+        select(JobInput.pk)
+        .join(Job, Job.id == JobInput.job_id)
+        .where(JobInput.item_id == Item.item_id, JobInput.sha256 == Item.sha256)
+        .where(JobInput.state == "queued", Job.state.in_(LIVE))
         .exists()
     )
     rows = session.execute(
@@ -49,6 +60,35 @@ def items_without_vector(session: Session) -> list[tuple[str, str]]:
         .join(Item, Item.collection_id == Collection.id)
         .join(Generation, Generation.collection_id == Collection.id)
         .where(Generation.is_current.is_(True), Item.is_deleted.is_(False), ~has_vector)
+        .where(~waits)
+    )
+    return [(first, second) for first, second in rows]
+
+
+def items_in_segment(session: Session, key: str, *, limit: int) -> list[tuple[str, str]]:
+    """Collection and id of some items whose embedding stands in a segment."""
+    rows = session.execute(
+        select(Collection.name, Item.item_id)
+        .join(Item, Item.collection_id == Collection.id)
+        .join(Generation, Generation.collection_id == Collection.id)
+        .join(Feature, Feature.sha256 == Item.sha256)
+        .join(Segment, Segment.id == Feature.segment_id)
+        .where(Segment.key == key, Feature.space_id == Generation.space_id)
+        .where(Generation.is_current.is_(True), Item.is_deleted.is_(False))
+        .order_by(Item.pk)
+        .limit(limit)
+    )
+    return [(first, second) for first, second in rows]
+
+
+def items_of_content(session: Session, sha256: str, *, limit: int) -> list[tuple[str, str]]:
+    """Collection and id of some items of a content."""
+    rows = session.execute(
+        select(Collection.name, Item.item_id)
+        .join(Item, Item.collection_id == Collection.id)
+        .where(Item.sha256 == sha256, Item.is_deleted.is_(False))
+        .order_by(Item.pk)
+        .limit(limit)
     )
     return [(first, second) for first, second in rows]
 

@@ -19,7 +19,7 @@ from zoo.errors import PluginError
 
 _log = structlog.get_logger()
 _ORDER = "order"  # safetensors sorts its tensors; plugins may rely on the order of the source
-_CHECKSUM = "tensors_sha256"
+_CHECKSUM = "sha256"
 
 
 class CheckpointReader:
@@ -40,10 +40,10 @@ class CheckpointReader:
         with path.open("rb") as source:
             checksum = hashlib.file_digest(source, "sha256").hexdigest()
         copy = self._cache / f"{checksum}.safetensors"
-        found = _read_copy(copy)
+        found = _read_copy(copy, source=checksum)
         if found is None:
             found = self._unpickle(path)
-            _write_copy(copy, found)
+            _write_copy(copy, found, source=checksum)
         return found
 
     def _unpickle(self, path: Path) -> dict[str, Tensor]:
@@ -65,7 +65,7 @@ class CheckpointReader:
         )
 
 
-def _read_copy(copy: Path) -> dict[str, Tensor] | None:
+def _read_copy(copy: Path, *, source: str) -> dict[str, Tensor] | None:
     """The tensors of a sound copy; None if there is none."""
     if not copy.exists():
         return None
@@ -75,16 +75,16 @@ def _read_copy(copy: Path) -> dict[str, Tensor] | None:
             tensors = {name: file.get_tensor(name) for name in json.loads(about[_ORDER])}
     except (SafetensorError, KeyError, ValueError, OSError):
         tensors, about = {}, {}
-    if about.get(_CHECKSUM) == tensors_sha256(tensors.items()):
+    if about.get(_CHECKSUM) == _checksum(tensors, source=source):
         return tensors
     _log.warning("weights_cache_damaged", path=str(copy))
     return None
 
 
-def _write_copy(copy: Path, tensors: dict[str, Tensor]) -> None:
+def _write_copy(copy: Path, tensors: dict[str, Tensor], *, source: str) -> None:
     about = {
         _ORDER: json.dumps(list(tensors)),
-        _CHECKSUM: tensors_sha256(tensors.items()),
+        _CHECKSUM: _checksum(tensors, source=source),
     }
     content = safetensors.torch.save({n: t.contiguous() for n, t in tensors.items()}, about)
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +96,12 @@ def _write_copy(copy: Path, tensors: dict[str, Tensor]) -> None:
         os.fsync(file.fileno())
     spool.replace(copy)
     _sync_folder(copy.parent)
+
+
+def _checksum(tensors: Mapping[str, Tensor], *, source: str) -> str:
+    """Of the tensors in their order, and of the file that they are a copy of."""
+    parts = [source, list(tensors), tensors_sha256(tensors.items())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -17,6 +18,7 @@ import numpy as np
 import structlog
 
 from zoo import wire
+from zoo.catalog.records import Json
 from zoo.errors import DamagedError, ZooError
 from zoo.inference.engines import Engine, PixelArray
 from zoo.isolation import run_module
@@ -29,6 +31,7 @@ _ABOUT = "export.json"
 _REQUEST = "request.json"
 _FAILURE = "failure.json"
 _SAMPLES = "samples.npy"
+_CHECKSUM = "checksum"
 
 Samples = Callable[[], PixelArray]
 """Real pictures, prepared, uint8 `(n, height, width, 3)`: what an export is verified on."""
@@ -92,7 +95,9 @@ class Exports:
     def find(self, space_id: str) -> Export | None:
         """The export for a space; None if this version of the runtime has not tried yet."""
         try:
-            return _read(self._root / space_id)
+            found = _read(self._root / space_id)
+            _check_space(found, space_id)
+            return found
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -175,7 +180,8 @@ def write_export(export: Export) -> None:
     """Leave what came of it, and clear the request away."""
     fields = {**asdict(export), "detail": detail_to_json(export.detail)}
     del fields["folder"]
-    text = json.dumps({**fields, "runtime": runtime_version()})
+    fields["runtime"] = runtime_version()
+    text = json.dumps({**fields, _CHECKSUM: _checksum(fields)})
     (export.folder / _ABOUT).write_text(text)
     for name in (_REQUEST, _SAMPLES):
         (export.folder / name).unlink(missing_ok=True)
@@ -191,10 +197,23 @@ def runtime_version() -> str:
 
 def _read(folder: Path) -> Export:
     fields = json.loads((folder / _ABOUT).read_text())
+    if fields.pop(_CHECKSUM) != _checksum(fields):
+        raise ValueError("its checksum does not hold")
     if fields.pop("runtime") != runtime_version():
         raise FileNotFoundError(folder / _ABOUT)
     detail = detail_from_json(fields.pop("detail"))
     return Export(folder=folder, detail=detail, **fields)
+
+
+def _checksum(fields: Json) -> str:
+    """sha256 (hex) of what is said of an export: it decides how pictures are prepared."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _check_space(export: Export, space_id: str) -> None:
+    found = export.detail.space.space_id
+    if found != space_id:
+        raise ValueError(f"it is of the space {found[:12]}, in a folder of another")
 
 
 def _report(ref: BackboneRef, made: Export) -> None:

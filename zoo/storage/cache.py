@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from zoo.names import new_id
 from zoo.storage.blobs import file_sha256, out_of_room
+from zoo.storage.stamps import Stamp, stamp_of
 
 IN_USE_S = 60.0
 """A copy asked for so lately may be about to be opened, and stays whatever the bound says."""
@@ -32,13 +34,14 @@ class _Copy:
 class BlobCache:
     """Copies as `<key>/<sha256 of the copy>`; processes may share the folder. Thread-safe.
 
-    A copy that is not what was fetched any more is fetched again: each process looks once.
+    A copy that is not what was fetched any more is fetched again: each process looks once, and
+    when the file changes.
     """
 
     def __init__(self, root: Path, *, max_bytes: int) -> None:
         self._root = root
         self._max_bytes = max_bytes
-        self._verified: set[Path] = set()
+        self._verified: dict[Path, Stamp] = {}
         self._untrimmed = max_bytes  # so that the first copy looks what others have left
         self._lock = threading.Lock()
 
@@ -48,7 +51,7 @@ class BlobCache:
         if found is None:
             return self._fetched(key, fetch)
         with suppress(FileNotFoundError):  # trimmed just now: whoever opens it is told
-            found.touch()
+            _note_use(found)
         return found
 
     def forget(self, key: str) -> None:
@@ -58,17 +61,23 @@ class BlobCache:
 
     def _found(self, key: str) -> Path | None:
         path = next(iter(_files_of(self._root / key)), None)
-        if path is None or path in self._verified:
-            return path
+        if path is None:
+            return None
         try:
-            is_whole = file_sha256(path) == path.name
+            return path if self._is_whole(path) else None
         except FileNotFoundError:
             return None
-        if not is_whole:
+
+    def _is_whole(self, path: Path) -> bool:
+        """Whether a copy is what was fetched; one that is not is removed."""
+        stamp = stamp_of(path)
+        if self._verified.get(path) == stamp:
+            return True
+        if file_sha256(path) != path.name:
             path.unlink(missing_ok=True)
-            return None
-        self._verified.add(path)
-        return path
+            return False
+        self._verified[path] = stamp
+        return True
 
     def _fetched(self, key: str, fetch: Fetch) -> Path:
         part = self._root / _PARTS / new_id("part")
@@ -83,7 +92,7 @@ class BlobCache:
             raise out_of_room(f"a copy of {key}", error) from error
         finally:
             part.unlink(missing_ok=True)
-        self._verified.add(path)
+        self._verified[path] = stamp_of(path)
         self._count(size_bytes)
         return path
 
@@ -108,7 +117,7 @@ class BlobCache:
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
-        self._verified.discard(path)
+        self._verified.pop(path, None)
         if path.parent.name != _PARTS:  # where others may be about to write
             with suppress(OSError):
                 path.parent.rmdir()
@@ -119,9 +128,14 @@ class BlobCache:
             with suppress(FileNotFoundError):
                 stat = path.stat()
                 if path.is_file():
-                    copy = _Copy(path=path, used_at=stat.st_mtime, size_bytes=stat.st_size)
+                    copy = _Copy(path=path, used_at=stat.st_atime, size_bytes=stat.st_size)
                     found.append(copy)
         return found
+
+
+def _note_use(path: Path) -> None:
+    """Now, as its time of access: that of its content tells whether it is still what it was."""
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 REFERENCE = "ref:"
 """What the key of an original by reference begins with; its path follows."""
+LOST = f"{REFERENCE}lost:"
+"""What the key of an original begins with whose pack was damaged; the pack's key follows.
+
+It is nowhere, as a file by reference that has gone, until somebody brings the same bytes again.
+"""
 NOT_ALLOWED = (
     "{path!r} is not below a folder that sources may name; ZOO_ALLOWED_ROOTS says which are"
 )
@@ -45,6 +50,11 @@ def allowed_path(path: str, roots: Sequence[Path]) -> AllowedPath:
 def reference_key(path: str) -> str:
     """The pack key of a file that is its own pack."""
     return f"{REFERENCE}{path}"
+
+
+def lost_key(pack_key: str) -> str:
+    """The pack key of what was lost with a damaged pack."""
+    return f"{LOST}{pack_key}"
 
 
 def is_reference(key: str) -> bool:
@@ -103,6 +113,12 @@ class ReferringBlobs:
 
 
 def _read(key: str, size: int, roots: Sequence[Path]) -> bytes:
+    if key.startswith(LOST):
+        pack_key = key.removeprefix(LOST)
+        raise DamagedError(
+            f"the original was lost when {pack_key} was damaged; send the file again",
+            code="file_missing",
+        )
     path = key.removeprefix(REFERENCE)
     try:
         place = allowed_path(path, roots)

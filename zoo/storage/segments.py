@@ -14,8 +14,11 @@ from zoo.catalog.records import SegmentRecord
 from zoo.errors import DamagedError
 from zoo.names import new_id
 from zoo.storage.blobs import BlobStore, file_sha256
+from zoo.storage.stamps import Stamp, stamp_of
 
 FloatArray = NDArray[np.float32]
+
+REMEDY = "`zoo fsck` names the items in it, `zoo fsck --repair` has them embedded anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +47,19 @@ def write_segment(blobs: BlobStore, vectors: FloatArray) -> WrittenSegment:
 
 
 class SegmentReader:
-    """Reads rows of segments; each segment's checksum is taken once a process."""
+    """Reads rows of segments; a checksum is taken once a process, and when the file changes."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._verified: set[str] = set()
+        self._verified: dict[str, Stamp] = {}
 
     def rows(self, segment: SegmentRecord, rows: Sequence[int]) -> FloatArray:
         """The named rows `(len(rows), dim)`; `DamagedError` if the file is not as it was."""
         path = self._blobs.local_path(segment.key)
-        if segment.key not in self._verified:
+        stamp = stamp_of(path)
+        if self._verified.get(segment.key) != stamp:
             if file_sha256(path) != segment.sha256:
-                raise DamagedError(f"{segment.key} is damaged: its sha256 has changed")
-            self._verified.add(segment.key)
+                raise DamagedError(f"{segment.key} is damaged: its sha256 has changed; {REMEDY}")
+            self._verified[segment.key] = stamp
         mapped: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
         return np.array(mapped[list(rows)], dtype=np.float32)

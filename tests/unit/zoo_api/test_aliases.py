@@ -58,6 +58,10 @@ def test_a_version_that_cannot_be_loaded_leaves_the_alias_where_it_is(
 
     assert answer.status_code == 500
     assert answer.get_json()["code"] == "damaged_file"
+    assert answer.get_json()["detail"] == (
+        "pets:3 is refused: the head 'versions/job_3' is damaged; use pets:2, or restore the file "
+        "from a backup"
+    )
     assert moves(client) == [(None, 1)]
 
 

@@ -62,3 +62,16 @@ def test_a_text_is_no_picture(client: FlaskClient, stock: Stock) -> None:
         answer = client.get(f"/v1/collections/notes/items/a/image{query}")
         assert (answer.status_code, answer.get_json()["code"]) == (422, "not_an_image")
     assert answer.get_json()["detail"] == "item 'a' is a text; read it at .../items/a/text"
+
+
+def test_a_damaged_original_is_an_error_that_names_its_item(
+    client: FlaskClient, holidays: Stock
+) -> None:
+    [key] = holidays.blobs.keys("packs/")
+    holidays.blobs.local_path(key).write_bytes(PNG[::-1])
+
+    answer = client.get(URL)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "damaged_file")
+    assert answer.get_json()["detail"].startswith("item 'beach': content ")
+    assert answer.get_json()["detail"].endswith(f" is damaged in {key} at byte 0")

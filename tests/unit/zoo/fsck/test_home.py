@@ -6,12 +6,14 @@ import pytest
 from tests.serving import register_pets
 from tests.stock import Stock, random_vectors
 from zoo.catalog import Catalog, collections, contents, features
-from zoo.fsck import check_home
+from zoo.fsck import check_home, repair_home
 from zoo.search.collection import Searches
 from zoo.settings import Settings, load_settings
 from zoo.storage.blobs import open_blobs
 
 Damage = Callable[[str], str]
+ITS_ORIGINAL = "it is the original of item a of collection 'c'"
+ITS_EMBEDDING = "it holds the embeddings of item a of collection 'c'"
 
 
 @pytest.fixture
@@ -55,34 +57,43 @@ def test_foreign_files_are_no_problem(settings: Settings, stock: Stock) -> None:
 def test_a_damaged_pack_is_found(settings: Settings, stock: Stock, damage: Damage) -> None:
     key = damage("packs")
     [sha256] = _contents(stock)
-    assert check_home(settings) == [f"content {sha256} is damaged in {key} at byte 0"]
+    assert check_home(settings) == [
+        f"content {sha256} is damaged in {key} at byte 0; {ITS_ORIGINAL}"
+    ]
 
 
 @pytest.mark.usefixtures("stock")
 def test_a_pack_cut_short_is_found(settings: Settings) -> None:
     [path] = (settings.home / "blobs" / "packs").iterdir()
     path.write_bytes(path.read_bytes()[:-1])
-    assert check_home(settings) == [f"packs/{path.name} ends at byte 15, before 16"]
+    assert check_home(settings) == [
+        f"packs/{path.name} ends at byte 15, before 16; {ITS_ORIGINAL}"
+    ]
 
 
 @pytest.mark.usefixtures("stock")
 def test_a_damaged_segment_is_found(settings: Settings, catalog: Catalog, damage: Damage) -> None:
     from_catalog = _segment_sha256(catalog)
     key = damage("segments")
-    assert check_home(settings) == [f"{key} is damaged: its sha256 is not {from_catalog}"]
+    assert check_home(settings) == [
+        f"{key} is damaged: its sha256 is not {from_catalog}; {ITS_EMBEDDING}"
+    ]
 
 
 @pytest.mark.usefixtures("stock")
 def test_a_missing_segment_is_found(settings: Settings) -> None:
     [path] = (settings.home / "blobs" / "segments").iterdir()
     path.unlink()
-    assert check_home(settings) == [f"segments/{path.name} is missing"]
+    assert check_home(settings) == [f"segments/{path.name} is missing; {ITS_EMBEDDING}"]
 
 
 def test_a_damaged_version_is_found(settings: Settings, catalog: Catalog, stock: Stock) -> None:
     stock.blobs.put_bytes("versions/job", b"a head")
     register_pets(catalog, job_id="job")
-    assert check_home(settings) == [f"versions/job is damaged: its sha256 is not {'0' * 64}"]
+    assert check_home(settings) == [
+        f"versions/job is damaged: its sha256 is not {'0' * 64}; restore it from a backup, or "
+        "fine-tune again and move the aliases"
+    ]
 
 
 def test_a_damaged_snapshot_is_found(settings: Settings, catalog: Catalog, stock: Stock) -> None:
@@ -92,7 +103,15 @@ def test_a_damaged_snapshot_is_found(settings: Settings, catalog: Catalog, stock
         collections.set_snapshot(
             session, made.generation_id, key="indexes/i", sha256="0" * 64, revision=1, rows=1
         )
-    assert check_home(settings) == [f"indexes/i is damaged: its sha256 is not {'0' * 64}"]
+    said = f"indexes/i is damaged: its sha256 is not {'0' * 64}"
+    assert check_home(settings) == [said]
+
+    [outcome] = repair_home(settings)
+
+    assert (outcome.sentence, outcome.mended) == (
+        said, "forgotten; the index is built anew when the collection is searched"
+    )  # fmt: skip
+    assert check_home(settings) == []
 
 
 def test_a_damaged_part_of_an_index_is_found(
@@ -114,6 +133,11 @@ def test_a_damaged_part_of_an_index_is_found(
     stock.blobs.delete(key)
 
     assert check_home(settings) == [f"{key} is missing"]
+
+    [outcome] = repair_home(settings)
+
+    assert outcome.mended == "forgotten; the index is built anew when the collection is searched"
+    assert check_home(settings) == []
 
 
 def test_a_home_that_is_none_says_how_to_make_one(tmp_path: Path) -> None:

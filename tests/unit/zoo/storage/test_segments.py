@@ -57,7 +57,10 @@ def test_a_flipped_bit_is_damage(blobs: LocalBlobs) -> None:
     path.write_bytes(content)
     with pytest.raises(DamagedError) as caught:
         SegmentReader(blobs).rows(segment, [0])
-    assert caught.value.detail == f"{segment.key} is damaged: its sha256 has changed"
+    assert caught.value.detail == (
+        f"{segment.key} is damaged: its sha256 has changed; `zoo fsck` names the items in it, "
+        "`zoo fsck --repair` has them embedded anew"
+    )
 
 
 def test_a_missing_segment_is_damage(blobs: LocalBlobs) -> None:
