@@ -39,8 +39,10 @@ MULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The picture as backbones take it; raises `Refused` where its numbers have no meaning."""
+    turn = _turn_of(image)
     try:
-        return to_rgb(turn_upright(image))
+        rgb = to_rgb(image)
+        return rgb if turn is None else rgb.transpose(turn)
     except (Refused, MemoryError):
         raise
     except Exception as error:  # a mode, or a palette, that Pillow has no way from
@@ -48,13 +50,12 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         raise Refused("unsupported_format", detail) from error
 
 
-def turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; EXIF that cannot be read is passed over."""
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What the EXIF orientation asks for; EXIF that cannot be read is passed over."""
     try:
-        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - broken EXIF never spoils a readable picture
-        return image
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

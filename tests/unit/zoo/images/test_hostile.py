@@ -5,14 +5,15 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.hostile.cases import Case, Verdict
 from tests.hostile.catalogue import CATALOGUE
 from tests.hostile.mutations import seeds, spoil
-from tests.pictures import picture
+from tests.pictures import ORIENTATION, encode, picture
 from zoo.errors import ImageError
 from zoo.images.replies import REFUSALS
-from zoo.images.sandbox import DecodeLimits, Sandbox
+from zoo.images.sandbox import BASE_MEMORY_BYTES, BYTES_A_PIXEL, DecodeLimits, Sandbox
 
 LIMITS = DecodeLimits(max_bytes=25_000_000, max_pixels=64_000_000, timeout_s=30)
 TOLD_BEFORE = {"empty_file", "file_too_large"}
@@ -66,6 +67,26 @@ def test_the_files_are_the_same_on_every_run(kind: str) -> None:
     assert [one.name for one in CATALOGUE[kind] if one.make() != one.make()] == []
     names = [one.name for one in CATALOGUE[kind]]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("RGBA", "PNG"), ("RGBA", "WEBP"), ("CMYK", "JPEG"), ("F", "TIFF")]
+)
+def test_the_largest_pictures_of_the_worst_modes_are_read_within_the_childs_memory(
+    mode: str, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    options = {
+        "WEBP": {"lossless": True, "method": 0},
+        "TIFF": {"compression": "tiff_adobe_deflate"},
+    }.get(kind, {})
+    content = encode(Image.new(mode, (8000, 8000), 9), kind, exif=exif.tobytes(), **options)
+    with Sandbox(LIMITS) as sandbox:
+        assert sandbox.measure(content) == (8000, 8000)
+        assert sandbox.pid is not None
+        assert peak_kb(sandbox.pid) * 1024 < BASE_MEMORY_BYTES + BYTES_A_PIXEL * LIMITS.max_pixels
 
 
 def test_nothing_that_became_of_good_files_gets_more_than_an_answer(sandbox: Sandbox) -> None:
