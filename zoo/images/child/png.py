@@ -71,7 +71,7 @@ def _is_critical(name: bytes) -> bool:
 
 def _is_sound(name: bytes, chunk: bytes) -> bool:
     """Whether a chunk is as it was written; raises `Refused` if not and nothing goes without."""
-    if chunk[-4:] == _checksum(chunk[4:-4]):
+    if chunk[-4:] == _checksum(memoryview(chunk)[4:-4]):
         return True
     if _is_critical(name):
         raise damaged(f"the checksum of its chunk {name!r} does not hold")
@@ -101,5 +101,5 @@ def _of_values(chunk: bytes, change: Callable[[int], int]) -> bytes:
     return chunk[:4] + named + _checksum(named)
 
 
-def _checksum(named: bytes) -> bytes:
+def _checksum(named: bytes | memoryview) -> bytes:
     return struct.pack("!I", zlib.crc32(named))
