@@ -17,6 +17,7 @@ from urllib.parse import quote
 from platformdirs import user_data_path
 
 from zoo.errors import StartError
+from zoo.faults import parse_fault
 
 DEFAULT_PORT = 8700
 MAX_SOCKET_PATH = 103  # bytes: macOS's limit; Linux takes 107
@@ -94,6 +95,7 @@ class Settings:
     max_parts: int = 10_000
     max_features_bytes: int = 512_000_000  # of one answer of features
     pack_bytes: int = 256_000_000
+    fault: str = ""  # for tests: what is to go wrong, and where; zoo.faults knows
 
     @property
     def resolved_database_url(self) -> str:
@@ -206,6 +208,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
             f"ZOO_ALLOWED_ROOTS is {settings.allowed_roots!r}; "
             "it should be absolute paths of folders, with colons between"
         )
+    if settings.fault:
+        parse_fault(settings.fault)
     return replace(settings, home=Path(settings.home).expanduser().absolute())
 
 

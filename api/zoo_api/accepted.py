@@ -12,6 +12,7 @@ from flask import Response, jsonify, request, url_for
 from zoo.catalog import Session, inputs, jobs
 from zoo.catalog.records import JobRecord
 from zoo.errors import InvalidError, UnavailableError
+from zoo.faults import Point, reach
 from zoo.jobs.ledger import require
 from zoo_api.codes import ONCE, QUEUED, merge
 from zoo_api.contract import Answer
@@ -110,11 +111,13 @@ def _done_once(
         job = act(session)
         if key:
             jobs.remember_key(session, key, fingerprint=fingerprint, job_id=job.id)
+        reach(services().settings, Point.SUBMIT_WRITTEN)
         return job, True
 
     job, is_new = services().catalog.transact(once)
     if is_new:
         find_owner()
+        reach(services().settings, Point.SUBMIT_COMMITTED)
     return job
 
 

@@ -24,6 +24,7 @@ from werkzeug.sansio.multipart import (
 )
 
 from zoo.errors import InvalidError
+from zoo.faults import Point, reach
 from zoo.images.archives import HEAD_BYTES, is_archive
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
@@ -141,6 +142,7 @@ def _delivered(intake: _Intake, writer: PackWriter, fields: Mapping[str, str]) -
     written = writer.commit()
     await_owner(written.packs)
     archives = [_keep_archive(upload) for upload in intake.uploads if upload.archive]
+    reach(services().settings, Point.UPLOAD_STORED)
     arrivals = [upload.arrival() for upload in intake.uploads if not upload.archive]
     files = [(upload.name, upload.sha256) for upload in intake.uploads]
     whole = json.dumps([request.path, sorted(fields.items()), files])

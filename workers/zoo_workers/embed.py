@@ -13,6 +13,7 @@ from zoo.backbone import Preprocessing
 from zoo.catalog import Session, collections, contents, features, inputs, items, shards
 from zoo.catalog.records import ContentRecord, InputRecord
 from zoo.errors import ContentError, DamagedError, PluginError
+from zoo.faults import Point, reach
 from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.effort import Effort, note_effort
@@ -52,7 +53,9 @@ def run(context: Context, claim: Claim) -> None:
     """Embed the contents of a shard's inputs and make items of them."""
     todo = _plan(context, claim)
     outcome = _forward(context, claim, todo) if todo.contents else Outcome()
+    reach(context.settings, Point.EMBED_FORWARDED)
     segment = _store(context, outcome)
+    reach(context.settings, Point.EMBED_STORED)
     with context.catalog.write() as session:
         fence(session, claim)
         _record_features(session, claim, outcome, segment)
@@ -69,6 +72,7 @@ def run(context: Context, claim: Claim) -> None:
             )
             inputs.move_inputs(session, (one.pk for one in left), shard_id=later)
         _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
+        reach(context.settings, Point.EMBED_RECORDED)
         finish(session, claim)
 
 
@@ -99,10 +103,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
     model = load_model(context, claim.job.work, samples=partial(_samples, context, todo.contents))
     stopwatch = Stopwatch(context.sandbox)
     forwarded = embed_contents(
-        [
-            (content.sha256, partial(read_content, context.blobs, content))
-            for content in todo.contents
-        ],
+        [(content.sha256, partial(_read, context, content)) for content in todo.contents],
         model=stopwatch.watched(model),
         sandbox=context.sandbox,
         batch=batch_for(context, model),
@@ -114,6 +115,11 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
             outcome.embedded[sha256] = result
     outcome.effort = stopwatch.read(n=len(outcome.embedded), engine=model.engine_name)
     return outcome
+
+
+def _read(context: Context, content: ContentRecord) -> bytes:
+    reach(context.settings, Point.EMBED_READING)
+    return read_content(context.blobs, content)
 
 
 def _samples(

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from zoo.catalog import Session, sources
 from zoo.catalog.records import Json, SourceFileRecord
 from zoo.errors import InvalidError
+from zoo.faults import Point, reach
 from zoo.images.archives import FailedMember, Member
 from zoo.images.members import read_members
 from zoo.images.sources.entries import FoundFile, lost, short_name
@@ -42,6 +43,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         finish(session, claim)
+    reach(context.settings, Point.EXPAND_FINISHED)
     context.blobs.delete(key)  # all that it held is in packs now
 
 
@@ -128,6 +130,7 @@ def _take(
         written = writer.commit()
     if not taken:
         return None
+    reach(settings, Point.EXPAND_STORED)
     n_refused = sum(one.arrival.error is not None for one in taken)
     further = {
         **arguments,
@@ -139,6 +142,7 @@ def _take(
     )
     with context.catalog.write() as session:
         deliver(session, claim, portion, settings=settings)
+    reach(settings, Point.EXPAND_DELIVERED)
     return further
 
 

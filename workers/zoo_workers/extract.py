@@ -13,6 +13,7 @@ import numpy as np
 from zoo.catalog import Session, contents, inputs, shards
 from zoo.catalog.records import ContentRecord, InputRecord, Json
 from zoo.errors import ContentError
+from zoo.faults import Point, reach
 from zoo.features.tables import FeatureTable, FloatArray, write_table
 from zoo.inference.tapping import TAP_BATCH, tap_contents
 from zoo.jobs.ledger import Claim, fence, finish
@@ -40,6 +41,7 @@ def run(context: Context, claim: Claim) -> None:
         found = contents.get_contents(session, [str(one.sha256) for one in given])
     outcome = _forward(context, claim, [(one, found[str(one.sha256)]) for one in given])
     written = _store(context, claim, outcome) if outcome.done else None
+    reach(context.settings, Point.EXTRACT_STORED)
     with context.catalog.write() as session:
         fence(session, claim)
         _record_inputs(session, claim, outcome)

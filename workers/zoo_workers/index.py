@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoo.catalog import collections, items
 from zoo.catalog.records import CollectionRecord
+from zoo.faults import Point, reach
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
 from zoo.search.collection import FEWEST_CHANGES, Searches
 from zoo_workers.context import Context
@@ -37,6 +38,7 @@ def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
     if not is_due:
         return
     written = searches.write_snapshot(collection, spool=context.settings.home / "tmp")
+    reach(context.settings, Point.INDEX_STORED)
     with context.catalog.write() as session:
         collections.set_snapshot(
             session,
@@ -46,6 +48,7 @@ def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
             revision=written.revision,
             rows=written.rows,
         )
+    reach(context.settings, Point.INDEX_RECORDED)
 
 
 def _end_deleted(context: Context, claim: Claim, name: str) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from zoo.catalog import Session, jobs, shards, sources
 from zoo.errors import InvalidError
+from zoo.faults import Point, reach
 from zoo.images.sources.entries import Entry, FoundFile
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import open_packs
@@ -94,6 +95,7 @@ def _take(
             arguments=asdict(further),
         )
         deliver(session, claim, portion, settings=settings)
+    reach(settings, Point.SCAN_DELIVERED)
     return further
 
 

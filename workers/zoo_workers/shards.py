@@ -19,6 +19,7 @@ from zoo.errors import (
     UnavailableError,
     ZooError,
 )
+from zoo.faults import Point, reach
 from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
 from zoo_workers.context import Context
 
@@ -58,7 +59,9 @@ def run(context: Context, shard_id: int) -> None:
         return
     with structlog.contextvars.bound_contextvars(job_id=claimed.job.id, shard=shard_id):
         try:
+            reach(context.settings, Point.SHARD_CLAIMED)
             _work(claimed.shard.kind)(context, claimed)
+            reach(context.settings, Point.SHARD_DONE)
         except ClaimLostError as error:
             log.info("claim_lost", detail=error.detail)
         except HOPELESS as error:

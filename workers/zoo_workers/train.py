@@ -11,6 +11,7 @@ from typing import Any
 from zoo.catalog import Session, datasets, features, jobs, models
 from zoo.catalog.records import DatasetVersionRecord, Example
 from zoo.errors import NotFoundError
+from zoo.faults import Point, reach
 from zoo.features.store import read_vectors
 from zoo.jobs.ledger import Claim, fence, succeed
 from zoo.jobs.specs import FineTuneSpec, read_fine_tune
@@ -39,6 +40,7 @@ def run(context: Context, claim: Claim) -> None:
         l2=spec.l2,
     )
     key, sha256, size_bytes = _store(context, claim, fitted, spec)
+    reach(context.settings, Point.TRAIN_STORED)
     values = {
         "backbone": claim.job.work["backbone"],
         "space_id": claim.job.work["space_id"],
@@ -54,6 +56,7 @@ def run(context: Context, claim: Claim) -> None:
         fence(session, claim)
         registered = models.add_version(session, spec.name, card=_card(claim), values=values)
         jobs.set_warnings(session, claim.job.id, _warnings(fitted, n_lost))
+        reach(context.settings, Point.TRAIN_REGISTERED)
         name = f"{spec.name}:{registered.version}"
         succeed(session, claim, {"version": name, **_result(fitted)})
 

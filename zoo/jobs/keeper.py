@@ -11,6 +11,7 @@ import structlog
 from zoo.catalog import Catalog, Session, shards, workers
 from zoo.catalog.records import ShardRecord
 from zoo.errors import UnavailableError
+from zoo.faults import Point, reach
 from zoo.jobs.ledger import give_back, settle
 from zoo.jobs.presence import is_gone, parse_presence, this_process
 from zoo.settings import Settings
@@ -71,6 +72,8 @@ class Keeper:
         """Publish what waits in the outbox; returns how many wake-ups were rung."""
         with self._catalog.read() as session:
             waiting = shards.take_outbox(session, BATCH)
+        if waiting:
+            reach(self._settings, Point.RELAY_TAKEN)
         rung = []
         try:
             for row in waiting:
@@ -79,6 +82,7 @@ class Keeper:
         except UnavailableError as error:
             log.warning("broker_unavailable", detail=error.detail, waiting=len(waiting))
         if rung:
+            reach(self._settings, Point.RELAY_RUNG)
             with self._catalog.write() as session:
                 shards.clear_outbox(session, rung)
         return len(rung)
