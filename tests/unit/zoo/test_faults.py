@@ -86,7 +86,10 @@ def test_a_fault_kills_as_nothing_else_does(tmp_path: Path) -> None:
         "from zoo.faults import Point, reach; from zoo.settings import load_settings; "
         "settings = load_settings(); reach(settings, Point.RELAY_RUNG); print('lives')"
     )
-    environ = {"ZOO_FAULT": "relay.rung", "ZOO_HOME": str(tmp_path), }
+    environ = {
+        "ZOO_FAULT": "relay.rung",
+        "ZOO_HOME": str(tmp_path),
+    }
     ends = [
         subprocess.run(
             [sys.executable, "-c", ask],
