@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.options import Home
-from zoo.errors import StartError
+from zoo.errors import StartError, UnavailableError
 from zoo.settings import Settings, load_settings
 from zoo.supervisor.home import locked_home
 
@@ -58,11 +58,22 @@ def _check(settings: Settings) -> int:
     problems: list[str] = import_module("zoo.fsck").check_home(settings)
     for problem in problems:
         typer.echo(problem)
+    if not problems:
+        _remark(settings)
     return len(problems)
+
+
+def _remark(settings: Settings) -> None:
+    """Say of a home in order that it could be smaller."""
+    if n_left := import_module("zoo.fsck").count_leftovers(settings):
+        remark = "files that no row names take room; zoo fsck --repair removes them"
+        typer.echo(f"{n_left} {remark}", err=True)
 
 
 def _repair(settings: Settings) -> int:
     """Tell every problem and what was done about it; returns how many are left."""
+    if settings.database_url:
+        _check_unused(settings)
     with _alone(settings):
         outcomes = import_module("zoo.fsck").repair_home(settings)
     for outcome in outcomes:
@@ -70,3 +81,13 @@ def _repair(settings: Settings) -> int:
         if outcome.mended:
             typer.echo(f"  mended: {outcome.mended}")
     return sum(not outcome.mended for outcome in outcomes)
+
+
+def _check_unused(settings: Settings) -> None:
+    """Refuse a database with a keeper at work: the home's lock knows this machine's alone."""
+    health = import_module("zoo.supervisor.health")  # by name: it brings the catalog
+    try:
+        health.check_health("keeper", settings)
+    except UnavailableError:
+        return
+    raise StartError("a keeper is at work on this database; stop the service, then repair")

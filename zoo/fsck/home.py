@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 
 from zoo.catalog import open_unpooled
 from zoo.catalog.engines import sqlite_path
 from zoo.errors import DamagedError, StartError, UnavailableError
 from zoo.fsck.files import damaged_contents, damaged_files
+from zoo.fsck.leftovers import leftovers, stale_reservations, sweep, unfinished_successes
 from zoo.fsck.problems import Check, OpenHome, Outcome, Problem
 from zoo.fsck.rows import unsound_rows
 from zoo.settings import Settings
 from zoo.storage.blobs import open_blobs
 
-CHECKS: tuple[Check, ...] = (unsound_rows, damaged_files, damaged_contents)
+CHECKS: tuple[Check, ...] = (
+    unsound_rows,
+    stale_reservations,
+    unfinished_successes,
+    damaged_files,
+    damaged_contents,
+)
+LEFTOVERS: tuple[Check, ...] = (leftovers, sweep)
+"""What does no harm: nothing is wrong with a home that has some."""
 
 
 def check_home(settings: Settings) -> list[str]:
     """Everything that is wrong with a home, a sentence each; nothing is changed."""
     try:
         with _opened(settings) as home:
-            return [problem.sentence for problem in _problems(home)]
+            return [problem.sentence for problem in _problems(home, CHECKS)]
     except DamagedError as error:
         return [error.detail]
 
@@ -31,9 +40,16 @@ def repair_home(settings: Settings) -> list[Outcome]:
     """Mend what can be mended of a home that nobody works in; every problem is told."""
     try:
         with _opened(settings) as home:
-            return [_repaired(problem) for problem in _problems(home)]
+            return [_repaired(one) for one in _problems(home, (*CHECKS, *LEFTOVERS))]
     except DamagedError as error:
         return [Outcome(sentence=error.detail, mended="")]
+
+
+def count_leftovers(settings: Settings) -> int:
+    """How many files no row names, in a home whose check found nothing wrong."""
+    with suppress(DamagedError), _opened(settings) as home:
+        return len(_problems(home, (leftovers,)))
+    return 0
 
 
 @contextmanager
@@ -53,11 +69,11 @@ def _opened(settings: Settings) -> Iterator[OpenHome]:
             raise StartError(error.detail) from error
 
 
-def _problems(home: OpenHome) -> list[Problem]:
+def _problems(home: OpenHome, checks: Iterable[Check]) -> list[Problem]:
     """All of them, found before any is mended; what two checks see is told once."""
     found: dict[str, Problem] = {}
     try:
-        for check in CHECKS:
+        for check in checks:
             for problem in check(home):
                 found.setdefault(problem.sentence, problem)
     except DamagedError as error:  # of the database itself: there is nothing to go by

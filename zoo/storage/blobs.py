@@ -23,6 +23,10 @@ KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 """No part of a key begins with a dot: none leads out of the root, none is a file half written."""
 
 
+PART = "part"
+"""What a file's name begins with, after a dot, while it is written."""
+
+
 class BlobStore(Protocol):
     """Where files of record live; a blob never changes once it is put."""
 
@@ -52,6 +56,13 @@ class BlobStore(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that begin with a prefix, in no order."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what was written by half and is no blob; returns how many files that were.
+
+        Nobody may be writing meanwhile.
+        """
         ...
 
 
@@ -110,6 +121,13 @@ class LocalBlobs:
             key = path.relative_to(self._root).as_posix()
             if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
                 yield key
+
+    def sweep(self) -> int:
+        """Remove the files that were given a name only to be written under."""
+        parts = [path for path in self._root.rglob(f".{PART}_*") if path.is_file()]
+        for path in parts:
+            path.unlink()
+        return len(parts)
 
     def _path(self, key: str) -> Path:
         check_key(key)
@@ -194,7 +212,7 @@ def _copy_durably(source: Path, target: Path) -> None:
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A name in the target's folder to write under; gone afterwards, unless it was renamed."""
-    part = target.parent / f".{new_id('part')}"
+    part = target.parent / f".{new_id(PART)}"
     try:
         yield part
     finally:

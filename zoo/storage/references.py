@@ -111,6 +111,10 @@ class ReferringBlobs:
         """Of the store; files by reference are not in it."""
         return self._inner.keys(prefix)
 
+    def sweep(self) -> int:
+        """In the store."""
+        return self._inner.sweep()
+
 
 def _read(key: str, size: int, roots: Sequence[Path]) -> bytes:
     if key.startswith(LOST):

@@ -86,6 +86,7 @@ def test_starting_imports_no_web_framework_model_or_database_library() -> None:
 def fake_fsck(monkeypatch: pytest.MonkeyPatch, problems: list[str]) -> None:
     module = types.ModuleType("zoo.fsck")
     monkeypatch.setattr(module, "check_home", lambda _settings: problems, raising=False)
+    monkeypatch.setattr(module, "count_leftovers", lambda _settings: 0, raising=False)
     monkeypatch.setitem(sys.modules, "zoo.fsck", module)
 
 
