@@ -20,6 +20,7 @@ from zoo.errors import (
     UnavailableError,
     ZooError,
 )
+from zoo.storage.blobs import is_full, out_of_room
 
 STATUS: Mapping[type[ZooError], int] = {
     NotFoundError: 404,
@@ -141,7 +142,9 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 def answer_fault(error: Exception) -> Response:
-    """A fault of ours: the log has it, the answer says nothing of the inside."""
+    """A full disk, or a fault of ours: the log has it, the answer says nothing of the inside."""
+    if isinstance(error, OSError) and is_full(error):
+        return answer_error(out_of_room("what was sent", error))
     log.error("request_fault", path=request.path, exc_info=error)
     detail = "something went wrong in the service; its log has the request id"
     return problem(500, code="internal_error", detail=detail, extra={})

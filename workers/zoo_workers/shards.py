@@ -21,6 +21,8 @@ from zoo.errors import (
 )
 from zoo.faults import Point, reach
 from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
+from zoo.jobs.patience import Patience
+from zoo.storage.blobs import is_full, out_of_room
 from zoo_workers.context import Context
 
 KINDS = {
@@ -99,6 +101,19 @@ def _end(context: Context, claimed: Claim, error: ZooError) -> None:
 
 
 def _count(context: Context, claimed: Claim, error: Exception) -> None:
+    if isinstance(error, OSError) and is_full(error):
+        error = out_of_room("what this job makes", error)
     code, detail = reason_of(error)
-    attempts = context.settings.attempts
-    fail_attempt(context.catalog, claimed.shard, code=code, detail=detail, attempts=attempts)
+    attempts, pause_s = context.settings.attempts, 0.0
+    if isinstance(error, UnavailableError):  # not the shard's fault, so it need not be hopeless
+        patience = Patience(wait_s=context.settings.unavailable_wait_s)
+        attempts = max(attempts, patience.attempts)
+        pause_s = patience.pause_s(claimed.shard.attempt)
+    fail_attempt(
+        context.catalog,
+        claimed.shard,
+        code=code,
+        detail=detail,
+        attempts=attempts,
+        pause_s=pause_s,
+    )

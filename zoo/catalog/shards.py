@@ -95,17 +95,30 @@ def holds(session: Session, shard_id: int, *, token: int) -> bool:
 
 
 def requeue_shard(
-    session: Session, shard: ShardRecord, *, attempt: int, last_error: str | None
+    session: Session,
+    shard: ShardRecord,
+    *,
+    attempt: int,
+    last_error: str | None,
+    delay_s: float = 0.0,
 ) -> bool:
-    """Put a claimed shard back, with a new wake-up; False if the claim was lost."""
+    """Put a claimed shard back, with a new wake-up after a delay; False if the claim was lost."""
     statement = (
         update(Shard)
         .where(Shard.id == shard.id, Shard.token == shard.token, Shard.state == "running")
-        .values(state="queued", worker_id=None, pid=None, attempt=attempt, last_error=last_error)
+        .values(
+            state="queued",
+            worker_id=None,
+            pid=None,
+            attempt=attempt,
+            last_error=last_error,
+            announced_at=None,  # it was for an attempt that is over
+        )
     )
     if not changed(session, statement):
         return False
-    session.add(Outbox(shard_id=shard.id, queue=shard.queue, due_at=now()))
+    due = now() + timedelta(seconds=delay_s)
+    session.add(Outbox(shard_id=shard.id, queue=shard.queue, due_at=due))
     return True
 
 

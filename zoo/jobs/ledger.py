@@ -134,11 +134,18 @@ def fail_empty(session: Session, claimed: Claim, counts: Mapping[str, int]) -> N
 
 
 def fail_attempt(
-    catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, attempts: int
+    catalog: Catalog,
+    shard: ShardRecord,
+    *,
+    code: str,
+    detail: str,
+    attempts: int,
+    pause_s: float = 0.0,
 ) -> None:
     """Count a failed attempt: the shard is queued again, or after `attempts` its job fails.
 
-    Changes nothing if the claim was lost: what another holder has reserved is not ours to free.
+    It is announced after a pause. Changes nothing if the claim was lost: what another holder has
+    reserved is not ours to free.
     """
 
     def count(session: Session) -> None:
@@ -149,7 +156,7 @@ def fail_attempt(
         held = shards.get_shard(session, shard.id)
         tried = (held or shard).attempt + 1  # progress may have reset it since the claim
         if tried < attempts:
-            shards.requeue_shard(session, shard, attempt=tried, last_error=detail)
+            shards.requeue_shard(session, shard, attempt=tried, last_error=detail, delay_s=pause_s)
             settle(session, shard.job_id)
             return
         shards.close_shard(session, shard.id, token=shard.token, state="failed")

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -52,6 +54,7 @@ def failing() -> FlaskClient:
         "later": UnavailableError("the predictor is busy", retry_after_s=7),
         "field": InvalidError("dim is 3, should be 4", code="wrong_dim", field="vector"),
         "near": NotFoundError("no model 'a'", nearest=["b", "c"]),
+        "full": OSError(errno.ENOSPC, "No space left on device", "/srv/zoo/tmp/x"),
     }
 
     @app.get("/<name>")
@@ -100,3 +103,10 @@ def test_openais_clients_find_their_own_member_in_embeddings_alone(failing: Flas
         "code": "not_found",
     }
     assert "error" not in failing.get("/near").get_json()
+
+
+def test_a_full_disk_is_named_and_its_folder_is_not(failing: FlaskClient) -> None:
+    answer = failing.get("/full")
+    assert answer.status_code == 507
+    assert answer.get_json()["code"] == "disk_full"
+    assert answer.get_json()["detail"] == "cannot store what was sent: No space left on device"

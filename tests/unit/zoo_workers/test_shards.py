@@ -1,5 +1,7 @@
+import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from tests.workplace import Workplace
 from zoo.catalog import Catalog
 from zoo.catalog.records import JobRecord
+from zoo.catalog.shards import take_outbox
 from zoo.devices import GPU_LOST
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.jobs.ledger import Claim, cancel, give_back
@@ -122,3 +125,34 @@ def test_the_end_is_written_when_the_database_answers_again(
     shards.run(place.context, place.next_shard().id)
 
     assert place.job(job).error_detail == "bad"
+
+
+def test_a_full_disk_is_waited_for_beyond_the_attempts(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "run", fails_with(OSError(errno.ENOSPC, "No space left on device")))
+    shard = place.next_shard()
+
+    for _ in range(5):
+        shards.run(place.context, shard.id)
+
+    assert place.job(job).state == "running"
+    with place.context.catalog.read() as session:
+        assert len(take_outbox(session, 10)) < 5  # each time only after a longer pause
+
+
+def test_a_disk_that_stays_full_fails_the_job_by_name(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "run", fails_with(OSError(errno.ENOSPC, "No space left on device")))
+    hasty = replace(place.context, settings=replace(place.context.settings, unavailable_wait_s=0))
+    shard = place.next_shard()
+
+    for _ in range(3):
+        shards.run(hasty, shard.id)
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "disk_full")
+    assert ended.error_detail == (
+        "cannot store what this job makes: No space left on device (after 3 attempts)"
+    )
