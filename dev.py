@@ -20,7 +20,13 @@ from workshop.errors import CannotError
 from workshop.service import PORT, Service, end, find_service, start_service
 from workshop.tools import ensure_compose
 
-TEST_FOLDERS = ("tests/unit", "tests/contract", "tests/integration", "tests/acceptance")
+TEST_FOLDERS = (
+    "tests/unit",
+    "tests/contract",
+    "tests/integration",
+    "tests/acceptance",
+    "tests/faults",
+)
 DEMO_EXTRAS = ("cpu", "demo", "worker")
 ALL_EXTRAS = ("all", "dev")
 OLDEST = (3, 11)
