@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ class RefusedError(Exception):
 class LiveService:
     """One home and the service on it; it may be killed and started again."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] = {}) -> None:
         self.home = home
+        self.settings = dict(settings)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._log = home.parent / f"{home.name}.log"
@@ -49,7 +50,7 @@ class LiveService:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 zoo("up", "--home", str(self.home), "--port", str(self.port), *options),
-                env=environment(),
+                env={**environment(), **self.settings},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -186,11 +187,13 @@ def run_zoo(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 @contextlib.contextmanager
-def live_service(home: Path, *, seasoned: Path | None = None) -> Iterator[LiveService]:
+def live_service(
+    home: Path, *, seasoned: Path | None = None, settings: Mapping[str, str] = {}
+) -> Iterator[LiveService]:
     """A service that has not been started, on a copy of a seasoned home if one is given."""
     if seasoned is not None:
         shutil.copytree(seasoned, home, ignore=shutil.ignore_patterns("*.sock", "zoo.lock"))
-    made = LiveService(home)
+    made = LiveService(home, settings)
     try:
         yield made
     finally:

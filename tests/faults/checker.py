@@ -79,16 +79,17 @@ class Checker:
     def _check_items(self, stranger: Stranger, name: str, given: list[tuple[str, bytes]]) -> None:
         rows = stranger.rows(f"/v1/collections/{name}/items?limit=1000")
         found = Counter((row["name"], row["sha256"]) for row in rows)
-        assert found == Counter((file, sha256(content).hexdigest()) for file, content in given)
+        wanted = Counter((file, sha256(content).hexdigest()) for file, content in given)
+        assert (wanted - found, found - wanted) == (Counter(), Counter()), name
 
     def _check_vectors(self, stranger: Stranger, name: str) -> None:
-        for content, vector in self._vectors(stranger, name).items():
+        for content, vector in vectors_of(stranger, name, self.settings).items():
             assert vector.tobytes() == self.oracle[content].tobytes(), f"{content} of {name}"
 
     def _check_search(self, stranger: Stranger, name: str) -> None:
         """What is found, and how near, is what comparing with every vector gives."""
         rows = list(stranger.rows(f"/v1/collections/{name}/items?limit=1000"))
-        vectors = self._vectors(stranger, name)
+        vectors = vectors_of(stranger, name, self.settings)
         for query in rows[:: max(1, len(rows) // QUERIES)]:
             asked = {"item_id": query["id"], "k": 1000}
             hits = stranger.post(f"/v1/collections/{name}/search", asked)["hits"]
@@ -99,20 +100,22 @@ class Checker:
             assert np.allclose(found, best, atol=ROUNDING)
             assert np.allclose(found, [scores[hit["item_id"]] for hit in hits], atol=ROUNDING)
 
-    def _vectors(self, stranger: Stranger, name: str) -> Oracle:
-        rows = stranger.rows(f"/v1/collections/{name}/items?limit=1000")
-        contents = sorted({row["sha256"] for row in rows})
-        with closing(open_unpooled(self.settings.resolved_database_url)) as catalog:
-            with catalog.read() as session:
-                collection = collections.get_collection(session, name)
-            assert collection is not None
-            found = read_vectors(
-                catalog,
-                SegmentReader(open_blobs(self.settings)),
-                space_id=collection.space_id,
-                sha256s=contents,
-            )
-        return dict(zip(contents, found, strict=True))
+
+def vectors_of(stranger: Stranger, name: str, settings: Settings) -> Oracle:
+    """The vectors of record of a collection's items, by content."""
+    rows = stranger.rows(f"/v1/collections/{name}/items?limit=1000")
+    contents = sorted({row["sha256"] for row in rows})
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog:
+        with catalog.read() as session:
+            collection = collections.get_collection(session, name)
+        assert collection is not None
+        found = read_vectors(
+            catalog,
+            SegmentReader(open_blobs(settings)),
+            space_id=collection.space_id,
+            sha256s=contents,
+        )
+    return dict(zip(contents, found, strict=True))
 
 
 def assert_explained(error: Json) -> None:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.databases import TWINS
-from tests.faults.checker import Checker, Oracle
+from tests.faults.checker import Checker, Oracle, vectors_of
 from tests.faults.stranger import Stranger
 from tests.faults.workloads import PASSING, WORKLOADS, Asked
-from zoo.catalog import collections
 from zoo.faults import Point, times_reached
-from zoo.features.store import read_vectors
 from zoo.testing.plugin import MakeZooService
 from zoo.testing.service import ZooService
 
@@ -45,20 +45,9 @@ def oracle(make_zoo_service: MakeZooService, tmp_path_factory: pytest.TempPathFa
     asked = spoken_to(service, root)
     for work in WORKLOADS:
         work(asked)
-    found: dict[str, object] = {}
+    found: dict[str, NDArray[np.float32]] = {}
     for name in asked.collections:
-        with service.context.catalog.read() as session:
-            collection = collections.get_collection(session, name)
-        assert collection is not None
-        rows = list(asked.stranger.rows(f"/v1/collections/{name}/items?limit=1000"))
-        contents = sorted({row["sha256"] for row in rows})
-        vectors = read_vectors(
-            service.context.catalog,
-            service.context.segments,
-            space_id=collection.space_id,
-            sha256s=contents,
-        )
-        found.update(zip(contents, vectors, strict=True))
+        found.update(vectors_of(asked.stranger, name, service.settings))
     Checker(settings=service.settings, oracle=found).check(asked)
     return found
 
