@@ -75,6 +75,7 @@ class Settings:
     reconcile_every_s: float = 2.0
     wake_again_s: float = 10.0  # a queued shard whose message may be lost is announced again
     attempts: int = 3
+    stalled_s: float = 600.0  # a process that does nothing for so long hangs, and is ended
     unavailable_wait_s: float = 300.0  # of a shard, for a disk, store or database out of order
     decode_timeout_s: float = 10.0
     describe_timeout_s: float = 120.0

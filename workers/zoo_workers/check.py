@@ -38,6 +38,7 @@ def _measure(
     sizes: dict[str, tuple[int, int]] = {}
     failed: dict[str, ContentError] = {}
     for content in unknown:
+        context.watchdog.feed()
         try:
             sizes[content.sha256] = context.sandbox.measure(read_content(context.blobs, content))
         except ImageError as error:

@@ -12,6 +12,7 @@ from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
 from zoo.storage.segments import SegmentReader
+from zoo.watchdog import Watchdog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +26,20 @@ class Context:
     segments: SegmentReader
     sandbox: SandboxPool
     placement: Placement  # of what this process forwards
+    watchdog: Watchdog
 
 
 def make_context(
-    settings: Settings, worker_id: str, placement: Placement | None = None
+    settings: Settings,
+    worker_id: str,
+    placement: Placement | None = None,
+    *,
+    stalled_s: float = 0.0,
 ) -> Context:
     """A context for the process that calls, by default one that forwards on its core.
 
-    Its sandboxes start with the first image.
+    Its sandboxes start with the first image. The process is ended when a shard gets nothing done
+    for `stalled_s` seconds; 0: never.
     """
     placement = placement or Placement(batch=settings.forward_batch)
     blobs = open_blobs(settings)
@@ -44,6 +51,7 @@ def make_context(
         segments=SegmentReader(blobs),
         sandbox=SandboxPool(decode_limits(settings), size=placement.decoders),
         placement=placement,
+        watchdog=Watchdog(stalled_s),
     )
 
 

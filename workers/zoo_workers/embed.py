@@ -101,6 +101,7 @@ def _plan(context: Context, claim: Claim) -> Todo:
 def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
     outcome = Outcome()
     model = load_model(context, claim.job.work, samples=partial(_samples, context, todo.contents))
+    context.watchdog.feed()
     stopwatch = Stopwatch(context.sandbox)
     forwarded = embed_contents(
         [(content.sha256, partial(_read, context, content)) for content in todo.contents],
@@ -118,6 +119,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
 
 
 def _read(context: Context, content: ContentRecord) -> bytes:
+    context.watchdog.feed()
     reach(context.settings, Point.EMBED_READING)
     return read_content(context.blobs, content)
 

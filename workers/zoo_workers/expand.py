@@ -126,7 +126,8 @@ def _take(
     settings = context.settings
     limit = FILES_A_WRITE if arguments["skip"] else min(FIRST_FILES, FILES_A_WRITE)
     with open_packs(context.catalog, context.blobs, settings) as writer:
-        taken = [_taken(claim, writer, member) for member in _portion(members, limit=limit)]
+        wanted = _portion(members, limit=limit)
+        taken = [_taken(context, claim, writer, member) for member in wanted]
         written = writer.commit()
     if not taken:
         return None
@@ -146,7 +147,10 @@ def _take(
     return further
 
 
-def _taken(claim: Claim, writer: PackWriter, member: Member | FailedMember) -> Taken:
+def _taken(
+    context: Context, claim: Claim, writer: PackWriter, member: Member | FailedMember
+) -> Taken:
+    context.watchdog.feed()
     if isinstance(member, FailedMember):
         return refuse_member(member)
     sha256 = writer.add(member.content).sha256 if member.content else None

@@ -57,7 +57,7 @@ def _forward(
     outcome = Outcome(arrays=_room_for(taps, len(given)))
     model = load_built(context, claim.job.work)
     forwarded = tap_contents(
-        [(one, partial(read_content, context.blobs, content)) for one, content in given],
+        [(one, partial(_read, context, content)) for one, content in given],
         model=model,
         taps=taps,
         sandbox=context.sandbox,
@@ -71,6 +71,11 @@ def _forward(
             outcome.arrays[tap.name][len(outcome.done)] = features
         outcome.done.append(one)
     return outcome
+
+
+def _read(context: Context, content: ContentRecord) -> bytes:
+    context.watchdog.feed()
+    return read_content(context.blobs, content)
 
 
 def _room_for(taps: Sequence[Tap], n: int) -> dict[str, FloatArray]:

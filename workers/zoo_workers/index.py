@@ -37,7 +37,8 @@ def _write_snapshot(context: Context, collection: CollectionRecord) -> None:
         )
     if not is_due:
         return
-    written = searches.write_snapshot(collection, spool=context.settings.home / "tmp")
+    with context.watchdog.resting():
+        written = searches.write_snapshot(collection, spool=context.settings.home / "tmp")
     reach(context.settings, Point.INDEX_STORED)
     with context.catalog.write() as session:
         collections.set_snapshot(

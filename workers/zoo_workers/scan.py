@@ -44,7 +44,7 @@ def run(context: Context, claim: Claim) -> None:
     work = source_of(context, claim)
     progress = Progress(**claim.arguments)
     entries = work.opened.entries(after=progress.after)
-    while portion := list(_portion(entries, limit=_limit(progress))):
+    while portion := list(_portion(context, entries, limit=_limit(progress))):
         progress = _take(context, claim, work, portion, progress)
         if _is_cancelled(context, claim):
             break
@@ -62,10 +62,11 @@ def _limit(progress: Progress) -> int:
     return FILES_A_WRITE if progress.found else min(FIRST_FILES, FILES_A_WRITE)
 
 
-def _portion(entries: Iterator[Entry], *, limit: int) -> Iterator[Entry]:
+def _portion(context: Context, entries: Iterator[Entry], *, limit: int) -> Iterator[Entry]:
     """Entries for one transaction."""
     room = BYTES_A_WRITE
     for entry in islice(entries, limit):
+        context.watchdog.feed()
         yield entry
         room -= entry.file.size_bytes if isinstance(entry.file, FoundFile) else 0
         if room <= 0:

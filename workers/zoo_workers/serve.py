@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -34,14 +36,16 @@ def serve(settings: Settings, queue: str) -> None:
     app = make_celery(settings)
     if placement.is_gpu:
         _make_room(app, settings)
-    register(app, ContextOfProcess(lambda: make_context(settings, worker_id, placement)))
+    stalled_s = settings.stalled_s
+    make = partial(make_context, settings, worker_id, placement, stalled_s=stalled_s)
+    register(app, ContextOfProcess(make))
     presence = WorkerPresence(
         open_unpooled(settings.resolved_database_url),
         worker_id=worker_id,
         queue=queue,
         attempts=settings.attempts,
     )
-    receivers = _connect(presence, beat_every_s=settings.beat_every_s)
+    receivers = _connect(presence, settings)
     presence.arrive()
     try:
         _run(app, queue, children=1 if placement.is_gpu else settings.cores)
@@ -50,17 +54,21 @@ def serve(settings: Settings, queue: str) -> None:
         del receivers  # signals keep weak references only: these had to live until here
 
 
-def _connect(presence: WorkerPresence, *, beat_every_s: float) -> list[object]:
+def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
     """Beat in the pool's own event loop: a thread of its own could hold a lock over a fork."""
 
     def beat_from_now_on(sender: Any, **_: object) -> None:  # Celery's consumer, untyped
-        sender.timer.call_repeatedly(beat_every_s, presence.beat)
+        sender.timer.call_repeatedly(settings.beat_every_s, presence.beat)
 
     def bury(args: list[int], exception: BaseException, **_: object) -> None:
-        presence.bury(args[0], cause=str(exception))
+        cause = str(exception)
+        if signal.SIGALRM.name in cause:
+            cause = f"it got nothing done for {settings.stalled_s:g} s"
+        presence.bury(args[0], cause=cause)
 
     def hold_on(**_: object) -> None:
         hold_child()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the watchdog's; Celery had caught it
 
     def keep_logging(**_: object) -> None:
         """Connected, it keeps Celery from setting up logging of its own."""

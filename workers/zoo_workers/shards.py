@@ -60,6 +60,7 @@ def run(context: Context, shard_id: int) -> None:
     if claimed is None:
         return
     with structlog.contextvars.bound_contextvars(job_id=claimed.job.id, shard=shard_id):
+        context.watchdog.feed()
         try:
             reach(context.settings, Point.SHARD_CLAIMED)
             _work(claimed.shard.kind)(context, claimed)
@@ -72,6 +73,8 @@ def run(context: Context, shard_id: int) -> None:
             log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
             _insist(partial(_count, context, claimed, error))
             leave_lost_gpu(error)
+        finally:
+            context.watchdog.rest()
 
 
 def _work(kind: str) -> Callable[[Context, Claim], None]:

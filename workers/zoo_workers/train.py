@@ -31,14 +31,15 @@ def run(context: Context, claim: Claim) -> None:
         space_id=claim.job.work["space_id"],
         sha256s=[one.sha256 for one in examples],
     )
-    fitted = fit_and_evaluate(
-        vectors,
-        [one.label for one in examples],
-        keys=[one.sha256 for one in examples],
-        given_splits=[one.split for one in examples],
-        seed=spec.seed,
-        l2=spec.l2,
-    )
+    with context.watchdog.resting():
+        fitted = fit_and_evaluate(
+            vectors,
+            [one.label for one in examples],
+            keys=[one.sha256 for one in examples],
+            given_splits=[one.split for one in examples],
+            seed=spec.seed,
+            l2=spec.l2,
+        )
     key, sha256, size_bytes = _store(context, claim, fitted, spec)
     reach(context.settings, Point.TRAIN_STORED)
     values = {

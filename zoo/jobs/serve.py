@@ -17,6 +17,7 @@ from zoo.jobs.keeper import Keeper
 from zoo.leash import hold
 from zoo.logs import start
 from zoo.settings import Settings, load_settings
+from zoo.watchdog import Watchdog
 
 CANNOT_START = 2
 PAUSE_AFTER_FAILURE_S = 1.0
@@ -52,7 +53,9 @@ def keep(settings: Settings, stop: threading.Event) -> None:
     relay = Relay(catalog, keeper)
     is_expecting = True
     due = 0.0
+    watchdog = Watchdog(settings.stalled_s)
     while not stop.is_set():
+        watchdog.feed()
         try:
             if time.monotonic() >= due:
                 due = time.monotonic() + settings.reconcile_every_s
