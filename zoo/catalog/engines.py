@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -53,6 +56,8 @@ def make_engine(url: str, *, is_pooled: bool) -> Engine:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "do_connect", _connect_postgresql)
     return engine
 
 
@@ -124,6 +129,17 @@ def _postgresql_arguments(url: URL) -> dict[str, object]:
         "prepare_threshold": None,
     }
     return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def _connect_postgresql(
+    _dialect: Dialect,
+    _record: ConnectionPoolEntry,
+    arguments: Sequence[Any],
+    named: dict[str, Any],
+) -> DBAPIConnection:
+    # By name, as the driver is an extra's: the engine has found it by now.
+    connected: DBAPIConnection = import_module("zoo.catalog.patient").connect(*arguments, **named)
+    return connected
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

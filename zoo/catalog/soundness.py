@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -28,6 +30,8 @@ def take_time(session: Session) -> None:
     """Lift the limit on how long a statement of this transaction may take."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL statement_timeout = 0"))
+        connection = session.connection().connection.dbapi_connection
+        connection.patience_s = math.inf  # type: ignore[union-attr]  # ours, see patient.py
 
 
 def integrity_problems(session: Session) -> list[str]:

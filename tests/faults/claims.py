@@ -1,0 +1,50 @@
+"""Who does what at this moment, read from the catalog beside the service."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import psutil
+from sqlalchemy import select
+
+from zoo.catalog import open_unpooled
+from zoo.catalog.records import ShardRecord
+from zoo.catalog.rows import as_record
+from zoo.catalog.work_tables import Shard
+from zoo.settings import Settings
+
+POLL_S = 0.02
+
+
+def running(settings: Settings, kind: str = "embed") -> list[ShardRecord]:
+    """The shards of a kind that somebody holds."""
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog, catalog.read() as one:
+        rows = one.scalars(select(Shard).where(Shard.state == "running", Shard.kind == kind))
+        return [as_record(ShardRecord, row) for row in rows]
+
+
+def claimed_anew(settings: Settings, held: ShardRecord, *, timeout_s: float = 60.0) -> float:
+    """Wait until somebody else has claimed a shard; the seconds that it took."""
+    began = time.monotonic()
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog:
+
+        def token() -> int:
+            with catalog.read() as session:
+                return session.scalars(select(Shard.token).where(Shard.id == held.id)).one()
+
+        await_that(lambda: token() > held.token, timeout_s=timeout_s)
+    return time.monotonic() - began
+
+
+def await_that(holds: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(POLL_S)
+
+
+def holder(held: ShardRecord) -> psutil.Process:
+    """The process that holds a shard."""
+    assert held.pid is not None
+    return psutil.Process(held.pid)
