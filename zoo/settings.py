@@ -72,7 +72,7 @@ class Settings:
     beat_every_s: float = 3.0
     beat_lost_s: float = 9.0  # a worker whose beat stands still for so long has lost its claims
     relay_every_s: float = 0.03
-    reconcile_every_s: float = 2.0
+    reconcile_every_s: float = 1.0
     wake_again_s: float = 10.0  # a queued shard whose message may be lost is announced again
     attempts: int = 3
     stalled_s: float = 600.0  # a process that does nothing for so long hangs, and is ended

@@ -63,8 +63,11 @@ class Seasoned:
             yield struck
 
 
-def season(folder: Path, postgres: PostgresServer | None) -> Seasoned:
-    """Make one, with the oracle from a run in which nothing goes wrong."""
+def season(folder: Path, postgres: PostgresServer | None, *, pool: int = 0) -> Seasoned:
+    """Make one, with the oracle from a run in which nothing goes wrong.
+
+    It knows what the workloads send, and `pool` pictures besides.
+    """
     about = write_distribution(
         folder / "tiny", "zoo-tiny", version="1", plugins={tiny.NAME: "zoo.testing.tiny:plugin"}
     )
@@ -84,18 +87,22 @@ def season(folder: Path, postgres: PostgresServer | None) -> Seasoned:
     return Seasoned(
         home=home,
         database=database,
-        oracle=_undisturbed(seasoned, folder / "oracle"),
+        oracle=_undisturbed(seasoned, folder / "oracle", pool=pool),
         path=str(about),
         postgres=postgres,
     )
 
 
-def _undisturbed(seasoned: Seasoned, folder: Path) -> Oracle:
+def _undisturbed(seasoned: Seasoned, folder: Path, *, pool: int) -> Oracle:
     folder.mkdir()
     with seasoned.struck(folder) as struck:
         struck.service.start()
         for work in WORKLOADS:
             work(struck.asked)
+        for first in range(1, pool, 200):
+            files = pictures(min(200, pool - first), first=first)
+            url = struck.asked.new_collection(files)
+            struck.asked.stranger.ended(struck.asked.stranger.send(url, files))
         settings, oracle = struck.checker.settings, {}
         for name in struck.asked.collections:
             oracle.update(vectors_of(struck.asked.stranger, name, settings))

@@ -1,7 +1,7 @@
 """What a stranger asks of a service while it fails; each workload passes some of the points."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,8 @@ class Asked:
     folder: Path  # below an allowed root
     collections: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)  # name -> versions
-    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    firsts: Iterator[int] = field(default_factory=lambda: itertools.repeat(1))  # pictures' seeds
 
     def fresh(self, kind: str) -> str:
         """A name that nothing else here has."""
@@ -43,22 +44,23 @@ def send_files(asked: Asked) -> None:
 
     Two, as the last shard may come to forward them: torch rounds otherwise for a picture alone.
     """
-    files = pictures(N, first=1)
-    files.update({"again.jpeg": files["p1.jpeg"], "again too.jpeg": files["p2.jpeg"]})
+    files = pictures(N, first=next(asked.firsts))
+    first, second, *_ = files.values()
+    files.update({"again.jpeg": first, "again too.jpeg": second})
     url = asked.new_collection(files)
     asked.stranger.ended(asked.stranger.send(url, {**files, **BROKEN}))
 
 
 def send_archive(asked: Asked) -> None:
     """The same pictures in a zip."""
-    files = pictures(N, first=1)
+    files = pictures(N, first=next(asked.firsts))
     url = asked.new_collection(files)
     asked.stranger.ended(asked.stranger.send_zip(url, zipped({**files, **BROKEN})))
 
 
 def read_source(asked: Asked) -> None:
     """The same pictures in a folder."""
-    files = pictures(N, first=1)
+    files = pictures(N, first=next(asked.firsts))
     folder = asked.folder / asked.fresh("source")
     folder.mkdir(parents=True)
     for name, content in {**files, **BROKEN}.items():
@@ -78,7 +80,7 @@ def send_many(asked: Asked) -> None:
 
 def extract_features(asked: Asked) -> None:
     """Features of a collection, written to files."""
-    files = pictures(N, first=1)
+    files = pictures(N, first=next(asked.firsts))
     url = asked.new_collection(files)
     asked.stranger.ended(asked.stranger.send(url, files))
     spec = {"collection": url.rpartition("/")[2], "layers": ["body"], "format": "npz"}

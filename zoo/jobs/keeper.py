@@ -17,6 +17,8 @@ from zoo.jobs.presence import is_gone, parse_presence, this_process
 from zoo.settings import Settings
 
 LEASE = "keeper"
+QUEUE = "cpu"
+"""The queue by which the broker is tried."""
 BATCH = 500
 """Wake-ups published, or shards announced again, in one go."""
 
@@ -89,6 +91,8 @@ class Keeper:
 
     def reconcile(self) -> None:
         """Give back the claims of lost workers, ring again for what may be lost, end the rest."""
+        if not self._is_broker_there():
+            self.look_away()
         lost = self._lost_workers()
         with self._catalog.read() as session:
             known = [worker.id for worker in workers.list_workers(session)]
@@ -112,6 +116,14 @@ class Keeper:
             with self._catalog.write() as session:
                 settle(session, job_id)
         log.warning("claims_given_back", workers=lost, shards=freed, idle_jobs=idle)
+
+    def _is_broker_there(self) -> bool:
+        """Whether it answers: a worker that looks for it in vain does not beat meanwhile."""
+        try:
+            self._waiting(QUEUE)
+        except UnavailableError:
+            return False
+        return True
 
     def _announce_again(self) -> None:
         before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)

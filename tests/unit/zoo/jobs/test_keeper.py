@@ -138,6 +138,30 @@ def test_claims_of_a_worker_whose_beat_stands_still_are_given_back(
         assert workers.list_workers(session) == []
 
 
+def test_nobody_is_lost_while_the_broker_is_away_and_workers_look_for_it(
+    submit: Submit, catalog: Catalog, settings: Settings, bell: Bell, clock: Clock
+) -> None:
+    def ask(_queue: str) -> int:
+        bell("", "")  # type: ignore[arg-type]  # raises while the broker is down
+        return 0
+
+    keeper = Keeper(catalog, settings, ring=bell, waiting=ask, clock=clock)
+    submit(1)
+    keeper.relay()
+    with catalog.write() as session:
+        workers.add_worker(session, worker("w"))
+    assert claim(catalog, bell.rung[0], worker_id="w", pid=1)
+    keeper.reconcile()
+    bell.is_down = True
+    for clock.instant in (5.0, 10.0, 15.0, 20.0):
+        keeper.reconcile()
+    assert keeper.relay() == 0
+    bell.is_down = False
+    for clock.instant in (24.0, 30.0):
+        keeper.reconcile()
+    assert keeper.relay() == 1  # its counter still stands, and that is its own fault now
+
+
 def test_a_beating_worker_keeps_its_claims(
     catalog: Catalog, submit: Submit, keeper: Keeper, clock: Clock
 ) -> None:

@@ -1,0 +1,152 @@
+"""Kills at random while strangers work: what a long time in production does to a service."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count, cycle
+from statistics import quantiles
+
+import httpx
+import psutil
+
+from tests.faults.stranger import Stranger
+from tests.faults.topology import Struck
+from tests.faults.victims import VICTIMS, find
+from tests.faults.workloads import (
+    N,
+    Workload,
+    extract_features,
+    fine_tune,
+    read_source,
+    send_archive,
+    send_files,
+)
+from tests.live import eventually, kill
+
+STRANGERS = 2
+POOL = 1000
+"""Pictures that are sent, again once all were."""
+SHORTEST_S, LONGEST_S = 0.3, 3.0
+ALL = "everything"
+WORK: Sequence[Workload] = (
+    send_files,
+    send_archive,
+    read_source,
+    send_files,
+    extract_features,
+    fine_tune,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """One kill: of what, and how long the service was not ready after it."""
+
+    victim: str
+    after_s: float  # since the one before
+    ready_s: float
+
+
+@dataclass(kw_only=True)
+class Soak:
+    """A service under work and kills; a seed strikes the same victims after the same times."""
+
+    struck: Struck
+    seed: int
+    kills: list[Kill] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+
+    def run(self, n_kills: int, *, until: float = float("inf")) -> None:
+        """Strike `n_kills` times, or until an instant of the monotonic clock, then await all."""
+        dice = random.Random(self.seed)
+        stop = threading.Event()
+        strangers = [self._stranger(number, stop) for number in range(STRANGERS)]
+        for one in strangers:
+            one.start()
+        try:
+            while len(self.kills) < n_kills and time.monotonic() < until and not self.faults:
+                self._strike(dice)
+        finally:
+            stop.set()
+            for one in strangers:
+                one.join()
+        if self.faults:
+            raise self.faults[0]
+
+    def table(self) -> str:
+        """What was struck and how soon the service was ready again, as Markdown."""
+        lines = [
+            "| killed | times | ready after, median | p95 | at most |",
+            "|---|---|---|---|---|",
+        ]
+        for victim, times in sorted(Counter(one.victim for one in self.kills).items()):
+            waits = [one.ready_s for one in self.kills if one.victim == victim]
+            cuts = quantiles([*waits, *waits[:1]], n=20)
+            lines.append(
+                f"| {victim} | {times} | {cuts[9]:.2f} s | {cuts[18]:.2f} s | {max(waits):.2f} s |"
+            )
+        return "\n".join(lines)
+
+    def _strike(self, dice: random.Random) -> None:
+        after_s = dice.uniform(SHORTEST_S, LONGEST_S)
+        victim = dice.choice((*VICTIMS, ALL))
+        choice = dice.random()
+        time.sleep(after_s)
+        began = time.monotonic()
+        if victim == ALL:
+            self._start_anew()
+        elif not self._kill_one(victim, choice):
+            return
+        eventually(self.struck.service.is_ready, what=self.struck.service.said)
+        ready_s = time.monotonic() - began
+        self.kills.append(Kill(victim=victim, after_s=after_s, ready_s=ready_s))
+
+    def _kill_one(self, victim: str, choice: float) -> bool:
+        try:
+            found = find(self.struck.service, victim)
+        except psutil.NoSuchProcess:
+            found = []
+        if found:
+            kill([found[int(choice * len(found))]])
+        return bool(found)
+
+    def _start_anew(self) -> None:
+        service = self.struck.service
+        family = service.family()
+        assert service.process is not None
+        service.process.kill()
+        kill(family)
+        service.process.wait(10)
+        service.start()
+
+    def _stranger(self, number: int, stop: threading.Event) -> threading.Thread:
+        asked = replace(
+            self.struck.asked,
+            numbers=count(10_000 * (number + 1)),
+            firsts=cycle(range(1 + number, POOL - N, N)),
+        )
+        client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.struck.service.port}", timeout=20, trust_env=False
+        )
+        asked.stranger = Stranger(client)
+        asked.stranger.accepted = self.struck.asked.stranger.accepted
+
+        def work() -> None:
+            try:
+                for work in _turning(WORK):
+                    if stop.is_set():
+                        return
+                    work(asked)
+            except Exception as error:  # noqa: BLE001  # told by the thread that strikes
+                self.faults.append(error)
+            finally:
+                client.close()
+
+        return threading.Thread(target=work, name=f"stranger-{number}")
+
+
+def _turning(work: Sequence[Workload]) -> "list[Workload]":
+    return [*work] * 10_000
