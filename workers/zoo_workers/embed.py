@@ -23,6 +23,7 @@ from zoo.storage.segments import WrittenSegment, write_segment
 from zoo_workers.context import Context
 from zoo_workers.effort import Stopwatch
 from zoo_workers.models import batch_for, load_model
+from zoo_workers.shortage import fewer
 
 BUSY_ELSEWHERE_S = 1.0
 """When to look again for contents that another shard is forwarding."""
@@ -107,7 +108,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
         [(content.sha256, partial(_read, context, content)) for content in todo.contents],
         model=stopwatch.watched(model),
         sandbox=context.sandbox,
-        batch=batch_for(context, model),
+        batch=fewer(batch_for(context, model), claim),
     )
     for sha256, result in forwarded:
         if isinstance(result, ContentError):

@@ -23,6 +23,7 @@ from zoo.storage.packs import read_content
 from zoo.taps import Tap, tap_from_json
 from zoo_workers.context import Context
 from zoo_workers.models import batch_for, load_built
+from zoo_workers.shortage import fewer
 
 
 @dataclass(kw_only=True)
@@ -61,7 +62,7 @@ def _forward(
         model=model,
         taps=taps,
         sandbox=context.sandbox,
-        batch=min(batch_for(context, model), TAP_BATCH),
+        batch=fewer(min(batch_for(context, model), TAP_BATCH), claim),
     )
     for one, result in forwarded:
         if isinstance(result, ContentError):

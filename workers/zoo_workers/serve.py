@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from zoo_workers.context import ContextOfProcess, make_context
 from zoo_workers.presence import WorkerPresence
 from zoo_workers.tasks import register
 
+SIGNAL = re.compile(r"signal \d+ \((?P<name>\w+)\)")
+"""What Celery says of a child that was killed."""
 NICENESS = 10
 """Batch work yields to searches and interactive embedding on a small machine."""
 GPU_MEMORY = 4
@@ -61,10 +64,7 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
         sender.timer.call_repeatedly(settings.beat_every_s, presence.beat)
 
     def bury(args: list[int], exception: BaseException, **_: object) -> None:
-        cause = str(exception)
-        if signal.SIGALRM.name in cause:
-            cause = f"it got nothing done for {settings.stalled_s:g} s"
-        presence.bury(args[0], cause=cause)
+        presence.bury(args[0], cause=_cause_of(exception, settings))
 
     def hold_on(**_: object) -> None:
         hold_child()
@@ -78,6 +78,16 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
     signals.worker_process_init.connect(hold_on)
     signals.setup_logging.connect(keep_logging)
     return [beat_from_now_on, bury, hold_on, keep_logging]
+
+
+def _cause_of(death: BaseException, settings: Settings) -> str:
+    found = SIGNAL.search(str(death))
+    if found is None:
+        return str(death)
+    if found["name"] == signal.SIGALRM.name:
+        return f"it got nothing done for {settings.stalled_s:g} s"
+    is_kill = found["name"] == signal.SIGKILL.name
+    return f"{found[0]}, perhaps for want of memory" if is_kill else found[0]
 
 
 def _make_room(app: Celery, settings: Settings) -> None:

@@ -24,6 +24,7 @@ from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
 from zoo.jobs.patience import Patience
 from zoo.storage.blobs import is_full, out_of_room
 from zoo_workers.context import Context
+from zoo_workers.shortage import is_short, shortage
 
 KINDS = {
     "scan": "zoo_workers.scan",
@@ -103,9 +104,15 @@ def _end(context: Context, claimed: Claim, error: ZooError) -> None:
         fail(session, claimed, code=error.code, detail=error.detail, result=None)
 
 
-def _count(context: Context, claimed: Claim, error: Exception) -> None:
+def _named(error: Exception) -> Exception:
+    """What an error of no class of ours means, where that can be told."""
     if isinstance(error, OSError) and is_full(error):
-        error = out_of_room("what this job makes", error)
+        return out_of_room("what this job makes", error)
+    return shortage() if is_short(error) else error
+
+
+def _count(context: Context, claimed: Claim, error: Exception) -> None:
+    error = _named(error)
     code, detail = reason_of(error)
     attempts, pause_s = context.settings.attempts, 0.0
     if isinstance(error, UnavailableError):  # not the shard's fault, so it need not be hopeless

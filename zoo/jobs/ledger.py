@@ -36,6 +36,10 @@ FINAL_KIND = {
 }
 
 
+NEXT = "once that is mended, POST /v1/jobs/{job_id}/retry does what is left"
+"""What to do about a job that failed for no reason of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """The right of one process to do one shard, until it is lost."""
@@ -160,7 +164,8 @@ def fail_attempt(
             settle(session, shard.job_id)
             return
         shards.close_shard(session, shard.id, token=shard.token, state="failed")
-        values = {"error_code": code, "error_detail": f"{detail} (after {tried} attempts)"}
+        told = f"{detail} (after {tried} attempts); {NEXT.format(job_id=shard.job_id)}"
+        values = {"error_code": code, "error_detail": told}
         _end(session, shard.job_id, state="failed", values=values)
 
     catalog.transact(count)

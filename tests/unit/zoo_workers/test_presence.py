@@ -88,7 +88,10 @@ def test_a_dead_child_costs_an_attempt_and_the_last_one_its_job(
 
     ended = place.job(job)
     assert ended.error_code == "worker_died"
-    assert ended.error_detail == ("the worker process died: signal 9 (SIGKILL) (after 2 attempts)")
+    assert ended.error_detail == (
+        "the worker process died: signal 9 (SIGKILL) (after 2 attempts); "
+        f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
+    )
 
 
 @pytest.mark.usefixtures("job")

@@ -15,6 +15,7 @@ from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableErro
 from zoo.jobs.ledger import Claim, cancel, give_back
 from zoo_workers import check, shards
 from zoo_workers.context import Context
+from zoo_workers.shortage import fewer
 
 Work = Callable[[Context, Claim], None]
 
@@ -60,7 +61,10 @@ def test_other_errors_count_an_attempt_and_the_last_one_names_the_cause(
     ended = place.job(job)
     assert ended.attempt == 3
     assert ended.error_code == "internal_error"
-    assert ended.error_detail == "RuntimeError: a bug (after 3 attempts)"
+    assert ended.error_detail == (
+        "RuntimeError: a bug (after 3 attempts); "
+        f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
+    )
 
 
 def test_a_child_whose_gpu_failed_counts_an_attempt_and_ends(
@@ -154,5 +158,37 @@ def test_a_disk_that_stays_full_fails_the_job_by_name(
     ended = place.job(job)
     assert (ended.state, ended.error_code) == ("failed", "disk_full")
     assert ended.error_detail == (
-        "cannot store what this job makes: No space left on device (after 3 attempts)"
+        "cannot store what this job makes: No space left on device (after 3 attempts); "
+        f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. can't allocate memory"),
+        RuntimeError("[ONNXRuntimeError] : 6 : std::bad_alloc"),
+    ],
+)
+def test_want_of_memory_is_named_after_the_last_attempt(
+    error: Exception, place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "run", fails_with(error))
+    for _ in range(3):
+        shards.run(place.context, place.next_shard().id)
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "out_of_memory")
+    assert ended.error_detail == (
+        "the worker ran out of memory, with smaller batches too; give it more, or set "
+        "ZOO_WORKER_PROCESSES or ZOO_FORWARD_BATCH lower (after 3 attempts); "
+        f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
+    )
+
+
+@pytest.mark.usefixtures("job")
+def test_each_attempt_forwards_half_as_many_at_a_time(place: Workplace) -> None:
+    claim = place.claim()
+    batches = [fewer(8, replace(claim, shard=replace(claim.shard, attempt=n))) for n in range(5)]
+    assert batches == [8, 4, 2, 1, 1]

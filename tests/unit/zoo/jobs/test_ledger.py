@@ -140,7 +140,10 @@ def test_after_three_failed_attempts_the_job_fails_with_the_cause(
     with catalog.read() as session:
         found = require(session, job.id)
     assert (found.state, found.error_code) == ("failed", "worker_died")
-    assert found.error_detail == "signal 9 (after 3 attempts)"
+    assert found.error_detail == (
+        "signal 9 (after 3 attempts); "
+        f"once that is mended, POST /v1/jobs/{found.id}/retry does what is left"
+    )
 
 
 def test_a_failed_attempt_gives_up_its_forwards(catalog: Catalog, submit: Submit) -> None:

@@ -1,0 +1,31 @@
+"""Running out of memory: telling it from other errors, and trying with less the next time."""
+
+from __future__ import annotations
+
+from zoo.errors import ZooError
+from zoo.jobs.ledger import Claim
+
+SAID = ("allocate memory", "bad_alloc", "bad allocation", "out of memory")
+"""What torch and ONNX Runtime say, in errors of no class of their own."""
+
+
+def fewer(batch: int, claim: Claim) -> int:
+    """How many contents to forward at a time: half as many with each attempt.
+
+    Whatever ended the one before, a process that was killed for its memory cannot say so.
+    """
+    return max(1, batch >> claim.shard.attempt)
+
+
+def is_short(error: Exception) -> bool:
+    """Whether an error says that memory ran out."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in SAID)
+
+
+def shortage() -> ZooError:
+    """The error for a shard whose process had too little memory."""
+    return ZooError(
+        "the worker ran out of memory, with smaller batches too; "
+        "give it more, or set ZOO_WORKER_PROCESSES or ZOO_FORWARD_BATCH lower",
+        code="out_of_memory",
+    )
