@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""FeatureZoo's workshop, with nothing but Python: `demo`, `stop`, `test` and `check`.
+"""FeatureZoo's workshop, with nothing but Python: `demo`, `stop`, `test`, `soak` and `check`.
 
 It makes `.venv` with everything in it; what is there already is kept, and a second run only looks
 at its stamp.
@@ -93,6 +93,12 @@ def test(asked: argparse.Namespace) -> int:
     return run([BIN / "python", "-m", "pytest", *which, *places, *given])
 
 
+def soak(asked: argparse.Namespace) -> int:
+    """Kill what serves strangers, at random and again and again, and check what is left."""
+    ensure_environment(ALL_EXTRAS)
+    return run([BIN / "python", "-m", "tests.faults", *asked.pytest])
+
+
 def check(_: argparse.Namespace) -> int:
     """Run every check and say how each went."""
     ensure_environment(ALL_EXTRAS)
@@ -125,12 +131,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--home", type=Path, help="the service's folder (.zoo/demo)")
     tested = commands.add_parser("test", help="run the tests", epilog="the rest goes to pytest")
     tested.add_argument("--all", action="store_true", help="also those that take long")
+    soaked = commands.add_parser(
+        "soak",
+        help="kill parts of a service at random: --kills 1000 --seed 1 --hours H --database NAME",
+    )
     checked = commands.add_parser("check", help="run linters, types, architecture, house rules")
-    pairs = ((shown, demo), (stopped, stop), (tested, test), (checked, check))
+    pairs = ((shown, demo), (stopped, stop), (tested, test), (soaked, soak), (checked, check))
     for command, act in pairs:
         command.set_defaults(act=act)
     asked, rest = parser.parse_known_args(arguments)
-    if rest and asked.act is not test:
+    if rest and asked.act not in (test, soak):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     asked.pytest = rest
     return asked

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.live import LiveService, environment, eventually
@@ -18,7 +18,7 @@ FAST = {"ZOO_BEAT_EVERY_S": "0.5", "ZOO_BEAT_LOST_S": "3", "ZOO_RECONCILE_EVERY_
 class Cluster:
     """Processes that share a database, a broker and a home; each is started by its module."""
 
-    def __init__(self, home: Path, database_url: str) -> None:
+    def __init__(self, home: Path, database_url: str, settings: Mapping[str, str] = {}) -> None:
         self.home = home
         self._settings = load_settings({}, home=home)
         self._environment = {
@@ -28,6 +28,7 @@ class Cluster:
             "ZOO_DATABASE_URL": database_url,
             "ZOO_WORKER_PROCESSES": "1",
             "OMP_NUM_THREADS": "1",
+            **settings,
         }
         self._started: list[subprocess.Popen[bytes]] = []
         self._log = home.parent / f"{home.name}.log"
@@ -71,9 +72,9 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(home: Path, database_url: str) -> Iterator[Cluster]:
+def cluster(home: Path, database_url: str, settings: Mapping[str, str] = {}) -> Iterator[Cluster]:
     """A broker and nothing else yet."""
-    made = Cluster(home, database_url)
+    made = Cluster(home, database_url, settings)
     try:
         made.start_broker()
         yield made

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     RAISE = "raise"  # as by a mistake of ours
     HANG = "hang"
     ENOSPC = "enospc"  # as by a disk without room
+    STOP = "stop"  # as by a machine that stands still; SIGCONT has it go on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,5 +134,7 @@ def _fail(fault: Fault) -> None:
         raise RuntimeError(f"ZOO_FAULT asked for this at {fault.point}")
     if fault.kind is Kind.ENOSPC:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    while True:
+    if fault.kind is Kind.STOP:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    while fault.kind is Kind.HANG:
         time.sleep(_LONG_S)

@@ -84,11 +84,21 @@ class Soak:
         ]
         for victim, times in sorted(Counter(one.victim for one in self.kills).items()):
             waits = [one.ready_s for one in self.kills if one.victim == victim]
-            cuts = quantiles([*waits, *waits[:1]], n=20)
+            cuts = quantiles([*waits, *waits[:1]], n=20, method="inclusive")
             lines.append(
                 f"| {victim} | {times} | {cuts[9]:.2f} s | {cuts[18]:.2f} s | {max(waits):.2f} s |"
             )
         return "\n".join(lines)
+
+    def summary(self) -> str:
+        """How much was asked for meanwhile, in a sentence."""
+        asked = self.struck.asked
+        n_items = sum(len(given) for given in asked.collections.values())
+        return (
+            f"{len(self.kills)} kills with seed {self.seed} while {STRANGERS} strangers asked "
+            f"for {len(asked.stranger.accepted)} jobs, {n_items} items and {len(asked.models)} "
+            "models: none lost, none doubled."
+        )
 
     def _strike(self, dice: random.Random) -> None:
         after_s = dice.uniform(SHORTEST_S, LONGEST_S)

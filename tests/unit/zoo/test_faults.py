@@ -12,7 +12,7 @@ from zoo.faults import Fault, Kind, Point, parse_fault, reach, times_reached
 from zoo.settings import Settings, load_settings
 
 RELIABILITY = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
-KINDS = "'kill' or 'raise' or 'hang' or 'enospc'"
+KINDS = "'kill' or 'raise' or 'hang' or 'enospc' or 'stop'"
 
 
 def asking(home: Path, fault: str) -> Settings:
