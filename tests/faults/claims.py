@@ -10,17 +10,30 @@ from sqlalchemy import select
 from zoo.catalog import open_unpooled
 from zoo.catalog.records import ShardRecord
 from zoo.catalog.rows import as_record
+from zoo.catalog.shards import OPEN
 from zoo.catalog.work_tables import Shard
 from zoo.settings import Settings
 
 POLL_S = 0.02
 
 
-def running(settings: Settings, kind: str = "embed") -> list[ShardRecord]:
-    """The shards of a kind that somebody holds."""
+def unfinished(settings: Settings, kind: str = "embed") -> list[ShardRecord]:
+    """The shards of a kind that wait or that somebody holds."""
     with closing(open_unpooled(settings.resolved_database_url)) as catalog, catalog.read() as one:
-        rows = one.scalars(select(Shard).where(Shard.state == "running", Shard.kind == kind))
+        rows = one.scalars(select(Shard).where(Shard.state.in_(OPEN), Shard.kind == kind))
         return [as_record(ShardRecord, row) for row in rows]
+
+
+def last_held(settings: Settings, kind: str = "embed") -> ShardRecord:
+    """Wait until all shards of a kind are done but one, which somebody holds."""
+
+    def is_alone() -> bool:
+        left = unfinished(settings, kind)
+        return len(left) == 1 and left[0].pid is not None
+
+    await_that(is_alone)
+    [held] = unfinished(settings, kind)
+    return held
 
 
 def claimed_anew(settings: Settings, held: ShardRecord, *, timeout_s: float = 60.0) -> float:
