@@ -1,7 +1,6 @@
 """How soon work goes on after a death, and what a process does that wakes too late."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import cluster
+from tests.faults.at_work import at_work
 from tests.faults.claims import await_that, claimed_anew, holder, last_held
 from tests.faults.topology import Seasoned, Struck
 from tests.faults.victims import PARTS, find
-from tests.faults.workloads import send_archive, send_files
+from tests.faults.workloads import send_files
 from tests.live import kill
 from zoo.faults import Point, times_reached
 from zoo.jobs.doorbell import Doorbell, make_celery
@@ -24,27 +24,6 @@ TIMES = {"BEAT_EVERY": 3.0, "BEAT_LOST": 9.0, "RECONCILE_EVERY": 1.0}
 """The settings' own, which the figures are of."""
 HANG = "embed.reading:1:hang"
 """Has the first shard of a home held until its process is struck; nothing else hangs."""
-
-
-@contextmanager
-def at_work(struck: Struck) -> Iterator[None]:
-    """Pictures are sent, and have been embedded when the block ends."""
-    failed: list[Exception] = []
-
-    def send() -> None:
-        try:
-            send_archive(struck.asked)  # no picture twice: who waits for one makes new shards
-        except Exception as error:  # noqa: BLE001  # raised again where it is awaited
-            failed.append(error)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield
-    finally:
-        sender.join()
-    if failed:
-        raise failed[0]
 
 
 @pytest.mark.parametrize(("victim", "limit_s"), [("child", 2.0), ("worker", 10.0)])

@@ -1,0 +1,55 @@
+"""PostgreSQL crashes, or stands still: what was accepted is done all the same."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.databases import PostgresServer
+from tests.faults.at_work import at_work
+from tests.faults.topology import season
+from tests.faults.workloads import fine_tune, send_files
+from tests.live import kill
+
+pytestmark = pytest.mark.slow
+
+STANDS_STILL_S = 5.0
+
+
+def processes(server: PostgresServer) -> list[psutil.Process]:
+    """The server's first process and all others."""
+    first = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
+    return [first, *first.children(recursive=True)]
+
+
+def crash(server: PostgresServer) -> None:
+    """One of its processes dies: it ends all connections at once and recovers from its log."""
+    [client, *_] = [
+        one for one in processes(server) if "featurezoo" in " ".join(one.cmdline())
+    ] or [processes(server)[-1]]
+    kill([client])
+
+
+def stand_still(server: PostgresServer) -> None:
+    stopped = processes(server)
+    kill(stopped, signal.SIGSTOP)
+    time.sleep(STANDS_STILL_S)
+    kill(stopped, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("happen", [crash, stand_still])
+def test_a_database_may_come_to_grief_and_no_job_does(
+    postgres: PostgresServer, tmp_path: Path, happen: Callable[[PostgresServer], None]
+) -> None:
+    seasoned = season(tmp_path, postgres)
+    (tmp_path / "struck").mkdir()
+    with seasoned.struck(tmp_path / "struck", ZOO_UNAVAILABLE_WAIT_S="60") as struck:
+        struck.service.start()
+        for work in (send_files, fine_tune):
+            with at_work(struck, work):
+                happen(postgres)
+        struck.checker.check(struck.asked)
+        struck.end()
