@@ -6,8 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, literal_column, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from zoo.catalog.jobs import LIVE
 from zoo.catalog.records import Json, ShardRecord
@@ -18,6 +26,8 @@ from zoo.catalog.work_tables import Job, Outbox, Shard
 OPEN = ("queued", "running")
 TIMES = ("wall_s", "cpu_s", "decode_s", "forward_s")
 """What of a shard's effort is in seconds."""
+LONGEST_DELAY = timedelta(minutes=2)
+"""More than any wake-up is ever delayed by."""
 
 
 def add_shard(
@@ -129,6 +139,11 @@ def drop_queued(session: Session, job_id: str, *, state: str) -> None:
     )
 
 
+def _is_past(instant: InstrumentedAttribute[Any], limit: datetime) -> ColumnElement[bool]:
+    """Whether an instant is past, or so far ahead that the clock has been set back since."""
+    return or_(instant <= limit, instant > now() + LONGEST_DELAY)
+
+
 def has_open(session: Session, job_id: str) -> bool:
     """Whether any of a job's shards is queued or running."""
     statement = select(Shard.id).where(Shard.job_id == job_id, Shard.state.in_(OPEN)).limit(1)
@@ -214,7 +229,7 @@ def take_outbox(session: Session, limit: int) -> list[tuple[int, int, str]]:
     """The oldest wake-ups that are due: outbox id, shard id, queue."""
     rows = session.execute(
         select(Outbox.id, Outbox.shard_id, Outbox.queue)
-        .where(Outbox.due_at <= now())
+        .where(_is_past(Outbox.due_at, now()))
         .order_by(Outbox.id)
         .limit(limit)
     )
@@ -240,7 +255,7 @@ def queues_to_announce(session: Session, *, before: datetime) -> list[str]:
     """Queues with a shard that was announced before an instant and never taken."""
     statement = (
         select(Shard.queue)
-        .where(Shard.state == "queued", Shard.announced_at < before)
+        .where(Shard.state == "queued", _is_past(Shard.announced_at, before))
         .distinct()
         .order_by(Shard.queue)
     )
@@ -257,7 +272,7 @@ def announce_again(session: Session, queue: str, *, before: datetime, limit: int
     """Ring once more for shards of a queue whose message may have been lost; returns how many."""
     rows = session.execute(
         select(Shard.id)
-        .where(Shard.state == "queued", Shard.queue == queue, Shard.announced_at < before)
+        .where(Shard.state == "queued", Shard.queue == queue, _is_past(Shard.announced_at, before))
         .order_by(Shard.id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)

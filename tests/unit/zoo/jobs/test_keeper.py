@@ -1,10 +1,13 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from zoo.catalog import Catalog, shards, workers
 from zoo.catalog.records import JobRecord, WorkerRecord
+from zoo.catalog.work_tables import Outbox, Shard
 from zoo.errors import UnavailableError
 from zoo.jobs.keeper import LEASE, Keeper
 from zoo.jobs.ledger import claim
@@ -100,6 +103,22 @@ def test_a_lost_message_is_rung_again(
     keeper.relay()
 
     assert len(bell.rung) == 2
+
+
+def test_a_clock_that_is_set_back_a_day_holds_nothing_up(
+    submit: Submit, catalog: Catalog, settings: Settings, bell: Bell
+) -> None:
+    submit(1)
+    in_a_day = datetime.now(UTC) + timedelta(days=1)
+    with catalog.write() as session:
+        session.execute(update(Outbox).values(due_at=in_a_day))
+    keeper = Keeper(catalog, settings, ring=bell)
+    assert keeper.relay() == 1
+    with catalog.write() as session:
+        session.execute(update(Shard).values(announced_at=in_a_day))
+    keeper.reconcile()
+    assert keeper.relay() == 1
+    assert bell.rung[0] == bell.rung[1]
 
 
 def test_what_waits_behind_others_is_not_rung_again(
