@@ -58,6 +58,7 @@ class Soak:
     seed: int
     kills: list[Kill] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
+    retried: dict[str, str] = field(default_factory=dict)
 
     def run(self, n_kills: int, *, until: float = float("inf")) -> None:
         """Strike `n_kills` times, or until an instant of the monotonic clock, then await all."""
@@ -97,7 +98,8 @@ class Soak:
         return (
             f"{len(self.kills)} kills with seed {self.seed} while {STRANGERS} strangers asked "
             f"for {len(asked.stranger.accepted)} jobs, {n_items} items and {len(asked.models)} "
-            "models: none lost, none doubled."
+            f"models: none lost, none doubled; {len(self.retried)} jobs were killed three times "
+            "over and tried again."
         )
 
     def _strike(self, dice: random.Random) -> None:
@@ -143,6 +145,8 @@ class Soak:
         )
         asked.stranger = Stranger(client)
         asked.stranger.accepted = self.struck.asked.stranger.accepted
+        # Chance kills the same shard three times now and then; the error says what to do.
+        asked.stranger.retried = self.struck.asked.stranger.retried = self.retried
 
         def work() -> None:
             try:

@@ -27,6 +27,7 @@ class Stranger:
         self._client = client
         self._meanwhile = meanwhile
         self.accepted: list[str] = []
+        self.retried: dict[str, str] | None = None  # old job -> new, where processes die often
         self.refusals: list[Json] = []  # problems of 500 and more, which were asked again
 
     def put(self, path: str, body: Json) -> Json:
@@ -75,6 +76,9 @@ class Stranger:
                 raise LostError(f"the job does not end: {job}")
             self._meanwhile()
             time.sleep(PAUSE_S)
+        if self.retried is not None and (job["error"] or {}).get("code") == "worker_died":
+            self.retried[job_id] = self.submit(f"/v1/jobs/{job_id}/retry")
+            return self.ended(self.retried[job_id])
         return job
 
     def _insist(self, method: str, path: str, **content: Any) -> Json:
