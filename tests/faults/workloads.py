@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.stranger import Json, Stranger
 from zoo.faults import Point
-from zoo.search.collection import SMALLEST_REWRITE
+from zoo.search.collection import FEWEST_CHANGES
 from zoo.testing import tiny
 from zoo.testing.pictures import labelled, picture, pictures, zipped
 
@@ -73,7 +73,7 @@ def read_source(asked: Asked) -> None:
 def send_many(asked: Asked) -> None:
     """So many items that a snapshot of the index is written; all the same picture."""
     content = picture(9000)  # which nothing else forwards, beside others
-    files = {f"{number}.jpeg": content for number in range(SMALLEST_REWRITE + 1)}
+    files = {f"{number}.jpeg": content for number in range(FEWEST_CHANGES + 1)}
     url = asked.new_collection(files)
     asked.stranger.ended(asked.stranger.send(url, files))
 

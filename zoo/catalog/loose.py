@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from zoo.catalog.rows import changed
 from zoo.catalog.shards import OPEN
-from zoo.catalog.tables import Generation, ModelVersion, Pack, Segment
+from zoo.catalog.tables import ModelVersion, Pack, Segment
 from zoo.catalog.work_tables import Forward, Job, JobInput, Shard
 
 
 def named_files(session: Session) -> frozenset[str]:
-    """Keys of all blobs that a row names."""
+    """Keys of all blobs that a row names, but for indexes: most files of theirs no row names."""
     return frozenset(_named(session))
 
 
@@ -22,8 +22,6 @@ def _named(session: Session) -> Iterator[str]:
     yield from session.scalars(select(Pack.key))
     yield from session.scalars(select(Segment.key))
     yield from session.scalars(select(ModelVersion.blob_key))
-    snapshots = select(Generation.index_key).where(Generation.index_key.is_not(None))
-    yield from (str(key) for key in session.scalars(snapshots))
     # An archive is wanted until it was expanded; where its job failed, by who tries it again.
     waiting = select(Shard.arguments).where(Shard.kind == "expand", Shard.state != "done")
     yield from (one["archive"] for one in session.scalars(waiting) if "archive" in one)

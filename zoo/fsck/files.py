@@ -51,7 +51,7 @@ def damaged_files(home: OpenHome) -> Iterator[Problem]:
             sentence = f"{fault}; it holds the embeddings of {held or 'no item'}"
             yield Problem(sentence=sentence, repair=partial(forget_segment, home, segment))
     for snapshot in snapshots:
-        for file in _files_of(home.blobs, IndexFile(key=snapshot[0], sha256=snapshot[1])):
+        for file in files_of_index(home.blobs, IndexFile(key=snapshot[0], sha256=snapshot[1])):
             if fault := _fault(home.blobs, file.key, file.sha256):
                 repair = partial(forget_snapshot, home, snapshot[0])
                 yield Problem(sentence=fault, repair=repair)
@@ -60,7 +60,7 @@ def damaged_files(home: OpenHome) -> Iterator[Problem]:
             yield Problem(sentence=f"{fault}; {REMEDIES[key.partition('/')[0]]}")
 
 
-def _files_of(blobs: BlobStore, manifest: IndexFile) -> Iterator[IndexFile]:
+def files_of_index(blobs: BlobStore, manifest: IndexFile) -> Iterator[IndexFile]:
     """The manifest of an index, and its parts as far as it can be read."""
     yield manifest
     with suppress(DamagedError, OSError):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from zoo.catalog import loose, soundness
+from zoo.catalog import collections, loose, soundness
+from zoo.fsck.files import files_of_index
 from zoo.fsck.problems import OpenHome, Problem
+from zoo.search.manifests import IndexFile
 
 KINDS = ("archives", "features", "indexes", "packs", "segments", "versions")
 """Folders of the blob store that are ours; what else stands there is somebody else's."""
@@ -19,7 +21,13 @@ def leftovers(home: OpenHome) -> Iterator[Problem]:
         if soundness.integrity_problems(session):  # it may have lost the rows that name them
             return
         named = loose.named_files(session)
-    for key in sorted(set(stored) - named):
+        snapshots = collections.list_snapshots(session)
+    in_indexes = {
+        file.key
+        for key, sha256 in snapshots
+        for file in files_of_index(home.blobs, IndexFile(key=key, sha256=sha256))
+    }
+    for key in sorted(set(stored) - named - in_indexes):
         yield Problem(sentence=f"no row names {key}", repair=partial(_remove, home, key))
 
 

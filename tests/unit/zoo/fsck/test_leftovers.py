@@ -1,10 +1,12 @@
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.stock import Stock, random_vectors
-from zoo.catalog import Catalog, features, jobs, shards
+from zoo.catalog import Catalog, collections, features, jobs, shards
 from zoo.fsck import Outcome, check_home, count_leftovers, repair_home
+from zoo.search.manifests import IndexFile, NamedPart, write_manifest
 from zoo.settings import Settings, load_settings
 from zoo.storage.blobs import open_blobs
 
@@ -61,6 +63,23 @@ def test_an_archive_that_waits_and_features_that_were_written_stay(
     with catalog.write() as session:
         shards.add_shard(session, "job", "extract", arguments={"file": {"key": "features/job/f"}})
     assert count_leftovers(settings) == 0
+
+
+def test_the_files_of_an_index_stay(settings: Settings, catalog: Catalog, stock: Stock) -> None:
+    collection = stock.read("c")
+    stock.blobs.put_bytes("indexes/part", b"x")
+    part = IndexFile(key="indexes/part", sha256=sha256(b"x").hexdigest())
+    manifest = write_manifest(stock.blobs, [NamedPart(file=part, dead=())])
+    with catalog.write() as session:
+        collections.set_snapshot(
+            session,
+            collection.generation_id,
+            key=manifest.key,
+            sha256=manifest.sha256,
+            revision=1,
+            rows=1,
+        )
+    assert (count_leftovers(settings), repair_home(settings)) == (0, [])
 
 
 def test_a_reservation_for_a_shard_that_does_not_run_is_found_and_freed(
