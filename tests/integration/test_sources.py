@@ -249,10 +249,17 @@ def test_what_is_no_source_is_refused_before_a_job_is_made(zoo: ZooService, root
 
 
 def test_a_home_whose_files_by_reference_changed_is_told(zoo: ZooService, root: Path) -> None:
-    ingest(zoo, f"/v1/collections/{zoo.collection()}/items", {"path": str(root)})
+    name = zoo.collection()
+    ingest(zoo, f"/v1/collections/{name}/items", {"path": str(root)})
+    [item_id] = [
+        row["id"]
+        for row in zoo.get(f"/v1/collections/{name}/items")["data"]
+        if row["name"] == "0.png"
+    ]
     (root / "0.png").write_bytes(b"other")
     assert check_home(zoo.settings) == [
-        f"{root}/0.png has changed since it was taken in; ingest its source again"
+        f"{root}/0.png has changed since it was taken in; ingest its source again; "
+        f"it is the original of item {item_id} of collection {name!r}"
     ]
 
 

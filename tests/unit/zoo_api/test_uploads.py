@@ -8,11 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.live import multipart
 from tests.pictures import tarred, zipped
 from zoo.catalog import Catalog, contents, shards
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
 from zoo.storage.packs import read_content
+from zoo_api.uploads import CHUNK_BYTES
 
 URL = "/v1/datasets/pets/items"
 BOUNDARY = "multipart/form-data; boundary=b"
@@ -77,6 +79,14 @@ def test_a_file_too_large_or_empty_fails_alone(client: FlaskClient, settings: Se
     assert spooled(settings) == []
 
 
+def test_a_form_is_larger_than_what_is_read_of_it_at_once(client: FlaskClient) -> None:
+    files = [("first", b"x"), ("large", bytes(3 * CHUNK_BYTES)), ("last", b"y")]
+    kind, body = multipart(files)  # Flask's own client would put so much into a file
+    found = inputs(client, client.post(f"{URL}?label=cat", data=body, content_type=kind))
+    assert found["large"] == ("failed", "file_too_large")
+    assert found["first"] == found["last"] == ("queued", None)
+
+
 def test_names_stay_as_they_were_given(client: FlaskClient) -> None:
     names = {"a/b/ü.jpg", "../x.png", " spaced .gif", "😀"}
     assert set(inputs(client, send(client, *[(name, b"x") for name in names]))) == names
@@ -138,7 +148,7 @@ def test_a_request_without_a_file_says_what_to_send(client: FlaskClient) -> None
 def test_a_body_that_cannot_be_read_makes_no_job_and_leaves_nothing(
     client: FlaskClient, settings: Settings, blobs: BlobStore, kind: str, body: bytes, status: int
 ) -> None:
-    answer = client.post(URL, data=body, content_type=kind)
+    answer = client.post(f"{URL}?label=cat", data=body, content_type=kind)
     assert answer.status_code == status
     assert client.get("/v1/jobs").get_json()["data"] == []
     assert [*blobs.keys("packs/"), *blobs.keys("archives/")] == []
