@@ -112,7 +112,7 @@ def changes_since(
 
     With a `pk` also those of that very revision whose own is higher.
     """
-    rows: Sequence[Row[int, int, str, bool]] = session.execute(
+    rows: Sequence[Row[int, int, str | None, bool]] = session.execute(
         select(Item.pk, Item.revision, Item.sha256, Item.is_deleted)
         .where(
             Item.collection_id == collection_id,
@@ -123,7 +123,7 @@ def changes_since(
         .limit(limit)
     ).all()
     return [
-        IndexRow(pk=pk, revision=changed_in, sha256=sha256, is_deleted=dead)
+        IndexRow(pk=pk, revision=changed_in, sha256=sha256 or "", is_deleted=dead)
         for pk, changed_in, sha256, dead in rows
     ]
 

@@ -163,7 +163,7 @@ class IndexRow:
 
     pk: int
     revision: int
-    sha256: str
+    sha256: str  # empty of a tombstone that gave its content up
     is_deleted: bool
 
 

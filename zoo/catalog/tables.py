@@ -187,7 +187,9 @@ class Feature(Table):
 
     __tablename__ = "features"
     space_id: Mapped[str] = mapped_column(ForeignKey("spaces.space_id"), primary_key=True)
-    sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(
+        ForeignKey("contents.sha256"), primary_key=True, index=True
+    )
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"), index=True)
     row: Mapped[int]
 
@@ -236,7 +238,9 @@ class Item(Table):
     name: Mapped[str]
     label: Mapped[str | None]
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
-    sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), index=True)
+    sha256: Mapped[str | None] = mapped_column(  # null of a tombstone that gave its content up
+        ForeignKey("contents.sha256"), index=True
+    )
     revision: Mapped[int]
     is_deleted: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)

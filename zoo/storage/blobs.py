@@ -8,7 +8,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -25,6 +26,15 @@ KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 
 PART = "part"
 """What a file's name begins with, after a dot, while it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredBlob:
+    """A blob as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    written_at: float  # seconds since the epoch, by the clock of whoever holds it
 
 
 class BlobStore(Protocol):
@@ -63,6 +73,10 @@ class BlobStore(Protocol):
 
         Nobody may be writing meanwhile.
         """
+        ...
+
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
+        """The blobs whose keys begin with a prefix, in no order."""
         ...
 
 
@@ -117,10 +131,19 @@ class LocalBlobs:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Walk over the files, leaving out those that are not complete."""
-        for path in self._root.rglob("*"):
+        for blob in self.list_blobs(prefix):
+            yield blob.key
+
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
+        """Walk over the files of the prefix's folder, one that goes meanwhile left out."""
+        for path in (self._root / prefix.rpartition("/")[0]).rglob("*"):
             key = path.relative_to(self._root).as_posix()
-            if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
-                yield key
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
+                    # A file that was spooled is older than its name.
+                    written_at = max(found.st_mtime, found.st_ctime)
+                    yield StoredBlob(key=key, size_bytes=found.st_size, written_at=written_at)
 
     def sweep(self) -> int:
         """Remove the files that were given a name only to be written under."""

@@ -12,7 +12,7 @@ from zoo.errors import DamagedError, InvalidError
 from zoo.storage.confined import NotAFileError, open_plain_below
 
 if TYPE_CHECKING:
-    from zoo.storage.blobs import BlobStore
+    from zoo.storage.blobs import BlobStore, StoredBlob
 
 REFERENCE = "ref:"
 """What the key of an original by reference begins with; its path follows."""
@@ -114,6 +114,10 @@ class ReferringBlobs:
     def sweep(self) -> int:
         """In the store."""
         return self._inner.sweep()
+
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
+        """Of the store."""
+        return self._inner.list_blobs(prefix)
 
 
 def _read(key: str, size: int, roots: Sequence[Path]) -> bytes:

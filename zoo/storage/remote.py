@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fsspec
 
 from zoo.errors import DamagedError, StartError, UnavailableError, ZooError
 from zoo.settings import Settings
-from zoo.storage.blobs import BlobStore, check_key, is_full, out_of_room
+from zoo.storage.blobs import BlobStore, StoredBlob, check_key, is_full, out_of_room
 from zoo.storage.cache import BlobCache
 
 CONNECT_TIMEOUT_S = 5
@@ -30,6 +32,10 @@ _S3_OPTIONS = {
         "retries": {"max_attempts": ATTEMPTS},
     },
 }
+
+
+_WRITTEN = ("LastModified", "created", "mtime", "updated")
+"""What different stores call the instant of writing."""
 
 
 class RemoteBlobs:
@@ -84,13 +90,20 @@ class RemoteBlobs:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """List the objects below the prefix's folder."""
+        for blob in self.list_blobs(prefix):
+            yield blob.key
+
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
+        """List the objects below the prefix's folder."""
         folder = f"{self._root}/{prefix.rpartition('/')[0]}".rstrip("/")
         with self._reaching(f"the list of {prefix or 'all blobs'}"):
-            found: list[str] = self._files.find(folder)
-        for path in found:
+            found: dict[str, dict[str, Any]] = self._files.find(folder, detail=True)
+        for path, about in found.items():
             key = path.removeprefix(f"{self._root}/")
             if key.startswith(prefix):
-                yield key
+                yield StoredBlob(
+                    key=key, size_bytes=int(about["size"]), written_at=_written_at(about)
+                )
 
     def sweep(self) -> int:
         """Nothing: an object is there as a whole or not at all."""
@@ -161,6 +174,12 @@ def connect(protocol: str) -> fsspec.AbstractFileSystem:
     """
     options = _S3_OPTIONS if protocol == "s3" else {"use_listings_cache": False}
     return fsspec.filesystem(protocol, skip_instance_cache=True, **options)
+
+
+def _written_at(about: Mapping[str, Any]) -> float:
+    """When an object was written; now, if its store does not say: then it is never old."""
+    found = next((about[name] for name in _WRITTEN if name in about), None)
+    return found.timestamp() if isinstance(found, datetime) else time.time()
 
 
 def _unreachable(what: str, reason: str) -> UnavailableError:
