@@ -97,6 +97,9 @@ class Settings:
     max_parts: int = 10_000
     max_features_bytes: int = 512_000_000  # of one answer of features
     pack_bytes: int = 256_000_000
+    gc_grace_s: float = 3600.0  # a younger file without a row may be about to get one
+    keep_jobs_days: float = 0.0  # after its end; 0: for ever
+    keep_events_days: float = 90.0  # after the end of their job; 0: for ever
     fault: str = ""  # for tests: what is to go wrong, and where; zoo.faults knows
 
     @property

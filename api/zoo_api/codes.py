@@ -41,7 +41,7 @@ TEXTS: Codes = {422: sorted(TEXT_CODES)}
 FILES: Codes = {
     400: ("malformed_multipart",),
     422: ("no_files",),
-    503: ("storage_unavailable",),
+    503: ("content_collected", "storage_unavailable"),
     507: ("disk_full",),
 }
 KEPT: Codes = {500: ("damaged_file",), 503: ("storage_unavailable",)}

@@ -10,7 +10,7 @@ from flask import Response, send_file
 from zoo.catalog import contents
 from zoo.catalog.records import ItemRecord
 from zoo.errors import DamagedError, InvalidError
-from zoo.storage.packs import read_content
+from zoo.storage.packs import collected, read_stored
 from zoo_api.collections import require_collection
 from zoo_api.items import TEXT_KIND, kind_of, require_item
 from zoo_api.services import services
@@ -60,8 +60,10 @@ def _stored(name: str, item_id: str) -> ItemRecord:
 
 def _read(item: ItemRecord) -> bytes:
     with services().catalog.read() as session:
-        content = contents.get_contents(session, [item.sha256])[item.sha256]
+        content = contents.get_contents(session, [item.sha256]).get(item.sha256)
+    if content is None:  # deleted, and collected, since the item was read
+        raise collected(item.sha256)
     try:
-        return read_content(services().blobs, content)
+        return read_stored(services().catalog, services().blobs, content)
     except DamagedError as error:
         raise DamagedError(f"item {item.item_id!r}: {error.detail}", code=error.code) from error

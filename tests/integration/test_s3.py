@@ -1,11 +1,14 @@
 """A service whose files of record stand in S3."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.stores import S3Server, files
 from zoo.fsck import check_home
+from zoo.garbage import collect, open_grounds
 from zoo.testing.pictures import COLOURS, coloured, labelled, picture, pictures
 from zoo.testing.plugin import MakeZooService
 from zoo.testing.service import ZooService
@@ -71,3 +74,20 @@ def test_what_is_lost_in_s3_is_found(in_s3: ZooService, url: str) -> None:
     [problem] = check_home(in_s3.settings)
     assert problem.startswith("content ")
     assert "is damaged in packs/" in problem
+
+
+def test_what_is_deleted_goes_from_s3(in_s3: ZooService, url: str) -> None:
+    collection, other = in_s3.collection("doomed"), in_s3.collection("kept")
+    in_s3.ingest(collection, pictures(4))
+    in_s3.ingest(other, pictures(1))
+    assert in_s3.client.delete(f"/v1/collections/{collection}").status_code == 204
+    with open_grounds(in_s3.settings, is_thorough=True) as grounds:
+        later = replace(grounds, instant=grounds.instant + timedelta(hours=9))
+        assert {one.kind: one.count for one in collect(later)}["contents"] == 3
+        assert collect(later) == []
+    kept = files().find(f"{url.removeprefix('s3://')}/packs")
+    [(_, content)] = pictures(1).items()
+    assert [files().cat_file(path) for path in kept] == [content]
+    assert check_home(in_s3.settings) == []
+    [hit] = in_s3.search(other, content, k=1)
+    assert hit["score"] > 0.999

@@ -8,8 +8,9 @@ from zoo.catalog import Session, contents, datasets, inputs
 from zoo.catalog.records import ContentRecord, InputRecord
 from zoo.errors import ContentError, DamagedError, ImageError
 from zoo.jobs.ledger import Claim, fence, finish
-from zoo.storage.packs import read_content
+from zoo.storage.packs import read_stored
 from zoo_workers.context import Context
+from zoo_workers.gone import gone_error
 
 
 def run(context: Context, claim: Claim) -> None:
@@ -18,6 +19,8 @@ def run(context: Context, claim: Claim) -> None:
         given = inputs.queued_inputs(session, claim.shard.id)
         found = contents.get_contents(session, [str(one.sha256) for one in given])
     sizes, failed = _measure(context, [one for one in found.values() if one.width is None])
+    wanted = {str(one.sha256) for one in given}
+    failed.update({sha256: gone_error(sha256) for sha256 in wanted - found.keys()})
     with context.catalog.write() as session:
         fence(session, claim)
         contents.set_sizes(session, sizes)
@@ -34,13 +37,14 @@ def run(context: Context, claim: Claim) -> None:
 
 def _measure(
     context: Context, unknown: Sequence[ContentRecord]
-) -> tuple[Mapping[str, tuple[int, int]], Mapping[str, ContentError]]:
+) -> tuple[Mapping[str, tuple[int, int]], dict[str, ContentError]]:
     sizes: dict[str, tuple[int, int]] = {}
     failed: dict[str, ContentError] = {}
     for content in unknown:
         context.watchdog.feed()
         try:
-            sizes[content.sha256] = context.sandbox.measure(read_content(context.blobs, content))
+            original = read_stored(context.catalog, context.blobs, content)
+            sizes[content.sha256] = context.sandbox.measure(original)
         except ImageError as error:
             failed[content.sha256] = error
         except DamagedError as error:

@@ -18,10 +18,11 @@ from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.effort import Effort, note_effort
 from zoo.jobs.ledger import Claim, fence, finish
-from zoo.storage.packs import read_content
+from zoo.storage.packs import read_stored
 from zoo.storage.segments import WrittenSegment, write_segment
 from zoo_workers.context import Context
 from zoo_workers.effort import Stopwatch
+from zoo_workers.gone import gone_error
 from zoo_workers.models import batch_for, load_model
 from zoo_workers.shortage import fewer
 
@@ -37,6 +38,7 @@ class Todo:
 
     inputs: Sequence[InputRecord]
     contents: Sequence[ContentRecord]
+    gone: frozenset[str]  # not stored any more
     known: frozenset[str]  # already in the feature store
     busy: frozenset[str]  # being forwarded by another shard
 
@@ -54,6 +56,7 @@ def run(context: Context, claim: Claim) -> None:
     """Embed the contents of a shard's inputs and make items of them."""
     todo = _plan(context, claim)
     outcome = _forward(context, claim, todo) if todo.contents else Outcome()
+    outcome.failed.update({sha256: gone_error(sha256) for sha256 in todo.gone})
     reach(context.settings, Point.EMBED_FORWARDED)
     segment = _store(context, outcome)
     reach(context.settings, Point.EMBED_STORED)
@@ -93,7 +96,8 @@ def _plan(context: Context, claim: Claim) -> Todo:
         found = contents.get_contents(session, mine)
     return Todo(
         inputs=given,
-        contents=[found[sha256] for sha256 in sorted(mine)],
+        contents=[found[sha256] for sha256 in sorted(found)],
+        gone=frozenset(mine - found.keys()),
         known=known,
         busy=frozenset(wanted - known - mine),
     )
@@ -122,7 +126,7 @@ def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
 def _read(context: Context, content: ContentRecord) -> bytes:
     context.watchdog.feed()
     reach(context.settings, Point.EMBED_READING)
-    return read_content(context.blobs, content)
+    return read_stored(context.catalog, context.blobs, content)
 
 
 def _samples(
@@ -131,7 +135,8 @@ def _samples(
     pictures = []
     for content in given[:SAMPLES]:
         with suppress(ContentError, DamagedError):
-            found = context.sandbox.decode(read_content(context.blobs, content), preprocessing)
+            original = read_stored(context.catalog, context.blobs, content)
+            found = context.sandbox.decode(original, preprocessing)
             pictures.append(found.pixels)
     return pictures
 

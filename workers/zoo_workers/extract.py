@@ -19,9 +19,10 @@ from zoo.inference.tapping import TAP_BATCH, tap_contents
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.jobs.specs import read_extract
 from zoo.storage.blobs import file_sha256, out_of_room
-from zoo.storage.packs import read_content
+from zoo.storage.packs import read_stored
 from zoo.taps import Tap, tap_from_json
 from zoo_workers.context import Context
+from zoo_workers.gone import gone_error
 from zoo_workers.models import batch_for, load_built
 from zoo_workers.shortage import fewer
 
@@ -40,7 +41,10 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.read() as session:
         given = inputs.queued_inputs(session, claim.shard.id)
         found = contents.get_contents(session, [str(one.sha256) for one in given])
-    outcome = _forward(context, claim, [(one, found[str(one.sha256)]) for one in given])
+    stored = [(one, found[str(one.sha256)]) for one in given if one.sha256 in found]
+    outcome = _forward(context, claim, stored)
+    gone = [one for one in given if one.sha256 not in found]
+    outcome.failed.extend((one, gone_error(str(one.sha256))) for one in gone)
     written = _store(context, claim, outcome) if outcome.done else None
     reach(context.settings, Point.EXTRACT_STORED)
     with context.catalog.write() as session:
@@ -76,7 +80,7 @@ def _forward(
 
 def _read(context: Context, content: ContentRecord) -> bytes:
     context.watchdog.feed()
-    return read_content(context.blobs, content)
+    return read_stored(context.catalog, context.blobs, content)
 
 
 def _room_for(taps: Sequence[Tap], n: int) -> dict[str, FloatArray]:

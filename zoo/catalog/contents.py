@@ -119,6 +119,18 @@ def set_lost(session: Session, sha256s: Iterable[str], *, pack_key: str) -> None
     find_elsewhere(session, wanted)
 
 
+def hold_contents(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
+    """Those of the given contents that are known, none of them collected before the commit.
+
+    For whoever names a content that was known a moment ago: nobody may have named it since.
+    """
+    held: set[str] = set()
+    for chunk in chunks(sorted(set(sha256s))):
+        named = select(Content.sha256).where(Content.sha256.in_(chunk)).order_by(Content.sha256)
+        held.update(session.scalars(named.with_for_update(read=True, key_share=True)))
+    return frozenset(held)
+
+
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
     rows = [

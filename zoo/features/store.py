@@ -24,11 +24,25 @@ def read_vectors(
     A content may be asked for more than once; with none asked for the shape is `(0, 0)`. Raises
     `DamagedError` if one has no embedding, or its segment is missing or fails its checksum.
     """
+    before = _located(catalog, space_id=space_id, sha256s=sha256s)
+    try:
+        return _gather(reader, *before)
+    except DamagedError:
+        after = _located(catalog, space_id=space_id, sha256s=sha256s)
+        if after == before:
+            raise
+        return _gather(reader, *after)  # segments are rewritten while they are read
+
+
+def _located(
+    catalog: Catalog, *, space_id: str, sha256s: Sequence[str]
+) -> tuple[list[FeatureRecord], Mapping[int, SegmentRecord]]:
+    """Where each content's embedding stands by now, and in which files."""
     with catalog.read() as session:
         found = features.locate(session, space_id=space_id, sha256s=sha256s)
         segments = features.get_segments(session, {one.segment_id for one in found.values()})
     _check_complete(sha256s, found, space_id=space_id)
-    return _gather(reader, [found[sha256] for sha256 in sha256s], segments)
+    return [found[sha256] for sha256 in sha256s], segments
 
 
 def _gather(

@@ -18,7 +18,7 @@ from zoo.catalog.records import (
 )
 from zoo.catalog.rows import chunks
 from zoo.catalog.sources import Target
-from zoo.errors import ConflictError, InvalidError
+from zoo.errors import ConflictError, InvalidError, UnavailableError
 from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
 from zoo.jobs.specs import (
     DescribeSpec,
@@ -166,15 +166,31 @@ def submit_refresh(session: Session, spec: RefreshSpec) -> JobRecord:
 def add_delivery(
     session: Session, job: JobRecord, delivery: Delivery, *, settings: Settings
 ) -> None:
-    """Register packs and contents, and give the inputs to new shards."""
+    """Register packs and contents, and give the inputs to new shards.
+
+    `UnavailableError` with code `content_collected` if a content that was not stored again, as it
+    was known, has been collected since.
+    """
     pack_ids = contents.add_packs(session, delivery.packs)
     contents.add_contents(session, delivery.contents, pack_ids=pack_ids)
+    _check_held(session, {one.sha256 for one in delivery.arrivals if one.sha256})
     first = inputs.next_position(session, job.id)
     given = [
         _to_input(arrival, position)
         for position, arrival in enumerate(delivery.arrivals, start=first)
     ]
     add_inputs(session, job, given, settings=settings)
+
+
+def _check_held(session: Session, sha256s: set[str]) -> None:
+    gone = sha256s - contents.hold_contents(session, sha256s)
+    if gone:
+        raise UnavailableError(
+            f"{len(gone)} of the files given were known, and collected as garbage at this very "
+            "moment; send them again",
+            code="content_collected",
+            retry_after_s=1,
+        )
 
 
 def add_inputs(

@@ -14,6 +14,7 @@ from zoo.errors import ConflictError, StartError, UnavailableError
 from zoo.jobs.doorbell import Doorbell, make_celery
 from zoo.jobs.expectation import expect_plugins
 from zoo.jobs.keeper import Keeper
+from zoo.jobs.retention import Retention
 from zoo.leash import hold
 from zoo.logs import start
 from zoo.settings import Settings, load_settings
@@ -22,6 +23,7 @@ from zoo.watchdog import Watchdog
 CANNOT_START = 2
 PAUSE_AFTER_FAILURE_S = 1.0
 LOOK_ANYWAY_S = 0.25
+FORGET_EVERY_S = 600.0
 
 log = structlog.get_logger()
 
@@ -51,8 +53,9 @@ def keep(settings: Settings, stop: threading.Event) -> None:
     bell = Doorbell(make_celery(settings))
     keeper = Keeper(catalog, settings, ring=bell.ring, waiting=bell.waiting)
     relay = Relay(catalog, keeper)
+    retention = Retention(catalog, settings)
     is_expecting = True
-    due = 0.0
+    due = forget_due = 0.0
     watchdog = Watchdog(settings.stalled_s)
     while not stop.is_set():
         watchdog.feed()
@@ -67,6 +70,9 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                     log.info("plugins_expected", new=expect_plugins(catalog, settings))
                     is_expecting = False
                 keeper.reconcile()
+                if time.monotonic() >= forget_due:
+                    forget_due = time.monotonic() + FORGET_EVERY_S
+                    retention.forget()
             relay.run()
             stop.wait(settings.relay_every_s)
         except (ConflictError, UnavailableError) as error:

@@ -201,6 +201,31 @@ def read_content(blobs: BlobStore, content: ContentRecord) -> bytes:
     )
 
 
+def read_stored(catalog: Catalog, blobs: BlobStore, content: ContentRecord) -> bytes:
+    """A content's bytes, wherever they stand by now: packs are rewritten while they are read.
+
+    `DamagedError` as of `read_content`, with code `file_missing` if the content was collected.
+    """
+    try:
+        return read_content(blobs, content)
+    except DamagedError:
+        with catalog.read() as session:
+            now = contents.get_contents(session, [content.sha256]).get(content.sha256)
+        if now is None:
+            raise collected(content.sha256) from None
+        if (now.pack_key, now.offset) == (content.pack_key, content.offset):
+            raise
+        return read_content(blobs, now)
+
+
+def collected(sha256: str) -> DamagedError:
+    """The error for a content that is not stored any more."""
+    return DamagedError(
+        f"content {sha256} was deleted and is not stored any more; send it again",
+        code="file_missing",
+    )
+
+
 @contextmanager
 def _room_for_upload() -> Iterator[None]:
     try:

@@ -89,7 +89,7 @@ def test_a_content_that_was_measured_before_is_not_decoded_again(
     files = [("a.png", "cat", picture(1))]
     place.submit(dataset_id, place.deliver(files))
     run_all(place, 2)
-    monkeypatch.setattr(check, "read_content", None)
+    monkeypatch.setattr(check, "read_stored", None)
 
     job = place.submit(dataset_id, place.deliver(files))
     run_all(place, 2)

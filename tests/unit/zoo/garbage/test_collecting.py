@@ -1,0 +1,211 @@
+"""What goes, what stays, and what happens in between."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
+from tests.stock import Stock
+from tests.unit.zoo.garbage.conftest import Collect
+from zoo.catalog import Catalog, collections, contents, garbage, items
+from zoo.features.store import read_vectors
+from zoo.fsck import check_home
+from zoo.garbage import Collected, Grounds, segments
+from zoo.search.collection import Searches
+from zoo.settings import Settings
+from zoo.storage.blobs import BlobStore
+from zoo.storage.packs import read_stored
+from zoo.storage.segments import SegmentReader
+
+
+def stored(blobs: BlobStore) -> list[str]:
+    return sorted(blobs.keys(""))
+
+
+def test_a_home_in_use_has_no_garbage(
+    stock: Stock, run: Collect, blobs: BlobStore, settings: Settings
+) -> None:
+    put_one_by_one(stock, 3)
+    before = stored(blobs)
+    assert run(hours=9) == {}
+    assert stored(blobs) == before
+    assert check_home(settings) == []
+
+
+def test_what_a_deleted_item_alone_held_is_gone_from_disk(
+    stock: Stock, run: Collect, blobs: BlobStore, settings: Settings
+) -> None:
+    put_one_by_one(stock, 2)
+    stock.delete("c", "i0")
+    assert run() == {
+        "deleted items": Collected(kind="deleted items", count=1),
+        "contents": Collected(kind="contents", count=1),
+        "packs": Collected(kind="packs", count=1, size_bytes=16),
+        "segments": Collected(kind="segments", count=1, size_bytes=16),
+    }
+    assert [key.partition("/")[0] for key in stored(blobs)] == ["packs", "segments"]
+    assert check_home(settings) == []
+    assert run() == {}
+
+
+def test_a_dry_run_tells_the_same_and_deletes_nothing(
+    stock: Stock, run: Collect, blobs: BlobStore
+) -> None:
+    put_one_by_one(stock, 2)
+    stock.delete("c", "i0")
+    before = stored(blobs)
+    told = run(is_dry=True)
+    assert stored(blobs) == before
+    assert told == run()
+
+
+def test_a_content_of_a_deleted_collection_that_another_holds_stays(
+    stock: Stock, run: Collect, catalog: Catalog
+) -> None:
+    [vector] = put_one_by_one(stock, 1)
+    stock.collection("other")
+    stock.put("other", {"same": vector})
+    with catalog.write() as session:
+        collections.delete_collection(session, "c")
+    run(hours=9)
+    with catalog.read() as session:
+        assert sha256_of(vector) in contents.get_contents(session, [sha256_of(vector)])
+
+
+def test_a_deleted_item_forgets_what_it_was(stock: Stock, run: Collect, catalog: Catalog) -> None:
+    put_one_by_one(stock, 1)
+    stock.delete("c", "i0")
+    run()
+    with catalog.read() as session:
+        [row] = items.changes_since(session, stock.read("c").id, revision=-1, limit=9)
+        assert (row.sha256, row.is_deleted) == ("", True)
+        assert garbage.tombstones(session, after=0, limit=9) == []
+
+
+def test_a_pack_that_is_mostly_dead_is_written_anew(
+    stock: Stock, grounds: Grounds, run: Collect, blobs: BlobStore
+) -> None:
+    alive, *dead = put_in_one_pack(stock, grounds, [b"keep me", b"delete me", b"and me as well"])
+    for content in dead:
+        stock.delete("c", f"of-{content.sha256[:8]}")
+    assert run()["packs"] == Collected(kind="packs", count=1, size_bytes=23)
+    [key] = blobs.keys("packs/")
+    assert blobs.local_path(key).read_bytes() == b"keep me"
+    # Whoever learnt before where it stood finds it where it stands now.
+    assert read_stored(stock.catalog, blobs, alive) == b"keep me"
+
+
+def test_a_pack_that_is_mostly_alive_is_written_anew_only_when_asked(
+    stock: Stock, grounds: Grounds, run: Collect, blobs: BlobStore
+) -> None:
+    _, dead = put_in_one_pack(stock, grounds, [b"a long one that stays", b"short"])
+    stock.delete("c", f"of-{dead.sha256[:8]}")
+    assert set(run()) == {"deleted items", "contents"}
+    assert set(run(is_thorough=True)) == {"packs"}
+    [key] = blobs.keys("packs/")
+    assert blobs.local_path(key).read_bytes() == b"a long one that stays"
+
+
+def test_a_pack_that_is_damaged_is_left_alone(
+    stock: Stock, grounds: Grounds, run: Collect, blobs: BlobStore
+) -> None:
+    _, dead = put_in_one_pack(stock, grounds, [b"keep", b"a long one to delete"])
+    [key] = blobs.keys("packs/")
+    blobs.local_path(key).write_bytes(b"kept" + b"a long one to delete")
+    stock.delete("c", f"of-{dead.sha256[:8]}")
+    assert "packs" not in run()
+    assert list(blobs.keys("packs/")) == [key]
+
+
+def test_many_small_segments_become_one(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "MANY_SMALL", 3)
+    vectors = put_one_by_one(stock, 4)
+    stock.delete("c", "i0")
+    assert run()["segments"].count == 4
+    assert len(list(blobs.keys("segments/"))) == 1
+    wanted = [sha256_of(vector) for vector in vectors[1:]]
+    found = read_vectors(catalog, SegmentReader(blobs), space_id=stock.space_id, sha256s=wanted)
+    assert np.array_equal(found, vectors[1:])
+
+
+def test_a_reader_finds_embeddings_that_move_while_it_reads(
+    stock: Stock,
+    run: Collect,
+    catalog: Catalog,
+    blobs: BlobStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segments, "MANY_SMALL", 2)
+    vectors = put_one_by_one(stock, 3)
+    reader = SegmentReader(blobs)
+    read, moved = reader.rows, []
+
+    def read_after_a_collection(segment: object, rows: Sequence[int]) -> object:
+        if not moved:
+            moved.append(run())
+        return read(segment, rows)  # type: ignore[arg-type]  # whatever it was given
+
+    monkeypatch.setattr(reader, "rows", read_after_a_collection)
+    wanted = [sha256_of(vector) for vector in vectors]
+    found = read_vectors(catalog, reader, space_id=stock.space_id, sha256s=wanted)
+    assert moved
+    assert np.array_equal(found, vectors)
+
+
+def test_the_files_of_a_snapshot_in_use_stay_and_those_of_older_ones_go(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore, tmp_path: Path
+) -> None:
+    vectors = put_one_by_one(stock, 4)
+    searches = Searches(catalog, blobs)
+    assert len(searches.search(stock.read("c"), vectors[0], k=2)) == 2
+    for item_id in ("i0", "i1"):
+        stock.delete("c", item_id)
+        written = searches.write_snapshot(stock.read("c"), spool=tmp_path / "tmp")
+        with catalog.write() as session:
+            collections.set_snapshot(
+                session,
+                stock.read("c").generation_id,
+                key=written.key,
+                sha256=written.sha256,
+                revision=written.revision,
+                rows=written.rows,
+            )
+    run(hours=2)
+    assert written.key in set(blobs.keys("indexes/"))
+    for index in (searches, Searches(catalog, blobs)):
+        hits = index.search(stock.read("c"), vectors[0], k=3)
+        assert {item.item_id for item, _ in hits} == {"i2", "i3"}
+    assert stock.read("c").index_key == written.key  # nothing of it was missing
+
+
+def test_files_without_a_row_go_when_they_are_old(
+    stock: Stock, run: Collect, blobs: BlobStore
+) -> None:
+    put_one_by_one(stock, 1)
+    before = stored(blobs)
+    for key in (
+        "packs/a",
+        "segments/b.npy",
+        "indexes/c",
+        "versions/d",
+        "archives/e",
+        "features/f/g",
+    ):
+        blobs.put_bytes(key, b"orphan")
+    assert run() == {}
+    told = run(hours=2, is_dry=True)
+    assert told == run(hours=2)
+    assert sum(one.size_bytes for one in told.values()) == 36
+    assert stored(blobs) == before
+
+
+def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
+    mine = settings.home / "blobs" / "notes" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("not yours")
+    run(hours=999)
+    assert mine.exists()

@@ -1,0 +1,63 @@
+"""The files of record that rows name, and the jobs and spaces that keep some of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from zoo.catalog.contents import REFERENCES
+from zoo.catalog.jobs import LIVE
+from zoo.catalog.soundness import extracted_files
+from zoo.catalog.tables import Generation, ModelVersion, Pack, Segment
+from zoo.catalog.work_tables import Job, Shard
+
+
+def named_blobs(session: Session, *, retry_from: datetime) -> frozenset[str]:
+    """Keys of the blobs that rows name, but those below `features/` of jobs that are kept."""
+    named: set[str] = set(session.scalars(select(Pack.key).where(Pack.key.not_like(REFERENCES))))
+    named.update(session.scalars(select(Segment.key)))
+    named.update(session.scalars(select(ModelVersion.blob_key)))
+    snapshots = select(Generation.index_key).where(Generation.index_key.is_not(None))
+    named.update(str(key) for key in session.scalars(snapshots))
+    named.update(key for key, _ in extracted_files(session))
+    return frozenset(named | _waiting_archives(session, retry_from))
+
+
+def writing_jobs(session: Session, *, retry_from: datetime) -> frozenset[str]:
+    """Extract jobs whose files may yet come to be named: live ones, and what those go on from.
+
+    So do jobs that ended after `retry_from` and may be tried again.
+    """
+    rows = session.execute(
+        select(Job.id, Job.parent_job_id).where(Job.type == "extract", _may_go_on(retry_from))
+    )
+    parents = dict(rows.all())
+    found = set(parents)
+    wanted = {parent for parent in parents.values() if parent}
+    while wanted - found:
+        found |= wanted
+        above = session.scalars(select(Job.parent_job_id).where(Job.id.in_(wanted)))
+        wanted = {parent for parent in above if parent}
+    return frozenset(found)
+
+
+def spaces_in_use(session: Session) -> frozenset[str]:
+    """The spaces of collections and of model versions."""
+    used = set(session.scalars(select(Generation.space_id)))
+    return frozenset(used | set(session.scalars(select(ModelVersion.space_id))))
+
+
+def _waiting_archives(session: Session, retry_from: datetime) -> set[str]:
+    """Archives that have not been expanded, of jobs that go on or may be tried again."""
+    arguments = session.scalars(
+        select(Shard.arguments)
+        .join(Job, Job.id == Shard.job_id)
+        .where(Shard.kind == "expand", Shard.state != "done", _may_go_on(retry_from))
+    )
+    return {str(one["archive"]) for one in arguments if "archive" in one}
+
+
+def _may_go_on(retry_from: datetime) -> ColumnElement[bool]:
+    return or_(Job.state.in_(LIVE), Job.finished_at >= retry_from)

@@ -1,0 +1,82 @@
+"""Commands that look after a home, a service running on it or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli import reports
+from zoo.cli.options import Home, Json
+from zoo.errors import StartError
+from zoo.settings import Settings, load_settings
+from zoo.supervisor.preflight import check_database, check_storage
+
+if TYPE_CHECKING:
+    from zoo.garbage import Collected
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (gc,):
+        app.command(rich_help_panel="Upkeep")(command)
+
+
+def gc(
+    home: Home = None,
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go, and how many bytes.")
+    ] = False,
+    is_thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Rewrite a file even where little of it was deleted."),
+    ] = False,
+    grace_s: Annotated[
+        float | None,
+        typer.Option(
+            "--grace",
+            min=0,
+            help="Seconds for which files without a row and what may be retried stay; "
+            "below some minutes only with the service stopped.",
+            show_default="ZOO_GC_GRACE_S",
+        ),
+    ] = None,
+    is_json: Json = False,
+) -> None:
+    """Delete from disk what was deleted from the catalog, the service running or not."""
+    settings = _existing(load_settings(home=home, gc_grace_s=grace_s))
+    garbage = import_module("zoo.garbage")
+    with garbage.open_grounds(settings, is_dry=is_dry, is_thorough=is_thorough) as grounds:
+        found: list[Collected] = garbage.collect(grounds)
+    if is_json:
+        typer.echo(json.dumps({"is_dry_run": is_dry, "collected": [asdict(one) for one in found]}))
+        return
+    _show_collected(found, is_dry=is_dry)
+
+
+def _existing(settings: Settings) -> Settings:
+    """Settings of a home that is there, whose database has this release's schema."""
+    if not settings.home.is_dir():
+        raise StartError(f"there is no home at {settings.home}; name one with --home")
+    check_database(settings)
+    check_storage(settings)
+    # By name: the core may not import the migrations, and most commands need no catalog.
+    path = import_module("zoo.catalog.engines").sqlite_path(settings.resolved_database_url)
+    if path is not None and not path.exists():
+        raise StartError(f"there is no catalog at {path}; `zoo up` makes a home")
+    import_module("zoo_migrations").check(settings.resolved_database_url)
+    return settings
+
+
+def _show_collected(found: list[Collected], *, is_dry: bool) -> None:
+    out = reports.console()
+    shown = reports.table("what", "how many", "bytes", right=("how many", "bytes"))
+    for one in found:
+        shown.add_row(one.kind, str(one.count), str(one.size_bytes or ""))
+    if found:
+        out.print(shown)
+    total = sum(one.size_bytes for one in found)
+    out.print(f"{total / 1e6:.1f} MB {'would be' if is_dry else 'were'} freed")
