@@ -27,11 +27,11 @@ def migrate(home: Home = None) -> None:
 def bring_up_to_date(settings: Settings) -> None:
     """Make the catalog, or bring its schema to this version; the home must not be in use."""
     upgrade = import_module("zoo_migrations").upgrade  # by name: the core may not import it
-    with _alone(settings):
+    with alone(settings):
         upgrade(settings.resolved_database_url)
 
 
-def _alone(settings: Settings) -> AbstractContextManager[object]:
+def alone(settings: Settings) -> AbstractContextManager[object]:
     """The home for oneself; with a database elsewhere nobody can tell who else works on it."""
     return nullcontext() if settings.database_url else locked_home(settings)
 
@@ -74,7 +74,7 @@ def _repair(settings: Settings) -> int:
     """Tell every problem and what was done about it; returns how many are left."""
     if settings.database_url:
         _check_unused(settings)
-    with _alone(settings):
+    with alone(settings):
         outcomes = import_module("zoo.fsck").repair_home(settings)
     for outcome in outcomes:
         typer.echo(outcome.sentence)

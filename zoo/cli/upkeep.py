@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.cli import reports
+from zoo.cli.offline import alone
 from zoo.cli.options import Home, Json
 from zoo.errors import StartError
 from zoo.settings import Settings, load_settings
 from zoo.supervisor.preflight import check_database, check_storage
 
 if TYPE_CHECKING:
+    from zoo.backups import Backup
     from zoo.garbage import Collected
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (gc,):
+    for command in (gc, backup, restore):
         app.command(rich_help_panel="Upkeep")(command)
 
 
@@ -55,6 +58,41 @@ def gc(
         typer.echo(json.dumps({"is_dry_run": is_dry, "collected": [asdict(one) for one in found]}))
         return
     _show_collected(found, is_dry=is_dry)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    home: Home = None,
+    is_json: Json = False,
+) -> None:
+    """Copy the catalog and all files of record, the service running or not."""
+    settings = _existing(load_settings(home=home))
+    made: Backup = import_module("zoo.backups").make_backup(settings, target.absolute())
+    if is_json:
+        typer.echo(json.dumps({**asdict(made), "folder": str(made.folder)}))
+    else:
+        typer.echo(f"{made.n_files} files, {made.size_bytes / 1e6:.1f} MB, in {made.folder}")
+    for key in made.missing:
+        typer.echo(f"{key} is missing from the home, and so from the backup", err=True)
+    if made.missing:
+        raise typer.Exit(1)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `zoo backup` made.")],
+    home: Home = None,
+) -> None:
+    """Make a home of a backup, each of its files verified; the home must have no catalog."""
+    settings = load_settings(home=home)
+    check_database(settings)
+    check_storage(settings)
+    # By name: the core may not import the migrations.
+    upgrade = import_module("zoo_migrations").upgrade
+    with alone(settings):
+        n_files: int = import_module("zoo.backups").restore_backup(
+            settings, source.absolute(), upgrade=upgrade
+        )
+    typer.echo(f"{n_files} files of record restored into {settings.home}")
 
 
 def _existing(settings: Settings) -> Settings:

@@ -40,6 +40,9 @@ def test_help_names_every_command() -> None:
         "predictor",
         "migrate",
         "fsck",
+        "gc",
+        "backup",
+        "restore",
         "key",
         "version",
     ):

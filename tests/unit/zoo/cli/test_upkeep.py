@@ -61,3 +61,25 @@ def test_gc_of_no_home_says_so(tmp_path: Path) -> None:
     assert caught.value.detail == (
         f"there is no catalog at {tmp_path / 'catalog.sqlite3'}; `zoo up` makes a home"
     )
+
+
+def test_a_backup_is_made_and_restored(home: Path, tmp_path: Path) -> None:
+    told = json.loads(ask("backup", str(tmp_path / "kept"), "--home", str(home), "--json"))
+    assert (told["n_files"], told["missing"]) == (5, [])
+    other = tmp_path / "other"
+    assert ask("restore", str(tmp_path / "kept"), "--home", str(other)) == (
+        f"4 files of record restored into {other}\n"
+    )
+    assert ask("fsck", "--home", str(other)) == f"the home {other} is in order\n"
+
+
+def test_a_backup_that_lacks_a_file_ends_with_1(home: Path, tmp_path: Path) -> None:
+    [first, *_] = sorted((home / "blobs" / "packs").iterdir())
+    first.unlink()
+    ended = CliRunner().invoke(
+        build_app(), ["backup", str(tmp_path / "kept"), "--home", str(home)]
+    )
+    assert ended.exit_code == 1
+    assert ended.stderr == (
+        f"packs/{first.name} is missing from the home, and so from the backup\n"
+    )
