@@ -6,6 +6,7 @@ from flask import Flask
 
 from zoo.settings import Settings
 from zoo_api import guards, problems
+from zoo_api import metrics as metrics_of
 from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
 from zoo_api.backbones import BackboneShelf
@@ -24,6 +25,7 @@ from zoo_api.job_files import job_files
 from zoo_api.jobs import jobs
 from zoo_api.keyring import KeyRing
 from zoo_api.keys import keys
+from zoo_api.metrics import metrics
 from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.search import search
@@ -47,6 +49,7 @@ BLUEPRINTS = (
     job_files,
     jobs,
     keys,
+    metrics,
     models,
     plugins,
     search,
@@ -68,6 +71,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.extensions["zoo_backbones"] = BackboneShelf(fresh_s=parts.fresh_s)
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)
+    metrics_of.register(app, parts)
     guards.register(app, rate_limit=settings.rate_limit)
     app.wsgi_app = CheckedBodies(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
     for blueprint in BLUEPRINTS:

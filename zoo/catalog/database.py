@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from zoo.catalog.counts import write_counts
 from zoo.catalog.engines import begin_log_anew, make_engine
 from zoo.errors import (
     ConflictError,
@@ -80,6 +81,7 @@ class Catalog:
             session.begin(),
         ):
             yield session
+            write_counts(session)
 
     def transact(self, work: Callable[[Session], Result]) -> Result:
         """What `work` gives, committed; done again from the start when another writer won a race.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from zoo.catalog import counts
 from zoo.catalog.records import InputRecord
 from zoo.catalog.rows import as_record, changed, chunks
 from zoo.catalog.tables import SpaceRow
@@ -23,6 +24,8 @@ COUNTERS = MappingProxyType(
     }
 )
 """Where a job counts its inputs, by their state."""
+INPUTS = "inputs"
+FAILURES = "input_failures"
 
 
 def add_inputs(
@@ -46,6 +49,9 @@ def add_inputs(
         }
         for given in inputs
     ]
+    for given in inputs:
+        if given.state == "failed":
+            counts.note(session, FAILURES, code=given.error_code or "")
     for chunk in chunks(rows):  # as rows, not as objects: other writers wait meanwhile
         session.execute(insert(JobInput), chunk)
     _count(session, job_id, Counter(given.state for given in inputs))
@@ -89,11 +95,11 @@ def count_states_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[
     """How many inputs of each job are in each state; jobs without inputs are left out."""
     found: dict[str, dict[str, int]] = {}
     for chunk in chunks(job_ids):
-        for job_id, *counts in session.execute(
+        for job_id, *numbers in session.execute(
             select(Job.id, *COUNTERS.values()).where(Job.id.in_(chunk))
         ):
-            found[job_id] = {state: n for state, n in zip(COUNTERS, counts, strict=True) if n}
-    return {job_id: counts for job_id, counts in found.items() if counts}
+            found[job_id] = {state: n for state, n in zip(COUNTERS, numbers, strict=True) if n}
+    return {job_id: states for job_id, states in found.items() if states}
 
 
 def count_codes(session: Session, job_id: str, codes: Iterable[str]) -> int:
@@ -164,6 +170,8 @@ def _end(session: Session, job_id: str, pks: Iterable[int], values: Mapping[str,
         is_queued = (JobInput.pk.in_(chunk), JobInput.state == "queued")
         n += changed(session, update(JobInput).where(*is_queued).values(**values))
     _count(session, job_id, {"queued": -n, values["state"]: n})
+    if "error_code" in values:
+        counts.note(session, FAILURES, n, code=values["error_code"])
 
 
 def _count(session: Session, job_id: str, more: Mapping[str, int]) -> None:
@@ -171,6 +179,9 @@ def _count(session: Session, job_id: str, more: Mapping[str, int]) -> None:
     values = {COUNTERS[state].key: COUNTERS[state] + n for state, n in more.items() if n}
     if values:
         session.execute(update(Job).where(Job.id == job_id).values(values))
+    for state, n in more.items():
+        if state != "queued":
+            counts.note(session, INPUTS, n, state=state)
 
 
 def _one(row: JobInput) -> InputRecord:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from zoo.catalog import counts
 from zoo.catalog.records import EventRecord, JobRecord
 from zoo.catalog.rows import as_record, changed
 from zoo.catalog.tables import now
@@ -83,6 +84,8 @@ def end_job(
     )
     if not changed(session, statement):
         return False
+    job_type = session.scalar(select(Job.type).where(Job.id == job_id))
+    counts.note(session, "jobs_ended", type=str(job_type), state=state)
     payload = {"state": state, **({"error": values} if values and "error_code" in values else {})}
     add_event(session, job_id, "state", payload)
     return True

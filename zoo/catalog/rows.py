@@ -61,6 +61,23 @@ def upsert(
         )
 
 
+def add_up(
+    session: Session,
+    table: type[Table],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+    column: str,
+) -> None:
+    """Insert the rows; where the key is there already, add to the column what is given."""
+    for chunk in chunks(rows):
+        statement = _insert(session, table)
+        total = table.__table__.c[column] + statement.excluded[column]
+        session.execute(
+            statement.on_conflict_do_update(index_elements=list(key), set_={column: total}), chunk
+        )
+
+
 def changed(session: Session, statement: Executable) -> int:
     """Execute an UPDATE or DELETE and say how many rows it met."""
     result = session.execute(statement)

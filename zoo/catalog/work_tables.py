@@ -186,3 +186,14 @@ class IdempotencyKey(Table):
     fingerprint: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Count(Table):
+    """How often something has happened since the home was made."""
+
+    __tablename__ = "counts"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels: Mapped[str] = mapped_column(
+        String(200), primary_key=True
+    )  # name=value, commas between
+    value: Mapped[int] = mapped_column(BigInteger)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from zoo.catalog import Catalog, Session, features, inputs, jobs, shards
+from zoo.catalog import Catalog, Session, counts, features, inputs, jobs, shards
 from zoo.catalog.records import JobRecord, Json, ShardRecord
 from zoo.errors import ClaimLostError, ConflictError, ZooError
 from zoo.names import new_id, unknown
@@ -157,6 +157,7 @@ def fail_attempt(
         if not shards.holds(session, shard.id, token=shard.token):
             return
         features.release_forwards(session, [shard.id])
+        counts.note(session, "attempts_failed", code=code)
         held = shards.get_shard(session, shard.id)
         tried = (held or shard).attempt + 1  # progress may have reset it since the claim
         if tried < attempts:
@@ -180,6 +181,7 @@ def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
         for shard in claims
         if shards.requeue_shard(session, shard, attempt=shard.attempt, last_error=None)
     ]
+    counts.note(session, "claims_lost", len(freed))
     features.release_forwards(session, [shard.id for shard in freed])
     for job_id in dict.fromkeys(shard.job_id for shard in freed):
         settle(session, job_id)

@@ -16,7 +16,7 @@ print(*[name for name in wanted.split() if name in sys.modules])
 """
 
 ROUTES = {
-    "GET / /livez /readyz",
+    "GET / /livez /readyz /metrics",
     "GET /v1/plugins",
     "GET /v1/models /v1/models/<> /v1/models/<>/versions /v1/models/<>/versions/<>",
     "GET /v1/models/<>/versions/<>/artifact",
