@@ -85,7 +85,7 @@ class FakePredictor:
         return SMALL_JPEG + str(size).encode()
 
     def is_alive(self) -> bool:
-        return True
+        return not self.is_down
 
 
 def _read(image: bytes) -> Vector | ImageError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired
 
-from flask import Blueprint
+from flask import Blueprint, current_app
 from typing_extensions import TypedDict
 
 from zoo import __version__
 from zoo.catalog.soundness import check_schema
 from zoo.errors import ZooError
 from zoo_api.contract import contract
+from zoo_api.readiness import READY, STARTING, Readiness
 from zoo_api.services import services
 
 system = Blueprint("system", __name__)
@@ -31,14 +32,18 @@ class Liveness(TypedDict):
 
 
 class Parts(TypedDict):
-    """How the parts are; of the one that is down the reason."""
+    """How the parts are: `ready`, `starting`, or the reason why one is down."""
 
     database: str
-    predictor: NotRequired[Literal["ready", "starting"]]
+    broker: NotRequired[str]
+    keeper: NotRequired[str]
+    worker: NotRequired[str]
+    predictor: NotRequired[str]
+    disk: NotRequired[str]
 
 
-class Readiness(TypedDict):
-    """Whether requests are served."""
+class ReadyAnswer(TypedDict):
+    """Whether all parts do their work."""
 
     status: Literal["ready", "down"]
     parts: Parts
@@ -61,13 +66,16 @@ def is_alive() -> Liveness:
 
 @system.get("/readyz")
 @contract(statuses=(200, 503))
-def is_ready() -> tuple[Readiness, int]:
-    """200 once requests are served; 503 naming the part that is down."""
+def is_ready() -> tuple[ReadyAnswer, int]:
+    """200 while all parts do their work or are starting; 503 with the reason for what is down."""
+    found: Readiness = current_app.extensions["zoo_readiness"]
     try:
         with services().catalog.read() as session:
             check_schema(session)
+        others = found.look()
     except ZooError as error:
         return {"status": "down", "parts": {"database": error.detail}}, 503
-    is_alive = services().predictor.is_alive()
-    parts: Parts = {"database": "ready", "predictor": "ready" if is_alive else "starting"}
-    return {"status": "ready", "parts": parts}, 200
+    parts: Parts = {"database": READY, **others}  # type: ignore[typeddict-item]  # as it names them
+    if all(said in (READY, STARTING) for said in parts.values()):
+        return {"status": "ready", "parts": parts}, 200
+    return {"status": "down", "parts": parts}, 503

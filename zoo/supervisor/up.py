@@ -1,5 +1,6 @@
 """Runs the whole service in one terminal until somebody stops it."""
 
+import json
 import os
 import sys
 import time
@@ -27,6 +28,9 @@ DEATHS_BEFORE_READY = 5
 BROKER_PATIENCE_S = 20.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not bound here, only asked
 """Addresses that listen but cannot be asked, and those that answer for them here."""
+OWN_NEEDS = ("database", "disk")
+"""The parts without which an api serves nothing."""
+READY_S = 3.0  # it asks parts that may hang
 _TICK_S = 0.1
 _IDLE_S = 1.0
 
@@ -121,13 +125,24 @@ def url(settings: Settings) -> str:
 
 
 def is_ready(settings: Settings) -> bool:
-    """Whether the API says that it serves requests."""
+    """Whether the API says that it serves requests, whatever it says of the other parts."""
     settings = replace(settings, host=EVERYWHERE.get(settings.host, settings.host))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"{url(settings)}/readyz", timeout=1.0) as response:
+        with direct.open(f"{url(settings)}/readyz", timeout=READY_S) as response:
             return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        return _is_serving(error.read())
     except (OSError, urllib.error.URLError):
+        return False
+
+
+def _is_serving(answer: bytes) -> bool:
+    """Whether an api that names a part which is down serves what does not need that part."""
+    try:
+        parts = json.loads(answer)["parts"]
+        return all(parts[name] == "ready" for name in OWN_NEEDS)
+    except (ValueError, KeyError, TypeError):
         return False
 
 

@@ -18,7 +18,14 @@ def test_a_service_with_its_schema_is_ready(client: FlaskClient) -> None:
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "ready",
-        "parts": {"database": "ready", "predictor": "ready"},
+        "parts": {
+            "database": "ready",
+            "broker": "starting",
+            "keeper": "starting",
+            "worker": "starting",
+            "predictor": "ready",
+            "disk": "ready",
+        },
     }
 
 
