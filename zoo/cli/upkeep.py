@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.offline import alone
-from zoo.cli.options import Home, Json
+from zoo.cli.options import Home, Host, Json, Port
 from zoo.errors import StartError
 from zoo.settings import Settings, load_settings
 from zoo.supervisor.preflight import check_database, check_storage
@@ -20,12 +21,29 @@ from zoo.supervisor.preflight import check_database, check_storage
 if TYPE_CHECKING:
     from zoo.backups import Backup
     from zoo.garbage import Collected
+    from zoo.supervisor.doctor import Finding
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (gc, backup, restore):
+    for command in (doctor, gc, backup, restore):
         app.command(rich_help_panel="Upkeep")(command)
+
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def doctor(home: Home = None, host: Host = None, port: Port = None, is_json: Json = False) -> None:
+    """Look machine and home over; exit code 1 if anything keeps the service from its work."""
+    settings = load_settings(home=home, host=host, port=port)
+    # By name: it brings the catalog, which no other command needs.
+    found: list[Finding] = list(import_module("zoo.supervisor.doctor").examine(settings))
+    if is_json:
+        typer.echo(json.dumps({"findings": [asdict(one) for one in found]}))
+    else:
+        _show_findings(found)
+    if any(one.verdict == "fail" for one in found):
+        raise typer.Exit(1)
 
 
 def gc(
@@ -107,6 +125,16 @@ def _existing(settings: Settings) -> Settings:
         raise StartError(f"there is no catalog at {path}; `zoo up` makes a home")
     import_module("zoo_migrations").check(settings.resolved_database_url)
     return settings
+
+
+def _show_findings(found: list[Finding]) -> None:
+    out = reports.console()
+    for one in found:
+        colour = COLOURS[one.verdict]
+        line = f"[{colour}]{one.verdict:4}[/{colour}]  {escape(one.name)}: {escape(one.said)}"
+        out.print(line, soft_wrap=True)
+        if one.remedy:
+            out.print(f"      {escape(one.remedy)}", soft_wrap=True)
 
 
 def _show_collected(found: list[Collected], *, is_dry: bool) -> None:

@@ -1,12 +1,13 @@
 """Runs the whole service in one terminal until somebody stops it."""
 
+import http
 import json
 import os
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -126,24 +127,37 @@ def url(settings: Settings) -> str:
 
 def is_ready(settings: Settings) -> bool:
     """Whether the API says that it serves requests, whatever it says of the other parts."""
+    answer = _ask_ready(settings)
+    if answer is None or answer[0] == http.HTTPStatus.OK:
+        return answer is not None
+    parts = _parts_in(answer[1])
+    return bool(parts) and all(parts.get(name) == "ready" for name in OWN_NEEDS)
+
+
+def parts_down(settings: Settings) -> Mapping[str, str]:
+    """Why parts of the service that runs here are down, by their names."""
+    answer = _ask_ready(settings)
+    said = _parts_in(answer[1]) if answer else {}
+    return {name: text for name, text in said.items() if text not in ("ready", "starting")}
+
+
+def _ask_ready(settings: Settings) -> tuple[int, bytes] | None:
     settings = replace(settings, host=EVERYWHERE.get(settings.host, settings.host))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{url(settings)}/readyz", timeout=READY_S) as response:
-            return bool(response.status == 200)
+            return int(response.status), response.read()
     except urllib.error.HTTPError as error:
-        return _is_serving(error.read())
-    except (OSError, urllib.error.URLError):
-        return False
+        return error.code, error.read()
+    except OSError:
+        return None
 
 
-def _is_serving(answer: bytes) -> bool:
-    """Whether an api that names a part which is down serves what does not need that part."""
+def _parts_in(answer: bytes) -> Mapping[str, str]:
     try:
-        parts = json.loads(answer)["parts"]
-        return all(parts[name] == "ready" for name in OWN_NEEDS)
+        return dict(json.loads(answer)["parts"])
     except (ValueError, KeyError, TypeError):
-        return False
+        return {}
 
 
 def _last_words(log: Path) -> str:

@@ -40,6 +40,7 @@ def test_help_names_every_command() -> None:
         "predictor",
         "migrate",
         "fsck",
+        "doctor",
         "gc",
         "backup",
         "restore",
