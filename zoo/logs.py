@@ -1,6 +1,7 @@
 """One line an event on standard error: JSON for machines, plain for a person at a terminal."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -9,6 +10,9 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from zoo.settings import LogFormat
+
+VARIABLE = "ZOO_LOG_FORMAT"
 FOREIGN = ("gunicorn", "gunicorn.error", "gunicorn.access", "celery", "kombu", "py.warnings")
 """Libraries' loggers that some configure by themselves; theirs come out as ours, from WARNING."""
 
@@ -39,6 +43,12 @@ def start(process: str) -> None:
     _bridge(formatter)
 
 
+def current_request() -> str | None:
+    """The request id that is bound to the log here, if one is."""
+    found = structlog.contextvars.get_contextvars().get("request_id")
+    return None if found is None else str(found)
+
+
 def take_over() -> None:
     """Undo what gunicorn or Celery did to their own loggers; call it in their start hooks."""
     for name in FOREIGN:
@@ -59,9 +69,12 @@ def _bridge(formatter: logging.Formatter) -> None:
 
 
 def _rendering(stream: TextIO) -> list[Processor]:
-    if stream.isatty():
+    # From the environment: what is wrong with the settings has to be told in some form too.
+    choice = os.environ.get(VARIABLE, "")
+    is_plain = choice == LogFormat.PLAIN or (choice != LogFormat.JSON and stream.isatty())
+    if is_plain:
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 

@@ -19,8 +19,12 @@ from zoo.backbone import InputSizes
 from zoo.catalog.records import ModelRecord
 from zoo.connections import UNIX, Asking, Connections
 from zoo.errors import ContentError, InvalidError, UnavailableError
+from zoo.logs import current_request
 from zoo.space import FLOAT32, Space, TowerSpace, at_precision, split_precision
 from zoo.taps import Tap
+
+REQUEST_ID = "request_id"
+"""The member of a question that names the request it is asked for."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -121,19 +125,19 @@ class Predictor:
 
     def detail(self, backbone: BackboneRef) -> BackboneDetail:
         """Build the backbone, if it is not yet, and describe it."""
-        header, _ = self._ask("/detail", wire.encode({"backbone": asdict(backbone)}))
+        header, _ = self._ask("/detail", _framed({"backbone": asdict(backbone)}))
         return detail_from_json(header["detail"])
 
     def embed(
         self, backbone: BackboneRef, images: Sequence[bytes]
     ) -> list[FloatArray | ContentError]:
         """One float32 vector `(dim,)` for each picture, or why it could not be read."""
-        request = wire.encode({"backbone": asdict(backbone)}, *images)
+        request = _framed({"backbone": asdict(backbone)}, *images)
         return _vectors(*self._ask("/embed", request))
 
     def embed_texts(self, backbone: BackboneRef, texts: Sequence[str]) -> TextEmbeddings:
         """One vector for each text; raises `InvalidError` if the model takes no texts."""
-        request = wire.encode({"backbone": asdict(backbone), "texts": list(texts)})
+        request = _framed({"backbone": asdict(backbone), "texts": list(texts)})
         header, blobs = self._ask("/embed_texts", request)
         return TextEmbeddings(vectors=_vectors(header, blobs), tokens=int(header["tokens"]))
 
@@ -154,7 +158,7 @@ class Predictor:
             "head": None if head is None else asdict(head),
             "top_k": top_k,
         }
-        header, _ = self._ask("/classify", wire.encode(request, *images))
+        header, _ = self._ask("/classify", _framed(request, *images))
         return [
             wire.content_error_from_json(answer["error"])
             if "error" in answer
@@ -167,7 +171,7 @@ class Predictor:
     ) -> Features:
         """What layers give for each picture, all of one forward; nothing of it is copied."""
         request = {"backbone": asdict(backbone), "taps": [asdict(tap) for tap in taps]}
-        header, blobs = self._ask("/features", wire.encode(request, *images))
+        header, blobs = self._ask("/features", _framed(request, *images))
         errors = [
             None if error is None else wire.content_error_from_json(error)
             for error in header["errors"]
@@ -184,11 +188,11 @@ class Predictor:
             "backbone": asdict(backbone),
             "head": None if head is None else asdict(head),
         }
-        self._ask("/warm", wire.encode(request))
+        self._ask("/warm", _framed(request))
 
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels; raises `ImageError`."""
-        _, blobs = self._ask("/thumbnail", wire.encode({"size": size}, content))
+        _, blobs = self._ask("/thumbnail", _framed({"size": size}, content))
         return bytes(blobs[0])
 
     def is_alive(self) -> bool:
@@ -230,6 +234,13 @@ class Predictor:
             f"the predictor at {self._url} does not answer: {reason}",
             code="predictor_unavailable",
         )
+
+
+def _framed(header: Mapping[str, object], *blobs: bytes) -> bytes:
+    """A question that names the request it is asked for, so that its answerer's log does too."""
+    request_id = current_request()
+    named = header if request_id is None else {**header, REQUEST_ID: request_id}
+    return wire.encode(named, *blobs)
 
 
 def _vectors(header: wire.Header, blobs: Sequence[memoryview]) -> list[FloatArray | ContentError]:

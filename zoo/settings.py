@@ -46,6 +46,14 @@ class DeviceChoice(StrEnum):
     CUDA = "cuda"
 
 
+class LogFormat(StrEnum):
+    """How a line of the log looks: for a person at a terminal, else for machines; or always so."""
+
+    AUTO = "auto"
+    JSON = "json"
+    PLAIN = "plain"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings; each field is read from `ZOO_<FIELD IN CAPITALS>`. Times are in seconds."""
@@ -97,6 +105,7 @@ class Settings:
     max_parts: int = 10_000
     max_features_bytes: int = 512_000_000  # of one answer of features
     pack_bytes: int = 256_000_000
+    log_format: LogFormat = LogFormat.AUTO
     gc_grace_s: float = 3600.0  # a younger file without a row may be about to get one
     keep_jobs_days: float = 0.0  # after its end; 0: for ever
     keep_events_days: float = 90.0  # after the end of their job; 0: for ever

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
 from flask import Response, jsonify, request, url_for
 
 from zoo.catalog import Session, inputs, jobs
@@ -19,6 +20,8 @@ from zoo_api.contract import Answer
 from zoo_api.job_views import Job, job_json
 from zoo_api.services import services
 from zoo_api.unowned import find_owner
+
+log = structlog.get_logger()
 
 LONGEST_WAIT_S = 60
 POLL_S = 0.1
@@ -41,6 +44,7 @@ def accepted(job: JobRecord) -> Response:
 
     The preference is not applied while so many wait that others would find no thread.
     """
+    log.info("job_accepted", job_id=job.id, type=job.type)
     services().after_commit()
     wanted = WAIT.search(request.headers.get("Prefer", ""))
     wait_s = min(int(wanted[1]), LONGEST_WAIT_S) if wanted else 0

@@ -60,11 +60,12 @@ def run(context: Context, shard_id: int) -> None:
         return
     if claimed is None:
         return
-    with structlog.contextvars.bound_contextvars(job_id=claimed.job.id, shard=shard_id):
+    with structlog.contextvars.bound_contextvars(**_names_of(claimed)):
         context.watchdog.feed()
         try:
             reach(context.settings, Point.SHARD_CLAIMED)
             _work(claimed.shard.kind)(context, claimed)
+            log.info("shard_done", kind=claimed.shard.kind)
             reach(context.settings, Point.SHARD_DONE)
         except ClaimLostError as error:
             log.info("claim_lost", detail=error.detail)
@@ -76,6 +77,13 @@ def run(context: Context, shard_id: int) -> None:
             leave_lost_gpu(error)
         finally:
             context.watchdog.rest()
+
+
+def _names_of(claimed: Claim) -> dict[str, str | int]:
+    """What every line of the log names that comes of a shard."""
+    names: dict[str, str | int] = {"job_id": claimed.job.id, "shard": claimed.shard.id}
+    request_id = claimed.job.request_id
+    return names if request_id is None else {**names, "request_id": request_id}
 
 
 def _work(kind: str) -> Callable[[Context, Claim], None]:

@@ -220,6 +220,7 @@ class JobRecord:
     error_detail: str | None
     attempt: int
     parent_job_id: str | None
+    request_id: str | None  # of the request that asked for it, for the log
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

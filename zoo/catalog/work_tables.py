@@ -31,6 +31,7 @@ class Job(Table):
     error_detail: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)  # the most attempts any of its shards took
     parent_job_id: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))  # of the request that asked for it
     # How many of its inputs are in each state: there may be a million, and progress is asked for.
     n_queued: Mapped[int] = mapped_column(default=0)
     n_embedded: Mapped[int] = mapped_column(default=0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from zoo import logs
 from zoo.cli import reports
 from zoo.cli.offline import alone
 from zoo.cli.options import Home, Host, Json, Port
@@ -68,6 +69,7 @@ def gc(
     is_json: Json = False,
 ) -> None:
     """Delete from disk what was deleted from the catalog, the service running or not."""
+    logs.start("gc")
     settings = _existing(load_settings(home=home, gc_grace_s=grace_s))
     garbage = import_module("zoo.garbage")
     with garbage.open_grounds(settings, is_dry=is_dry, is_thorough=is_thorough) as grounds:

@@ -17,6 +17,7 @@ from zoo.errors import NotFoundError, UnavailableError, ZooError
 from zoo.inference.answering import Answering
 from zoo.inference.placement import place_predictor
 from zoo.inference.sandboxes import SandboxPool, decode_limits
+from zoo.predictor import REQUEST_ID
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,8 +84,11 @@ class PredictorApp:
         self._sandboxes.close()
 
     def _answer(self, path: str, body: bytes) -> bytes:
+        structlog.contextvars.unbind_contextvars("request_id")  # of the thread's last question
         try:
             request, blobs = wire.decode(body)
+            if request_id := request.pop(REQUEST_ID, None):
+                structlog.contextvars.bind_contextvars(request_id=request_id)
             return self._route(path)(request, blobs)
         except ZooError as error:
             _log.info("request_failed", path=path, code=error.code, detail=error.detail)

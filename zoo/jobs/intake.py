@@ -29,6 +29,7 @@ from zoo.jobs.specs import (
     read_ingest,
     spec_to_json,
 )
+from zoo.logs import current_request
 from zoo.names import new_id
 from zoo.settings import CPU_QUEUE, GPU_QUEUE, Settings
 
@@ -296,6 +297,7 @@ def _repeated(old: JobRecord) -> dict[str, Any]:
         "is_internal": old.is_internal,
         "phase": FIRST_PHASE[old.type],
         "parent_job_id": old.id,
+        "request_id": current_request(),
     }
 
 

@@ -115,7 +115,8 @@ class Keeper:
         for job_id in idle:
             with self._catalog.write() as session:
                 settle(session, job_id)
-        log.warning("claims_given_back", workers=lost, shards=freed, idle_jobs=idle)
+        job_ids = sorted({shard.job_id for shard in claims} | set(idle))
+        log.warning("claims_given_back", workers=lost, shards=freed, job_ids=job_ids)
 
     def _is_broker_there(self) -> bool:
         """Whether it answers: a worker that looks for it in vain does not beat meanwhile."""

@@ -17,6 +17,7 @@ from typing import Any
 from zoo.catalog import Catalog, Session, counts, features, inputs, jobs, shards
 from zoo.catalog.records import JobRecord, Json, ShardRecord
 from zoo.errors import ClaimLostError, ConflictError, ZooError
+from zoo.logs import current_request
 from zoo.names import new_id, unknown
 
 FIRST_PHASE = {
@@ -75,6 +76,7 @@ def create_job(
             "is_internal": is_internal,
             "phase": FIRST_PHASE[job_type],
             "parent_job_id": parent_job_id,
+            "request_id": current_request(),
         },
     )
 

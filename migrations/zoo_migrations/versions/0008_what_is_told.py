@@ -1,4 +1,4 @@
-"""Schema: counts of what has happened, for metrics."""
+"""Schema: counts of what has happened, and which request asked for a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,10 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "labels", name=op.f("pk_counts")),
     )
+    op.add_column("jobs", sa.Column("request_id", sa.String(length=64), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("jobs") as batch_op:
+        batch_op.drop_column("request_id")
     op.drop_table("counts")

@@ -35,8 +35,8 @@ except ZeroDivisionError:
 """
 
 
-def run(script: str, stderr: int) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+def run(script: str, stderr: int, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", **more}
     return subprocess.run(
         [sys.executable, "-c", script], env=environment, stderr=stderr, text=True, timeout=30
     )
@@ -69,3 +69,16 @@ def test_at_a_terminal_events_are_plain_words() -> None:
 
     assert "shard_done" in shown
     assert "{" not in shown
+
+
+def test_the_form_can_be_chosen_whatever_reads_it() -> None:
+    first = SCRIPT.split("thread =")[0]
+    reader, writer = pty.openpty()
+    run(first, writer, ZOO_LOG_FORMAT="json")
+    os.close(writer)
+    assert json.loads(os.read(reader, 4096))["event"] == "shard_done"
+    os.close(reader)
+    shown = run(first, subprocess.PIPE, ZOO_LOG_FORMAT="plain").stderr
+    assert "shard_done" in shown
+    assert "{" not in shown
+    assert "\x1b" not in shown

@@ -27,6 +27,7 @@ def running() -> JobRecord:
         error_detail=None,
         attempt=1,
         parent_job_id=None,
+        request_id=None,
         created_at=began,
         started_at=began,
         finished_at=None,
