@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from zoo import logs
 from zoo.cli import reports
 from zoo.cli.offline import alone
 from zoo.cli.options import Home, Host, Json, Port
@@ -69,10 +69,12 @@ def gc(
     is_json: Json = False,
 ) -> None:
     """Delete from disk what was deleted from the catalog, the service running or not."""
-    logs.start("gc")
     settings = _existing(load_settings(home=home, gc_grace_s=grace_s))
     garbage = import_module("zoo.garbage")
-    with garbage.open_grounds(settings, is_dry=is_dry, is_thorough=is_thorough) as grounds:
+    tell = partial(typer.echo, err=True)
+    with garbage.open_grounds(
+        settings, is_dry=is_dry, is_thorough=is_thorough, tell=tell
+    ) as grounds:
         found: list[Collected] = garbage.collect(grounds)
     if is_json:
         typer.echo(json.dumps({"is_dry_run": is_dry, "collected": [asdict(one) for one in found]}))

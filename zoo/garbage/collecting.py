@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
@@ -19,9 +19,16 @@ from zoo.storage.upkeep import alone_with_files
 
 @contextmanager
 def open_grounds(
-    settings: Settings, *, is_dry: bool = False, is_thorough: bool = False
+    settings: Settings,
+    *,
+    is_dry: bool = False,
+    is_thorough: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Grounds]:
-    """A home to collect garbage in; its schema is this release's."""
+    """A home to collect garbage in; its schema is this release's.
+
+    `tell` is given a sentence for each damaged file that is left as it is.
+    """
     with closing(open_unpooled(settings.resolved_database_url)) as catalog:
         yield Grounds(
             settings=settings,
@@ -30,6 +37,7 @@ def open_grounds(
             instant=datetime.now(UTC),
             is_dry=is_dry,
             is_thorough=is_thorough,
+            tell=tell,
         )
 
 

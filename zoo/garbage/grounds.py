@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ class Grounds:
     instant: datetime  # when it began, in UTC
     is_dry: bool  # nothing is deleted, only counted
     is_thorough: bool  # files are rewritten for a single deleted byte
+    tell: Callable[[str], object]  # is given a sentence for each file that is left as it is
 
     @property
     def grace_from(self) -> datetime:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from zoo.catalog import garbage
 from zoo.catalog.garbage import PackLoad
 from zoo.errors import DamagedError
@@ -19,8 +17,6 @@ from zoo.storage.packs import read_content
 
 REWRITTEN_BELOW = 0.5
 """The living share of a file below which it is worth writing anew."""
-
-log = structlog.get_logger()
 
 
 def collect_packs(grounds: Grounds, dead: Dead) -> Collected:
@@ -63,7 +59,7 @@ def _rewrite(grounds: Grounds, load: PackLoad) -> bool:
         size_bytes = path.stat().st_size
         grounds.blobs.put(key, path)
     except DamagedError as error:
-        log.warning("pack_left", key=load.key, detail=error.detail)
+        grounds.tell(f"{load.key} stays as it is: {error.detail}")
         return False
     finally:
         path.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import structlog
 
 from zoo.catalog import garbage
 from zoo.catalog.garbage import Embedding, SegmentLoad
@@ -26,8 +25,6 @@ MOST_ROWS = 16_384
 """What one new segment holds: its vectors are in memory while it is written."""
 MOST_FILES = 256
 _FLOAT_BYTES = 4
-
-log = structlog.get_logger()
 
 
 def collect_segments(grounds: Grounds, dead: Dead) -> Collected:
@@ -102,7 +99,8 @@ def _rewrite(
     try:
         vectors = _read(grounds, segments, living)
     except DamagedError as error:
-        log.warning("segments_left", keys=[one.key for one in segments], detail=error.detail)
+        keys = ", ".join(one.key for one in segments)
+        grounds.tell(f"{keys} stay as they are: {error.detail}")
         return False
     written = write_segment(grounds.blobs, vectors)
     made = SegmentRecord(

@@ -34,7 +34,13 @@ def stock(catalog: Catalog, blobs: BlobStore) -> Stock:
 
 
 @pytest.fixture
-def grounds(settings: Settings, catalog: Catalog, blobs: BlobStore) -> Grounds:
+def told() -> list[str]:
+    """What was said of files that are left as they are."""
+    return []
+
+
+@pytest.fixture
+def grounds(settings: Settings, catalog: Catalog, blobs: BlobStore, told: list[str]) -> Grounds:
     return Grounds(
         settings=settings,
         catalog=catalog,
@@ -42,6 +48,7 @@ def grounds(settings: Settings, catalog: Catalog, blobs: BlobStore) -> Grounds:
         instant=datetime.now(UTC),
         is_dry=False,
         is_thorough=False,
+        tell=told.append,
     )
 
 

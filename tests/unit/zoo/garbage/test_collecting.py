@@ -109,7 +109,7 @@ def test_a_pack_that_is_mostly_alive_is_written_anew_only_when_asked(
 
 
 def test_a_pack_that_is_damaged_is_left_alone(
-    stock: Stock, grounds: Grounds, run: Collect, blobs: BlobStore
+    stock: Stock, grounds: Grounds, run: Collect, blobs: BlobStore, told: list[str]
 ) -> None:
     _, dead = put_in_one_pack(stock, grounds, [b"keep", b"a long one to delete"])
     [key] = blobs.keys("packs/")
@@ -117,6 +117,8 @@ def test_a_pack_that_is_damaged_is_left_alone(
     stock.delete("c", f"of-{dead.sha256[:8]}")
     assert "packs" not in run()
     assert list(blobs.keys("packs/")) == [key]
+    [sentence] = told
+    assert sentence.startswith(f"{key} stays as it is: content ")
 
 
 def test_many_small_segments_become_one(
