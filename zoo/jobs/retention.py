@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ ROWS_A_WRITE = 1000
 JOBS_A_LOOK = 100
 WRITES_A_LOOK = 50
 """Other writers wait for each write, and the keeper's own work for all of a look's."""
+
+EVERY_S = 600.0
 
 log = structlog.get_logger()
 
@@ -31,6 +34,13 @@ class Retention:
         self._catalog = catalog
         self._settings = settings
         self._now = now
+        self._due = 0.0
+
+    def forget_when_due(self) -> None:
+        """Forget, unless it was done a short while ago."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + EVERY_S
+            self.forget()
 
     def forget(self) -> tuple[int, int]:
         """Delete old jobs and old events, a bounded number; returns how many of each."""

@@ -23,7 +23,6 @@ from zoo.watchdog import Watchdog
 CANNOT_START = 2
 PAUSE_AFTER_FAILURE_S = 1.0
 LOOK_ANYWAY_S = 0.25
-FORGET_EVERY_S = 600.0
 
 log = structlog.get_logger()
 
@@ -55,7 +54,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
     relay = Relay(catalog, keeper)
     retention = Retention(catalog, settings)
     is_expecting = True
-    due = forget_due = 0.0
+    due = 0.0
     watchdog = Watchdog(settings.stalled_s)
     while not stop.is_set():
         watchdog.feed()
@@ -70,9 +69,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                     log.info("plugins_expected", new=expect_plugins(catalog, settings))
                     is_expecting = False
                 keeper.reconcile()
-                if time.monotonic() >= forget_due:
-                    forget_due = time.monotonic() + FORGET_EVERY_S
-                    retention.forget()
+                retention.forget_when_due()
             relay.run()
             stop.wait(settings.relay_every_s)
         except (ConflictError, UnavailableError) as error:
