@@ -30,6 +30,7 @@ from benchmarks.contest.task import Task
 from benchmarks.contest.venvs import RivalUnavailableError, ensure
 
 SERVICE, COMPOSITION, NAIVE = "service", "composition", "naive"
+FOLDER = "service-folder"
 WARM_UP = 128  # pictures of each of two ingests before the one that counts
 
 
@@ -47,6 +48,9 @@ class Contestant:
 CONTESTANTS = (
     Contestant(name=NAIVE, module="naive", title="naive loop, timm + PIL"),
     Contestant(name=SERVICE, module="service", title="**FeatureZoo**, the service end to end"),
+    Contestant(
+        name=FOLDER, module="service_folder", title="**FeatureZoo**, reading the folder itself"
+    ),
     Contestant(name=COMPOSITION, module="composition", title="hand-tuned composition"),
     Contestant(name="dataloader", module="loader", title="DataLoader, torch"),
     Contestant(name="dataloader-8", module="loader", title="DataLoader, batches of 8", batch=8),
@@ -211,8 +215,7 @@ def report(scores: Sequence[Score]) -> str:
     """All tables."""
     by_name = {one.contestant.name: one for one in scores}
     parts = [main_table(scores, by_name)]
-    if SERVICE in by_name:
-        parts.append(service_table(by_name[SERVICE]))
+    parts.extend(service_table(by_name[name]) for name in (SERVICE, FOLDER) if name in by_name)
     found = [finish.versions for one in scores for finish in one.finishes]
     return "\n\n".join([*parts, tables.versions(found)])
 
@@ -268,7 +271,7 @@ def service_table(score: Score) -> str:
         ("the same pictures again", "again_s"),
     ]
     ingests = tables.table(
-        ("ingest, from sending until a search answers", "seconds"),
+        (f"{score.contestant.title}: ingest, until a search answers", "seconds"),
         [(title, f"{score.noted(key) if key else first_s:.2f}") for title, key in rows],
     )
     share = f"Again: {again_s / first_s:.1%} of the time, {last['again_result']}."

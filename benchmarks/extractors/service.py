@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -27,18 +27,27 @@ ZIP = {"Content-Type": "application/zip"}
 WARM_UP, MAIN = "warm-up", "pictures"
 
 
+Give = Callable[[Service, str], Json]
+"""Gives pictures to the collection at an address; returns the job that was accepted."""
+
+
 def main() -> None:
-    """Embed the task's pictures."""
+    """Embed the task's pictures, sent as a zip."""
     task = read_task()
+    embed(task, sending(task.archive))
+
+
+def embed(task: Task, give: Give, *, settings: Mapping[str, str] | None = None) -> None:
+    """Embed the task's pictures, given to a service of these settings."""
     home = Path(task.scratch, "home")
-    with serving(home) as service:
+    with serving(home, settings=settings) as service:
         cold_s, *_ = [timed_ingest(service, task, archive) for archive in task.warm_up]
         before = service.cpu_by_part()
         with Stopwatch(service.root) as watch:
-            job = ingest(service, task, MAIN, task.archive)
+            job = ingest(service, task, MAIN, give)
         after = service.cpu_by_part()
         with Stopwatch(service.root) as again:
-            repeated = ingest(service, task, MAIN, task.archive)
+            repeated = ingest(service, task, MAIN, give)
         space_id = str(service.ask("GET", f"/v1/collections/{MAIN}")["space_id"])
     hand_in(
         task,
@@ -59,17 +68,26 @@ def main() -> None:
 def timed_ingest(service: Service, task: Task, archive: str) -> float:
     """Seconds of an ingest to warm up with."""
     began = time.monotonic()
-    ingest(service, task, WARM_UP, archive)
+    ingest(service, task, WARM_UP, sending(archive))
     return time.monotonic() - began
 
 
-def ingest(service: Service, task: Task, collection: str, archive: str) -> Json:
-    """Send an archive, wait for its job, and search for one of the pictures by its file."""
+def sending(archive: str) -> Give:
+    """Sends an archive."""
+
+    def give(service: Service, path: str) -> Json:
+        with Path(archive).open("rb") as content:
+            return service.ask("POST", f"{path}/items", content=content, headers=ZIP)
+
+    return give
+
+
+def ingest(service: Service, task: Task, collection: str, give: Give) -> Json:
+    """Give pictures, wait for their job, and search for one of the pictures by its file."""
     began = time.time()
     service.ask("PUT", f"/v1/collections/{collection}", json={"model": task.model})
     path = f"/v1/collections/{collection}"
-    with Path(archive).open("rb") as content:
-        job = service.ask("POST", f"{path}/items", content=content, headers=ZIP)
+    job = give(service, path)
     answered = time.time()
     job = service.finished(job)
     picture = task.paths[0].read_bytes()

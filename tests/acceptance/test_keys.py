@@ -29,6 +29,7 @@ def soon(holds: Callable[[], bool]) -> None:
     eventually(holds, timeout_s=5, what="the key's change is not noticed")
 
 
+@pytest.mark.slow
 def test_keys_open_and_close_a_service_beyond_loopback(service: LiveService) -> None:
     first = make_key(service.home, "admin")
     service.start("--host", "0.0.0.0")

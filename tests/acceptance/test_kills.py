@@ -76,6 +76,7 @@ def test_three_kills_in_the_middle_of_an_ingest_lose_nothing_and_repeat_nothing(
     assert (sound.returncode, sound.stdout) == (0, f"the home {service.home} is in order\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strike", [kill_itself, kill_group])
 def test_nothing_outlives_a_killed_service(
     service: LiveService, strike: Callable[[LiveService, Sequence[psutil.Process]], None]
@@ -124,6 +125,7 @@ def test_a_killed_worker_child_costs_an_attempt_and_no_picture(shared: LiveServi
     assert service.get(url)["items"] == 150
 
 
+@pytest.mark.slow
 def test_without_a_broker_work_is_taken_and_done_when_it_is_back(shared: LiveService) -> None:
     service, url = shared, "/v1/collections/few"
     service.put(url, {"model": LITE0})

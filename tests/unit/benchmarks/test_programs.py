@@ -51,12 +51,17 @@ def test_the_naive_loop_always_runs_as_the_others_are_held_against_it():
 
 @pytest.mark.slow
 def test_extraction_compares_the_service_with_the_composition(photographs: Path):
-    few = ("--images", "12", "--rounds", "1", "--only", "service", "composition")
+    few = ("--images", "12", "--rounds", "1", "--only", "service", "service-folder", "composition")
     ended = run("extraction.py", str(photographs), *few)
 
     assert ended.returncode == 0, ended.stderr
     rows = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
-    for title in ("**FeatureZoo**, the service end to end", "hand-tuned composition"):
+    titles = (
+        "**FeatureZoo**, the service end to end",
+        "**FeatureZoo**, reading the folder itself",
+        "hand-tuned composition",
+    )
+    for title in titles:
         [row] = [row for row in rows if title in row]
         assert "| 100.0% |" in row
     assert "'embedded': 0, 'reused': 12, 'failed': 0" in ended.stdout
