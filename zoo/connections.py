@@ -81,7 +81,8 @@ class Connections:
         except BaseException:
             connection.close()
             raise
-        self._idle.append((time.monotonic(), connection))
+        if connection.sock is not None:  # else the other side has said that it closes it
+            self._idle.append((time.monotonic(), connection))
         return answer.status, found
 
     def _kept(self) -> http.client.HTTPConnection | None:

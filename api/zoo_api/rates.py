@@ -8,10 +8,11 @@ import time
 from flask import Flask, request
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
 from zoo.errors import UnavailableError
 from zoo.keys import id_of
+from zoo_api.keyring import key_ring
 from zoo_api.scopes import UNLIMITED
 
 
@@ -23,15 +24,16 @@ def register(app: Flask, text: str) -> None:
 
 
 class RateLimiter:
-    """Counts the requests of each caller in a window that moves with the clock.
+    """Counts the requests of each caller from window to window, and forgets windows that passed.
 
-    A caller is an address together with the key that it names: whether the key is right is looked
-    at later, so that guessing keys is limited too and uses up nobody else's share.
+    A caller is an address together with the key that it names, if there is one of that name:
+    whether it is right is looked at later, so that guessing keys is limited too and uses up
+    nobody else's share.
     """
 
     def __init__(self, rate: RateLimitItem) -> None:
         self._rate = rate
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._windows = FixedWindowRateLimiter(MemoryStorage())
 
     def check(self) -> None:
         """Count this request; `UnavailableError` with code `rate_limited` beyond the limit."""
@@ -50,4 +52,6 @@ class RateLimiter:
 
 def _named_key() -> str:
     given = request.authorization
-    return id_of(given.token or "") or "" if given is not None else ""
+    key_id = id_of(given.token or "") if given is not None else None
+    known = key_ring().get(key_id) if key_id else None
+    return known.id if known else ""

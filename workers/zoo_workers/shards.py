@@ -70,8 +70,10 @@ def run(context: Context, shard_id: int) -> None:
         except ClaimLostError as error:
             log.info("claim_lost", detail=error.detail)
         except HOPELESS as error:
+            context.watchdog.rest()  # however long the database is away
             _insist(partial(_end, context, claimed, error))
         except Exception as error:
+            context.watchdog.rest()
             log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
             _insist(partial(_count, context, claimed, error))
             leave_lost_gpu(error)

@@ -95,7 +95,8 @@ def _store(
         path = Path(file.name)
     write_head(path, fitted.head, {**metadata, "space_id": str(claim.job.work["space_id"])})
     sha256, size_bytes = file_sha256(path), path.stat().st_size
-    key = f"versions/{sha256}.safetensors"
+    # Training gives the same bytes again: a name that comes twice may be on its way out.
+    key = f"versions/{sha256}-{claim.shard.id}-{claim.shard.token}.safetensors"
     context.blobs.put(key, path)
     return key, sha256, size_bytes
 

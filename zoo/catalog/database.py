@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -116,12 +117,12 @@ class Catalog:
 
         While writers follow each other without a pause none of them gets to the log's end, so it
         would grow for as long as they do. Waits for a moment for those who write or read; if they
-        take longer, it is for another time.
+        take longer, or the disk has no room, it is for another time.
         """
         log = self._log
         if log is None or not log.exists() or log.stat().st_size < LONG_LOG_BYTES:
             return
-        with self._writer, _answering():
+        with self._writer, _answering(), contextlib.suppress(sqlite3.Error):
             begin_log_anew(self.engine)
 
     def close(self) -> None:

@@ -87,15 +87,17 @@ def shown(url: str) -> str:
 
 
 def begin_log_anew(engine: Engine) -> None:
-    """Copy all of SQLite's write-ahead log into the database and cut it off, if nobody minds."""
+    """Copy all of SQLite's write-ahead log into the database and cut it off, if nobody minds.
+
+    Raises `sqlite3.Error` where that cannot be, as on a disk without room.
+    """
     connection = engine.raw_connection()  # outside of any transaction
     try:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.close()
     finally:
+        connection.cursor().execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.close()
 
 

@@ -23,6 +23,10 @@ ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP_MAGIC = b"\x1f\x8b\x08"
 TAR_MAGIC = b"ustar"
 TAR_MAGIC_OFFSET = 257
+ZIP_END, ZIP64_END = b"PK\x05\x06", b"PK\x06\x06"
+LONGEST_ZIP_END = (1 << 16) + 200
+"""Where in a zip's last bytes it says how long its list of members is."""
+MOST_DIRECTORY_BYTES = 256_000_000
 ENCRYPTED = 0x1
 UTF8_NAME = 0x800
 EXTENDED_HEADERS = (
@@ -139,6 +143,7 @@ def _too_large(detail: str) -> InvalidError:
 def _read_zip(
     file: BinaryIO, max_bytes: int, wanted: Wanted, room: _Room
 ) -> Iterator[Member | FailedMember]:
+    _check_directory(file)
     try:
         archive = zipfile.ZipFile(file)
     except DAMAGE as error:
@@ -151,6 +156,23 @@ def _read_zip(
             if not member.is_dir() and not _is_hidden(name) and wanted(name):
                 room.take(min(member.file_size, max_bytes))
                 yield _zip_member(archive, member, max_bytes)
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Refuse a zip whose list of members, which is read as a whole, would fill the memory."""
+    size_bytes = file.seek(0, SEEK_END)
+    file.seek(max(0, size_bytes - LONGEST_ZIP_END))
+    tail = file.read()
+    file.seek(0)
+    at, at64 = tail.rfind(ZIP_END), tail.rfind(ZIP64_END)
+    sizes: list[int] = []
+    if 0 <= at <= len(tail) - 16:
+        sizes += struct.unpack_from("<I", tail, at + 12)
+    if 0 <= at64 <= len(tail) - 48:
+        sizes += struct.unpack_from("<Q", tail, at64 + 40)
+    listed = max((size for size in sizes if size <= size_bytes), default=0)
+    if listed > MOST_DIRECTORY_BYTES:
+        raise _too_large(f"the zip's list of files has {listed} bytes; send several zips")
 
 
 def _zip_member(

@@ -108,7 +108,10 @@ class LocalBlobs:
 
     def open(self, key: str) -> BinaryIO:
         """Open the file."""
-        return self.local_path(key).open("rb")
+        try:
+            return self.local_path(key).open("rb")
+        except FileNotFoundError as error:  # it went in this very moment
+            raise missing(key) from error
 
     def read_range(self, key: str, offset: int, size: int) -> bytes:
         """Read a part of the file."""
@@ -123,7 +126,7 @@ class LocalBlobs:
         path = self._path(key)
         if path.is_file():
             return path
-        raise DamagedError(f"{key} is missing from the blob store")
+        raise missing(key)
 
     def delete(self, key: str) -> None:
         """Unlink the file."""
@@ -161,6 +164,11 @@ def check_key(key: str) -> None:
     """Refuse a key that could lead out of the store."""
     if not KEY.fullmatch(key):
         raise InvalidError(f"blob key {key!r} is not of the form folder/name")
+
+
+def missing(key: str) -> DamagedError:
+    """The error for a blob that is not there."""
+    return DamagedError(f"{key} is missing from the blob store")
 
 
 def storage_protocol(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoo.catalog.records import SegmentRecord
 from zoo.errors import DamagedError
 from zoo.names import new_id
-from zoo.storage.blobs import BlobStore, file_sha256
+from zoo.storage.blobs import BlobStore, file_sha256, missing
 from zoo.storage.stamps import Stamp, stamp_of
 
 FloatArray = NDArray[np.float32]
@@ -55,6 +55,12 @@ class SegmentReader:
 
     def rows(self, segment: SegmentRecord, rows: Sequence[int]) -> FloatArray:
         """The named rows `(len(rows), dim)`; `DamagedError` if the file is not as it was."""
+        try:
+            return self._rows(segment, rows)
+        except FileNotFoundError as error:  # it went in this very moment
+            raise missing(segment.key) from error
+
+    def _rows(self, segment: SegmentRecord, rows: Sequence[int]) -> FloatArray:
         path = self._blobs.local_path(segment.key)
         stamp = stamp_of(path)
         if self._verified.get(segment.key) != stamp:

@@ -16,6 +16,7 @@ class Echo(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     closes_silently = False
+    announces_close = False
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -26,9 +27,11 @@ class Echo(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        if self.announces_close:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
-        self.close_connection = self.closes_silently
+        self.close_connection |= self.closes_silently
 
     def log_message(self, *_: object) -> None:
         pass
@@ -89,6 +92,15 @@ def test_a_connection_closed_meanwhile_is_replaced(
     server.RequestHandlerClass.closes_silently = True  # type: ignore[attr-defined]  # Echo's
     assert [connections.post("/a", bytes([n])) for n in range(3)] == [b"\0", b"\1", b"\2"]
     assert server.n_connections == 3
+
+
+def test_a_connection_that_is_announced_to_close_is_not_kept(
+    connections: Connections, server: Server
+) -> None:
+    server.RequestHandlerClass.announces_close = True  # type: ignore[attr-defined]  # Echo's
+    connections.post("/a", b"first")
+    assert not connections._idle
+    assert connections.post("/a", b"second") == b"second"
 
 
 def test_nobody_there_is_an_os_error(tmp_path: Path) -> None:

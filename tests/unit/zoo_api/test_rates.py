@@ -53,6 +53,13 @@ def test_guessing_a_key_is_limited_and_uses_up_nobody_else_s_share(
     assert statuses(client, 1, headers=bearer(key)) == [200]
 
 
+def test_keys_that_were_never_made_are_one_caller(client: FlaskClient, make: MakeKey) -> None:
+    make()
+    made_up = [f"zoo_{n:016x}_{'0' * 64}" for n in range(4)]
+    found = [statuses(client, 1, headers=bearer(one))[0] for one in made_up]
+    assert found == [401, 401, 401, 429]
+
+
 def test_who_watches_the_service_is_never_refused(client: FlaskClient) -> None:
     assert {client.get("/livez").status_code for _ in range(9)} == {200}
 

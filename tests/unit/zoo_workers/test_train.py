@@ -117,8 +117,9 @@ def test_an_attempt_that_is_repeated_registers_one_version(
 
     assert (place.job(job).result or {})["version"] == "mine:1"
     with place.context.catalog.read() as session:
-        assert len(models.list_versions(session, "mine", before=99, limit=9)) == 1
-    assert len(list(place.context.blobs.keys("versions/"))) == 1
+        [version] = models.list_versions(session, "mine", before=99, limit=9)
+    # The zombie's file is another, which nobody names: it goes with the garbage.
+    assert version.blob_key in place.context.blobs.keys("versions/")
 
 
 def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, dataset_id: int) -> None:

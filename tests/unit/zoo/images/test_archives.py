@@ -1,6 +1,7 @@
 """Archives, whole and broken, as they come from strangers."""
 
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -161,6 +162,20 @@ def test_an_archive_that_swells_beyond_measure_is_left(
         "and more than 1000; what came before was taken"
     )
     assert len(taken) == 100 * len(content) // 100_000
+
+
+def test_a_zip_with_an_endless_list_of_files_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archives, "MOST_DIRECTORY_BYTES", 100)
+    content = zipped({f"{n}.jpg": b"x" for n in range(4)})
+    with pytest.raises(InvalidError) as caught:
+        list(read_archive(BytesIO(content), max_bytes=MAX))
+    assert caught.value.code == "archive_too_large"
+    assert re.fullmatch(
+        r"the zip's list of files has \d{3} bytes; send several zips; what came before was taken",
+        caught.value.detail,
+    )
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
