@@ -27,7 +27,7 @@ COUNTED = {
     "inputs": "Inputs of jobs by what became of them.",
     "input_failures": "Inputs that failed, by the code of the reason.",
     "jobs_ended": "Jobs by type and how they ended.",
-    "attempts_failed": "Attempts of shards that failed, by the code of the reason.",
+    "attempts_failed": "Attempts of shards that failed, and waits, by the code of the reason.",
     "claims_lost": "Claims given back because their worker was lost.",
 }
 """Counts of the catalog: they survive restarts, and are the same from every api."""

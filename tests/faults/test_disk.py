@@ -37,7 +37,7 @@ def test_work_waits_for_room_and_goes_on_without_a_restart(
             fill(stored / "ballast")
             kill(workers, signal.SIGCONT)
             settings = struck.checker.settings
-            await_that(lambda: any(one.attempt > 1 for one in unfinished(settings)))
+            await_that(lambda: any(one.waits > 1 for one in unfinished(settings)))
             with pytest.raises(RefusedError) as caught:
                 service.post_files(f"{address}/items", [("big.jpeg", bytes(SMALL))])
             (stored / "ballast").unlink()

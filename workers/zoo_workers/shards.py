@@ -20,7 +20,7 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.faults import Point, reach
-from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, reason_of
+from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, postpone, reason_of
 from zoo.jobs.patience import Patience
 from zoo.storage.blobs import is_full, out_of_room
 from zoo_workers.context import Context
@@ -74,7 +74,8 @@ def run(context: Context, shard_id: int) -> None:
             _insist(partial(_end, context, claimed, error))
         except Exception as error:
             context.watchdog.rest()
-            log.exception("attempt_failed", attempt=claimed.shard.attempt + 1)
+            shard = claimed.shard
+            log.exception("attempt_failed", attempt=shard.attempt + 1, waits=shard.waits)
             _insist(partial(_count, context, claimed, error))
             leave_lost_gpu(error)
         finally:
@@ -124,16 +125,9 @@ def _named(error: Exception) -> Exception:
 def _count(context: Context, claimed: Claim, error: Exception) -> None:
     error = _named(error)
     code, detail = reason_of(error)
-    attempts, pause_s = context.settings.attempts, 0.0
-    if isinstance(error, UnavailableError):  # not the shard's fault, so it need not be hopeless
-        patience = Patience(wait_s=context.settings.unavailable_wait_s)
-        attempts = max(attempts, patience.attempts)
-        pause_s = patience.pause_s(claimed.shard.attempt)
-    fail_attempt(
-        context.catalog,
-        claimed.shard,
-        code=code,
-        detail=detail,
-        attempts=attempts,
-        pause_s=pause_s,
-    )
+    catalog, attempts = context.catalog, context.settings.attempts
+    if isinstance(error, UnavailableError):  # not the shard's fault: no attempt counts
+        patience = Patience(wait_s=context.settings.unavailable_wait_s, least=attempts - 1)
+        postpone(catalog, claimed.shard, code=code, detail=detail, patience=patience)
+        return
+    fail_attempt(catalog, claimed.shard, code=code, detail=detail, attempts=attempts)

@@ -10,9 +10,10 @@ SAID = ("allocate memory", "bad_alloc", "bad allocation", "out of memory")
 
 
 def fewer(batch: int, claim: Claim) -> int:
-    """How many contents to forward at a time: half as many with each attempt.
+    """How many contents to forward at a time: half as many with each attempt that failed.
 
-    Whatever ended the one before, a process that was killed for its memory cannot say so.
+    Whatever ended the one before, a process that was killed for its memory cannot say so. A wait
+    for what does not answer is no such attempt.
     """
     return max(1, batch >> claim.shard.attempt)
 

@@ -238,6 +238,7 @@ class ShardRecord:
     arguments: Json
     token: int
     attempt: int
+    waits: int  # pauses since its last progress, for what did not answer
     worker_id: str | None
     pid: int | None
 

@@ -48,6 +48,7 @@ def add_shard(
         arguments=dict(arguments),
         token=0,
         attempt=0,
+        waits=0,
     )
     session.add(row)
     session.flush()
@@ -109,6 +110,7 @@ def requeue_shard(
     shard: ShardRecord,
     *,
     attempt: int,
+    waits: int,
     last_error: str | None,
     delay_s: float = 0.0,
 ) -> bool:
@@ -121,6 +123,7 @@ def requeue_shard(
             worker_id=None,
             pid=None,
             attempt=attempt,
+            waits=waits,
             last_error=last_error,
             announced_at=None,  # it was for an attempt that is over
         )
@@ -175,9 +178,14 @@ def arguments_of(session: Session, job_id: str, kind: str) -> list[dict[str, Any
 
 
 def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
-    """Replace a claimed shard's arguments: how far it has come; progress forgives attempts."""
+    """Replace a claimed shard's arguments: how far it has come.
+
+    Progress forgives attempts, and begins the wait for what does not answer anew.
+    """
     session.execute(
-        update(Shard).where(Shard.id == shard_id).values(arguments=dict(arguments), attempt=0)
+        update(Shard)
+        .where(Shard.id == shard_id)
+        .values(arguments=dict(arguments), attempt=0, waits=0)
     )
 
 

@@ -57,6 +57,7 @@ class Shard(Table):
     worker_id: Mapped[str | None] = mapped_column(String(64))
     pid: Mapped[int | None]
     attempt: Mapped[int] = mapped_column(default=0)
+    waits: Mapped[int] = mapped_column(default=0)  # for what did not answer: no attempts
     last_error: Mapped[str | None]
     announced_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]

@@ -17,6 +17,7 @@ from typing import Any
 from zoo.catalog import Catalog, Session, counts, features, inputs, jobs, shards
 from zoo.catalog.records import JobRecord, Json, ShardRecord
 from zoo.errors import ClaimLostError, ConflictError, ZooError
+from zoo.jobs.patience import Patience
 from zoo.logs import current_request
 from zoo.names import new_id, unknown
 
@@ -140,38 +141,74 @@ def fail_empty(session: Session, claimed: Claim, counts: Mapping[str, int]) -> N
 
 
 def fail_attempt(
-    catalog: Catalog,
-    shard: ShardRecord,
-    *,
-    code: str,
-    detail: str,
-    attempts: int,
-    pause_s: float = 0.0,
+    catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, attempts: int
 ) -> None:
     """Count a failed attempt: the shard is queued again, or after `attempts` its job fails.
 
-    It is announced after a pause. Changes nothing if the claim was lost: what another holder has
-    reserved is not ours to free.
+    Changes nothing if the claim was lost: what another holder has reserved is not ours to free.
     """
 
     def count(session: Session) -> None:
-        jobs.lock_job(session, shard.job_id)
-        if not shards.holds(session, shard.id, token=shard.token):
+        held = _let_go(session, shard, code=code)
+        if held is None:
             return
-        features.release_forwards(session, [shard.id])
-        counts.note(session, "attempts_failed", code=code)
-        held = shards.get_shard(session, shard.id)
-        tried = (held or shard).attempt + 1  # progress may have reset it since the claim
-        if tried < attempts:
-            shards.requeue_shard(session, shard, attempt=tried, last_error=detail, delay_s=pause_s)
-            settle(session, shard.job_id)
+        tried = held.attempt + 1
+        if tried >= attempts:
+            _give_up(session, held, code=code, detail=f"{detail} (after {tried} attempts)")
             return
-        shards.close_shard(session, shard.id, token=shard.token, state="failed")
-        told = f"{detail} (after {tried} attempts); {NEXT.format(job_id=shard.job_id)}"
-        values = {"error_code": code, "error_detail": told}
-        _end(session, shard.job_id, state="failed", values=values)
+        shards.requeue_shard(session, held, attempt=tried, waits=held.waits, last_error=detail)
+        settle(session, shard.job_id)
 
     catalog.transact(count)
+
+
+def postpone(
+    catalog: Catalog, shard: ShardRecord, *, code: str, detail: str, patience: Patience
+) -> None:
+    """Queue a shard again after a pause, for what does not answer; it counts no attempt.
+
+    Its job fails when the patience has ended. Changes nothing if the claim was lost.
+    """
+
+    def count(session: Session) -> None:
+        held = _let_go(session, shard, code=code)
+        if held is None:
+            return
+        if held.waits >= patience.waits:
+            waited = f"after {held.waits} waits, {patience.waited_s(held.waits):.0f} s in all"
+            _give_up(session, held, code=code, detail=f"{detail} ({waited})")
+            return
+        shards.requeue_shard(
+            session,
+            held,
+            attempt=held.attempt,
+            waits=held.waits + 1,
+            last_error=detail,
+            delay_s=patience.pause_s(held.waits),
+        )
+        settle(session, shard.job_id)
+
+    catalog.transact(count)
+
+
+def _let_go(session: Session, shard: ShardRecord, *, code: str) -> ShardRecord | None:
+    """The shard as it stands now: progress may have reset its counts since the claim.
+
+    Frees what it has reserved, and counts the reason; None if the claim was lost.
+    """
+    jobs.lock_job(session, shard.job_id)
+    if not shards.holds(session, shard.id, token=shard.token):
+        return None
+    features.release_forwards(session, [shard.id])
+    counts.note(session, "attempts_failed", code=code)
+    return shards.get_shard(session, shard.id)
+
+
+def _give_up(session: Session, shard: ShardRecord, *, code: str, detail: str) -> None:
+    shards.close_shard(session, shard.id, token=shard.token, state="failed")
+    told = f"{detail}; {NEXT.format(job_id=shard.job_id)}"
+    values = {"error_code": code, "error_detail": told}
+    _end(session, shard.job_id, state="failed", values=values)
 
 
 def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
@@ -181,7 +218,9 @@ def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     freed = [
         shard
         for shard in claims
-        if shards.requeue_shard(session, shard, attempt=shard.attempt, last_error=None)
+        if shards.requeue_shard(
+            session, shard, attempt=shard.attempt, waits=shard.waits, last_error=None
+        )
     ]
     counts.note(session, "claims_lost", len(freed))
     features.release_forwards(session, [shard.id for shard in freed])

@@ -10,18 +10,23 @@ LONGEST_PAUSE_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Pauses that double from one attempt to the next, `wait_s` in all at most."""
+    """Pauses that double from one to the next: `least` of them, more while `wait_s` allows."""
 
     wait_s: float
+    least: int = 0
 
     @property
-    def attempts(self) -> int:
-        """How many attempts that makes, the last one after the last pause."""
-        tried, waited_s = 1, 0.0
-        while (waited_s := waited_s + self.pause_s(tried - 1)) <= self.wait_s:
-            tried += 1
-        return tried
+    def waits(self) -> int:
+        """How many pauses there are before it ends."""
+        n, waited_s = 0, 0.0
+        while (waited_s := waited_s + self.pause_s(n)) <= self.wait_s:
+            n += 1
+        return max(n, self.least)
 
-    def pause_s(self, attempt: int) -> float:
-        """How long to wait after so many earlier attempts."""
-        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt, 30))
+    def pause_s(self, waits: int) -> float:
+        """How long the next pause is after so many earlier ones."""
+        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(waits, 30))
+
+    def waited_s(self, waits: int) -> float:
+        """How long so many pauses are in all."""
+        return sum(self.pause_s(n) for n in range(waits))

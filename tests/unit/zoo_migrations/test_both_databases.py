@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 import zoo_migrations
 from tests.databases import TWINS, PostgresServer
-from zoo.catalog import inputs, open_catalog, work_tables
+from zoo.catalog import inputs, open_catalog, shards, work_tables
 from zoo.catalog.engines import shown
 from zoo.catalog.soundness import SCHEMA, check_schema
 from zoo.errors import StartError
@@ -89,6 +89,34 @@ def test_inputs_of_jobs_that_were_there_before_are_counted(empty: str) -> None:
             "some": {"queued": 2, "embedded": 1, "failed": 1}
         }
     catalog.close()
+
+
+def test_shards_that_were_there_before_have_not_waited(empty: str) -> None:
+    upgrade_to("0008", empty)
+    with connected(empty) as connection, connection.begin():
+        connection.execute(
+            text(
+                "INSERT INTO jobs (id, type, state, spec, work, final_kind, is_internal,"
+                " phase, steps, warnings, attempt, created_at) VALUES ('a', 'ingest',"
+                " 'running', '{}', '{}', 'index', false, 'embed', '[]', '[]', 2,"
+                " '2026-11-01 00:00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO shards (id, job_id, kind, queue, state, arguments, token, attempt)"
+                " VALUES (1, 'a', 'embed', 'cpu', 'queued', '{}', 2, 2)"
+            )
+        )
+
+    assert zoo_migrations.upgrade(empty) == "0008"
+
+    catalog = open_catalog(empty)
+    with catalog.read() as session:
+        found = shards.get_shard(session, 1)
+    catalog.close()
+    assert found is not None
+    assert (found.attempt, found.waits) == (2, 0)
 
 
 def test_an_older_and_a_newer_schema_are_told_apart(empty: str) -> None:

@@ -77,18 +77,19 @@ def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     assert [one.name for one in place.inputs(job)] == list(FILES)
 
 
-def test_progress_forgives_the_attempts_before_it(place: Workplace) -> None:
+def test_progress_forgives_the_attempts_and_waits_before_it(place: Workplace) -> None:
     place.submit_archive(zipped(FILES))
     claimed = place.claim()
     with place.context.catalog.write() as session:
-        shards.requeue_shard(session, claimed.shard, attempt=2, last_error="x")
+        shards.requeue_shard(session, claimed.shard, attempt=2, waits=5, last_error="x")
     second = place.claim()
-    assert second.shard.attempt == 2
+    assert (second.shard.attempt, second.shard.waits) == (2, 5)
 
     members = expand._members(place.context, second, lambda: archive_of(place))
     expand._take(place.context, second, members, second.arguments)
 
-    assert place.shard(second.shard.id).attempt == 0
+    found = place.shard(second.shard.id)
+    assert (found.attempt, found.waits) == (0, 0)
 
 
 def test_an_archive_that_breaks_off_is_one_failed_input_however_often_it_is_tried(

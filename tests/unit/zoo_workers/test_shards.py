@@ -9,7 +9,7 @@ import torch
 from tests.workplace import Workplace
 from zoo.catalog import Catalog
 from zoo.catalog.records import JobRecord
-from zoo.catalog.shards import take_outbox
+from zoo.catalog.shards import set_arguments, take_outbox
 from zoo.devices import GPU_LOST
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.jobs.ledger import Claim, cancel, give_back
@@ -145,6 +145,66 @@ def test_a_full_disk_is_waited_for_beyond_the_attempts(
         assert len(take_outbox(session, 10)) < 5  # each time only after a longer pause
 
 
+def test_an_outage_uses_up_no_attempt_and_halves_no_batch(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = place.next_shard()
+    monkeypatch.setattr(check, "run", fails_with(UnavailableError("the store does not answer")))
+    for _ in range(5):
+        shards.run(place.context, shard.id)
+    waiting = place.shard(shard.id)
+    assert (waiting.attempt, waiting.waits) == (0, 5)
+    assert place.job(job).attempt == 1
+    batches: list[int] = []
+
+    def crash(_context: Context, claimed: Claim) -> None:
+        batches.append(fewer(8, claimed))
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(check, "run", crash)
+    states = []
+    for _ in range(3):
+        shards.run(place.context, shard.id)
+        states.append(place.job(job).state)
+
+    assert states == ["running", "running", "failed"]
+    assert batches == [8, 4, 2]
+    assert "RuntimeError: a bug (after 3 attempts); " in str(place.job(job).error_detail)
+
+
+def test_a_failed_attempt_uses_up_no_wait_and_a_wait_keeps_the_attempts(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = place.next_shard()
+    counted = []
+    for error in (RuntimeError("a bug"), UnavailableError("down"), RuntimeError("a bug")):
+        monkeypatch.setattr(check, "run", fails_with(error))
+        shards.run(place.context, shard.id)
+        found = place.shard(shard.id)
+        counted.append((found.attempt, found.waits))
+
+    assert counted == [(1, 0), (1, 1), (2, 1)]
+    assert place.job(job).state == "running"
+
+
+def test_progress_during_an_outage_begins_the_wait_anew(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def advance(context: Context, claimed: Claim) -> None:
+        with context.catalog.write() as session:
+            set_arguments(session, claimed.shard.id, claimed.arguments)
+        raise UnavailableError("the store does not answer")
+
+    monkeypatch.setattr(check, "run", advance)
+    hasty = replace(place.context, settings=replace(place.context.settings, unavailable_wait_s=0))
+    shard = place.next_shard()
+    for _ in range(5):
+        shards.run(hasty, shard.id)
+
+    assert place.shard(shard.id).waits == 1
+    assert place.job(job).state == "running"
+
+
 def test_a_disk_that_stays_full_fails_the_job_by_name(
     place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +218,7 @@ def test_a_disk_that_stays_full_fails_the_job_by_name(
     ended = place.job(job)
     assert (ended.state, ended.error_code) == ("failed", "disk_full")
     assert ended.error_detail == (
-        "cannot store what this job makes: No space left on device (after 3 attempts); "
+        "cannot store what this job makes: No space left on device (after 2 waits, 3 s in all); "
         f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
     )
 

@@ -221,7 +221,7 @@ def test_what_a_session_has_seen_before_is_read_again_where_it_matters(
         with rival.write() as other:
             claimed = shards.claim_shard(other, shard_id, worker_id="w", pid=1)
             assert claimed
-            assert shards.requeue_shard(other, claimed, attempt=0, last_error=None)
+            assert shards.requeue_shard(other, claimed, attempt=0, waits=0, last_error=None)
 
         again = shards.claim_shard(session, shard_id, worker_id="v", pid=2)
 

@@ -13,10 +13,12 @@ from zoo.jobs.ledger import (
     fence,
     finish,
     give_back,
+    postpone,
     reason_of,
     require,
     succeed,
 )
+from zoo.jobs.patience import Patience
 
 Submit = Callable[[int], JobRecord]
 
@@ -125,6 +127,41 @@ def test_giving_back_counts_no_attempt(catalog: Catalog, submit: Submit) -> None
         found = shards.get_shard(session, shard_id)
     assert found is not None
     assert (found.state, found.attempt) == ("queued", 0)
+
+
+def test_giving_back_keeps_attempts_and_waits(catalog: Catalog, submit: Submit) -> None:
+    submit(1)
+    [shard_id] = queued_shards(catalog)
+    fail_attempt(catalog, take(catalog, shard_id).shard, code="x", detail="x", attempts=3)
+    patience = Patience(wait_s=60)
+    for _ in range(2):
+        shard = take(catalog, shard_id).shard
+        postpone(catalog, shard, code="disk_full", detail="no room", patience=patience)
+    again = take(catalog, shard_id).shard
+    with catalog.write() as session:
+        give_back(session, [again])
+
+    with catalog.read() as session:
+        found = shards.get_shard(session, shard_id)
+    assert found is not None
+    assert (found.state, found.attempt, found.waits) == ("queued", 1, 2)
+
+
+def test_a_zombie_postpones_nothing(catalog: Catalog, submit: Submit) -> None:
+    job = submit(1)
+    [shard_id] = queued_shards(catalog)
+    zombie = take(catalog, shard_id, "a")
+    with catalog.write() as session:
+        give_back(session, [zombie.shard])
+    held = take(catalog, shard_id, "b").shard
+
+    for least in (0, 9):
+        patience = Patience(wait_s=0, least=least)
+        postpone(catalog, zombie.shard, code="x", detail="x", patience=patience)
+
+    with catalog.read() as session:
+        assert shards.get_shard(session, shard_id) == held
+    assert state(catalog, job.id) == "running"
 
 
 def test_after_three_failed_attempts_the_job_fails_with_the_cause(
