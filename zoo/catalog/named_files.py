@@ -22,6 +22,7 @@ def named_blobs(session: Session, *, retry_from: datetime) -> frozenset[str]:
     snapshots = select(Generation.index_key).where(Generation.index_key.is_not(None))
     named.update(str(key) for key in session.scalars(snapshots))
     named.update(key for key, _ in extracted_files(session))
+    named.update(_written_files(session))
     return frozenset(named | _waiting_archives(session, retry_from))
 
 
@@ -47,6 +48,12 @@ def spaces_in_use(session: Session) -> frozenset[str]:
     """The spaces of collections and of model versions."""
     used = set(session.scalars(select(Generation.space_id)))
     return frozenset(used | set(session.scalars(select(ModelVersion.space_id))))
+
+
+def _written_files(session: Session) -> set[str]:
+    """Files of extract shards, however their jobs ended: a retry goes on from them as they are."""
+    arguments = session.scalars(select(Shard.arguments).where(Shard.kind == "extract"))
+    return {str(one["file"]["key"]) for one in arguments if "file" in one}
 
 
 def _waiting_archives(session: Session, retry_from: datetime) -> set[str]:

@@ -9,10 +9,11 @@ import pytest
 from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
-from zoo.catalog import Catalog, collections, contents, garbage, items
+from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards
 from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
+from zoo.jobs.ledger import cancel
 from zoo.search.collection import Searches
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore
@@ -203,6 +204,22 @@ def test_files_without_a_row_go_when_they_are_old(
     assert told == run(hours=2)
     assert sum(one.size_bytes for one in told.values()) == 36
     assert stored(blobs) == before
+
+
+def test_what_an_extract_job_wrote_that_did_not_succeed_stays_as_long_as_the_job(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore
+) -> None:
+    values = {"type": "extract", "spec": {}, "work": {}, "final_kind": "collate", "phase": "x"}
+    file = {"key": "features/job/f", "sha256": "0" * 64}
+    with catalog.write() as session:
+        jobs.add_job(session, "job", values=values)
+        shards.add_shard(session, "job", "extract", arguments={"file": file})
+        shards.add_shard(session, "job", "extract", arguments={})
+        cancel(session, "job")
+    for key in ("features/job/f", "features/job/half"):
+        stock.blobs.put_bytes(key, b"vectors")
+    run(hours=9)
+    assert stored(blobs) == ["features/job/f"]
 
 
 def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
