@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,14 +73,15 @@ class _Filled:
 def _fill(settings: Settings, blobs: BlobStore, folder: Path) -> _Filled:
     made_at = datetime.now(UTC)
     # An archive goes when it has been expanded: the catalog's copy may still wait for it.
-    early = [_copy(blobs, one, folder) for one in _present(blobs, blobs.list_blobs(ARCHIVES))]
+    early = _copy_all(blobs, blobs.list_blobs(ARCHIVES), folder)
     with copied_catalog(settings.resolved_database_url, folder) as (name, session):
         soundness.check_schema(session)
         retry_from = made_at - timedelta(seconds=settings.gc_grace_s)
-        wanted = _wanted(session, blobs, retry_from, known={one.path for one in early})
-        copied = [_copy(blobs, one, folder) for one in _present(blobs, wanted.found)]
+        wanted = _wanted(session, blobs, retry_from, known=early.keys())
+        copied = _copy_all(blobs, wanted.found, folder)
     catalog = _described(folder, name)
-    files = [*early, *copied]
+    files = [*early.values(), *copied.values()]
+    vanished = {blob.key for blob in wanted.found} - copied.keys()
     write_manifest(
         folder,
         Manifest(
@@ -91,7 +92,7 @@ def _fill(settings: Settings, blobs: BlobStore, folder: Path) -> _Filled:
             blobs=files,
         ),
     )
-    return _Filled(files=[catalog, *files], missing=wanted.missing)
+    return _Filled(files=[catalog, *files], missing=sorted([*wanted.missing, *vanished]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ class _Wanted:
 
 
 def _wanted(
-    session: Session, blobs: BlobStore, retry_from: datetime, *, known: set[str]
+    session: Session, blobs: BlobStore, retry_from: datetime, *, known: Set[str]
 ) -> _Wanted:
     """The blobs that the copied catalog names, but those that are caches or copied already."""
     named = named_files.named_blobs(session, retry_from=retry_from)
@@ -110,28 +111,34 @@ def _wanted(
     written = {
         key for key in listed if key.startswith("features/") and key.split("/")[1] in writing
     }
-    keys = {key for key in named | written if not key.startswith(CACHES)}
-    keys -= {path.removeprefix(f"{BLOBS}/") for path in known}
+    keys = {key for key in named | written if not key.startswith(CACHES)} - known
     return _Wanted(
         found=[listed[key] for key in sorted(keys & listed.keys())],
         missing=sorted(keys - listed.keys()),
     )
 
 
-def _present(blobs: BlobStore, listed: Iterable[StoredBlob]) -> Iterator[StoredBlob]:
-    """Those that are still there: an archive may have been expanded since."""
+def _copy_all(blobs: BlobStore, listed: Iterable[StoredBlob], folder: Path) -> dict[str, BackedUp]:
+    """Copy blobs, and tell by key of those that were there to the end.
+
+    One may go between being listed and being read to its end: an archive that was expanded.
+    """
+    copies: dict[str, BackedUp] = {}
     for blob in listed:
-        with suppress(DamagedError):
-            blobs.read_range(blob.key, 0, min(1, blob.size_bytes))
-            yield blob
+        path = folder / BLOBS / blob.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            copies[blob.key] = _copy(blobs, blob, path)
+        except (DamagedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+    return copies
 
 
-def _copy(blobs: BlobStore, blob: StoredBlob, folder: Path) -> BackedUp:
-    path = folder / BLOBS / blob.key
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _copy(blobs: BlobStore, blob: StoredBlob, path: Path) -> BackedUp:
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for offset in range(0, blob.size_bytes, CHUNK_BYTES):
+        # An empty one is read too: whether it is there is told by no other way.
+        for offset in range(0, max(1, blob.size_bytes), CHUNK_BYTES):
             size = min(CHUNK_BYTES, blob.size_bytes - offset)
             chunk = blobs.read_range(blob.key, offset, size)
             digest.update(chunk)

@@ -22,7 +22,7 @@ from zoo.errors import ConflictError, DamagedError, StartError
 from zoo.fsck import check_home
 from zoo.search.collection import Searches
 from zoo.settings import Settings, load_settings
-from zoo.storage.blobs import open_blobs
+from zoo.storage.blobs import LocalBlobs, open_blobs
 from zoo.storage.upkeep import alone_with_files
 
 
@@ -131,6 +131,41 @@ def test_a_backup_tells_what_the_home_lacks(settings: Settings, tmp_path: Path) 
     [first, *_] = sorted((settings.home / "blobs" / "segments").iterdir())
     first.unlink()
     assert make_backup(settings, tmp_path / "backup").missing == [f"segments/{first.name}"]
+
+
+def vanishing(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a blob go when its first part has been read."""
+    read = LocalBlobs.read_range
+    monkeypatch.setattr("zoo.backups.making.CHUNK_BYTES", 4)
+
+    def read_and_lose(blobs: LocalBlobs, key: str, offset: int, size: int) -> bytes:
+        found = read(blobs, key, offset, size)
+        if key == gone:
+            blobs.delete(key)
+        return found
+
+    monkeypatch.setattr(LocalBlobs, "read_range", read_and_lose)
+
+
+def test_an_archive_that_goes_while_it_is_copied_is_no_part_of_the_backup(
+    stock: Stock, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock.blobs.put_bytes("archives/expanded", b"expanded meanwhile")
+    vanishing("archives/expanded", monkeypatch)
+    made = make_backup(settings, tmp_path / "backup")
+    assert (made.n_files, made.missing) == (7, [])
+    assert not (tmp_path / "backup" / "blobs" / "archives" / "expanded").exists()
+    assert check_home(restored(settings, tmp_path / "backup")) == []
+
+
+def test_a_file_that_goes_while_it_is_copied_is_told_as_missing(
+    stock: Stock, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = sorted(stock.blobs.keys("segments/"))
+    vanishing(first, monkeypatch)
+    made = make_backup(settings, tmp_path / "backup")
+    assert (made.n_files, made.missing) == (6, [first])
+    assert not (tmp_path / "backup" / "blobs" / first).exists()
 
 
 @pytest.mark.usefixtures("stock")
