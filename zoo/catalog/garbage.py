@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.contents import REFERENCES
@@ -27,6 +28,8 @@ from zoo.catalog.tables import (
     Segment,
 )
 from zoo.catalog.work_tables import Job, JobInput, SourceFile
+
+Columns = TypeVarTuple("Columns")
 
 UNDONE = ("queued", "failed")
 
@@ -74,12 +77,10 @@ def unnamed_contents(
 
     What jobs left undone that ended after `retry_from` may be asked for again.
     """
-    rows = session.execute(
-        select(Content.sha256, Content.pack_id, Content.size_bytes)
-        .where(Content.sha256 > after, *_is_unnamed(retry_from))
-        .order_by(Content.sha256)
-        .limit(limit)
+    later = select(Content.sha256, Content.pack_id, Content.size_bytes).where(
+        Content.sha256 > after
     )
+    rows = session.execute(_unnamed(later, retry_from).order_by(Content.sha256).limit(limit))
     return [UnnamedContent(sha256=sha, pack_id=pack, size_bytes=size) for sha, pack, size in rows]
 
 
@@ -94,8 +95,8 @@ def drop_contents(session: Session, sha256s: Sequence[str], *, retry_from: datet
         held = list(
             session.scalars(select(Content.sha256).where(mine).with_for_update(skip_locked=True))
         )
-        unnamed = select(Content.sha256).where(Content.sha256.in_(held), *_is_unnamed(retry_from))
-        gone = list(session.scalars(unnamed))
+        ours = select(Content.sha256).where(Content.sha256.in_(held))
+        gone = list(session.scalars(_unnamed(ours, retry_from)))
         tombstones = update(Item).where(Item.sha256.in_(gone), Item.is_deleted.is_(True))
         session.execute(tombstones.values(sha256=None))
         session.execute(delete(Feature).where(Feature.sha256.in_(gone)))
@@ -251,10 +252,18 @@ def drop_segment(session: Session, segment_id: int) -> bool:
     return changed(session, delete(Segment).where(Segment.id == segment_id, ~is_used)) > 0
 
 
-def _is_unnamed(retry_from: datetime) -> Sequence[ColumnElement[bool]]:
+def _unnamed(contents: Select[*Columns], retry_from: datetime) -> Select[*Columns]:
+    """Those of the selected contents that nothing needs.
+
+    What jobs ask for is joined as a whole. PostgreSQL goes through a long `NOT IN` once for each
+    content, SQLite through a `NOT EXISTS`, as no index leads from a content to its inputs.
+    """
     item = select(Item.pk).where(Item.sha256 == Content.sha256, Item.is_deleted.is_(False))
     example = select(DatasetItem.pk).where(DatasetItem.sha256 == Content.sha256)
-    return ~item.exists(), ~example.exists(), Content.sha256.not_in(_asked_for(retry_from))
+    asked_for = _asked_for(retry_from).distinct().subquery()
+    return contents.outerjoin(asked_for, asked_for.c.sha256 == Content.sha256).where(
+        ~item.exists(), ~example.exists(), asked_for.c.sha256.is_(None)
+    )
 
 
 def _asked_for(retry_from: datetime) -> Select[str | None]:

@@ -16,7 +16,7 @@ def collect_tombstones(grounds: Grounds) -> Collected:
     """Empty the rows of deleted items; that they are gone is what an index may still ask."""
     after, emptied = 0, 0
     while True:
-        with grounds.catalog.read() as session:
+        with grounds.reading() as session:
             pks = garbage.tombstones(session, after=after, limit=PAGE)
         emptied += len(pks)
         if pks and not grounds.is_dry:
@@ -31,7 +31,7 @@ def collect_contents(grounds: Grounds, dead: Dead) -> Collected:
     """Delete contents; their bytes go with the packs that they stand in."""
     after, count = "", 0
     while True:
-        with grounds.catalog.read() as session:
+        with grounds.reading() as session:
             page = garbage.unnamed_contents(
                 session, after=after, limit=PAGE, retry_from=grounds.grace_from
             )

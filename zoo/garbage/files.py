@@ -25,7 +25,7 @@ def collect_files(grounds: Grounds) -> Iterator[Collected]:
     for kind in KINDS:
         # Listed first: what is named meanwhile is then among the names.
         listed = list(grounds.blobs.list_blobs(kind))
-        with grounds.catalog.read() as session:
+        with grounds.reading() as session:
             named = named_files.named_blobs(session, retry_from=grounds.grace_from)
             snapshots = collections.list_snapshots(session)
             writing = named_files.writing_jobs(session, retry_from=grounds.grace_from)
@@ -48,7 +48,7 @@ def collect_files(grounds: Grounds) -> Iterator[Collected]:
 def collect_caches(grounds: Grounds) -> Iterator[Collected]:
     """Delete exported engines and copies of weights that nobody has read for a month."""
     home = grounds.settings.home
-    with grounds.catalog.read() as session:
+    with grounds.reading() as session:
         in_use = named_files.spaces_in_use(session)
     engines = [path for path in _entries(home / "engines") if path.is_dir()]
     yield _collect_unused(grounds, "engines", [one for one in engines if one.name not in in_use])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from zoo.catalog import Catalog
+from zoo.catalog import Catalog, Session, soundness
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore
 
@@ -28,6 +29,13 @@ class Grounds:
     def grace_from(self) -> datetime:
         """Files written after this may be about to be named, jobs ended after it tried again."""
         return self.instant - timedelta(seconds=self.settings.gc_grace_s)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that only reads, for as long as it takes: it goes over whole tables."""
+        with self.catalog.read() as session:
+            soundness.take_time(session)
+            yield session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ REWRITTEN_BELOW = 0.5
 
 def collect_packs(grounds: Grounds, dead: Dead) -> Collected:
     """Delete what is dead, and write anew what mostly is."""
-    with grounds.catalog.read() as session:
+    with grounds.reading() as session:
         loads = garbage.pack_loads(session)
     count, freed = 0, 0
     for load in loads:
@@ -75,7 +75,7 @@ def _rewrite(grounds: Grounds, load: PackLoad) -> bool:
 
 def _write(grounds: Grounds, load: PackLoad, path: Path) -> dict[str, int]:
     """Write the living contents of a pack one after the other; returns where each begins."""
-    with grounds.catalog.read() as session:
+    with grounds.reading() as session:
         living = garbage.contents_of(session, load)
     offsets: dict[str, int] = {}
     with path.open("wb") as file:

@@ -29,7 +29,7 @@ _FLOAT_BYTES = 4
 
 def collect_segments(grounds: Grounds, dead: Dead) -> Collected:
     """Delete the dead ones, and put the living rows of others together."""
-    with grounds.catalog.read() as session:
+    with grounds.reading() as session:
         loads = [
             SegmentLoad(
                 segment=load.segment,
@@ -81,7 +81,7 @@ def _chosen(grounds: Grounds, loads: Sequence[SegmentLoad]) -> list[SegmentLoad]
 def _collect(grounds: Grounds, segments: Sequence[SegmentRecord]) -> bool:
     """Move what is left in segments to a new one, and delete them; False if one is damaged."""
     ids = [segment.id for segment in segments]
-    with grounds.catalog.read() as session:
+    with grounds.reading() as session:
         living = garbage.embeddings_of(session, ids)
     if living and not _rewrite(grounds, segments, living):
         return False

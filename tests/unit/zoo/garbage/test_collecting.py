@@ -1,15 +1,20 @@
 """What goes, what stays, and what happens in between."""
 
+import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert, text
 
 from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
 from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards
+from zoo.catalog.tables import Content
+from zoo.catalog.work_tables import JobInput
 from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
@@ -228,3 +233,39 @@ def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
     mine.write_text("not yours")
     run(hours=999)
     assert mine.exists()
+
+
+def test_what_goes_over_whole_tables_may_take_longer_than_a_request(grounds: Grounds) -> None:
+    if grounds.catalog.engine.dialect.name == "sqlite":
+        return  # it sets a statement no limit
+    with grounds.reading() as session:
+        assert session.scalar(text("SHOW statement_timeout")) == "0"
+        assert session.scalar(text("SHOW transaction_read_only")) == "on"
+
+
+@pytest.mark.slow
+def test_contents_are_looked_through_in_one_go_however_many_inputs_jobs_have(
+    catalog: Catalog, grounds: Grounds
+) -> None:
+    n = 30_000
+    names = [hashlib.sha256(b"%d" % i).hexdigest() for i in range(n)]
+    values = {"type": "ingest", "spec": {}, "work": {}, "final_kind": "index", "phase": "x"}
+    given = {"job_id": "job", "name": "a.jpg", "item_id": "a", "metadata": {}, "state": "queued"}
+    with catalog.write() as session:
+        [pack_id] = contents.add_packs(session, {"packs/p": n}).values()
+        jobs.add_job(session, "job", values=values)
+        stored = [
+            {"sha256": name, "pack_id": pack_id, "offset": i, "size_bytes": 1}
+            for i, name in enumerate(names)
+        ]
+        session.execute(insert(Content.__table__), stored)
+        asked_for = [{**given, "position": i, "sha256": name} for i, name in enumerate(names[1:])]
+        session.execute(insert(JobInput.__table__), asked_for)
+        session.execute(text("ANALYZE"))
+    with grounds.reading() as session:
+        if catalog.engine.dialect.name == "postgresql":
+            session.execute(text("SET LOCAL work_mem = '64kB'"))  # as if there were millions
+        began = time.monotonic()
+        found = garbage.unnamed_contents(session, after="", limit=9, retry_from=grounds.grace_from)
+        assert [one.sha256 for one in found] == names[:1]
+        assert time.monotonic() - began < 5
