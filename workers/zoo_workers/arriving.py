@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from zoo.catalog import Session, shards, sources
 from zoo.catalog.records import ContentRecord, SourceFileRecord, SourceRecord
@@ -20,6 +21,7 @@ from zoo.settings import Settings
 from zoo.training.splits import NAMES
 from zoo_workers.context import Context
 
+Found = TypeVar("Found")
 FILES_A_WRITE = 1000
 BYTES_A_WRITE = 256_000_000
 """What one transaction takes over at most; a new attempt goes on after the last file of it."""
@@ -55,6 +57,18 @@ class Portion:
     packs: Mapping[str, int]  # key -> size in bytes
     contents: Sequence[ContentRecord]  # that stand in them
     arguments: Mapping[str, Any] = field(default_factory=dict)  # where their shard goes on
+
+
+def portion(
+    found: Iterator[Found], size_of: Callable[[Found], int], *, is_first: bool
+) -> Iterator[Found]:
+    """As much of what was found as one transaction takes over, one in memory at a time."""
+    room = BYTES_A_WRITE
+    for one in islice(found, min(FIRST_FILES, FILES_A_WRITE) if is_first else FILES_A_WRITE):
+        yield one
+        room -= size_of(one)
+        if room <= 0:
+            return
 
 
 def source_of(context: Context, claim: Claim) -> SourceWork:

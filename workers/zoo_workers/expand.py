@@ -18,15 +18,13 @@ from zoo.images.webdataset import without_key
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import PackWriter, open_packs
 from zoo_workers.arriving import (
-    BYTES_A_WRITE,
-    FILES_A_WRITE,
-    FIRST_FILES,
     Portion,
     SourceWork,
     Taken,
     arrive,
     deliver,
     new_item_id,
+    portion,
     refuse_member,
     source_of,
 )
@@ -107,16 +105,8 @@ def _expand(context: Context, claim: Claim, members: Iterator[Member | FailedMem
     return not arguments.get("refused")
 
 
-def _portion(
-    members: Iterator[Member | FailedMember], *, limit: int
-) -> Iterator[Member | FailedMember]:
-    """Members for one transaction, one in memory at a time."""
-    room = BYTES_A_WRITE
-    for member in islice(members, limit):
-        yield member
-        room -= len(member.content) if isinstance(member, Member) else 0
-        if room <= 0:
-            return
+def _size(member: Member | FailedMember) -> int:
+    return len(member.content) if isinstance(member, Member) else 0
 
 
 def _take(
@@ -124,9 +114,8 @@ def _take(
 ) -> Json | None:
     """Take some members over; returns where to go on, None if there were none left."""
     settings = context.settings
-    limit = FILES_A_WRITE if arguments["skip"] else min(FIRST_FILES, FILES_A_WRITE)
     with open_packs(context.catalog, context.blobs, settings) as writer:
-        wanted = _portion(members, limit=limit)
+        wanted = portion(members, _size, is_first=not arguments["skip"])
         taken = [_taken(context, claim, writer, member) for member in wanted]
         written = writer.commit()
     if not taken:
@@ -138,11 +127,11 @@ def _take(
         "skip": int(arguments["skip"]) + len(taken),
         "refused": int(arguments.get("refused", 0)) + n_refused,
     }
-    portion = Portion(
+    delivered = Portion(
         taken=taken, packs=written.packs, contents=written.contents, arguments=further
     )
     with context.catalog.write() as session:
-        deliver(session, claim, portion, settings=settings)
+        deliver(session, claim, delivered, settings=settings)
     reach(settings, Point.EXPAND_DELIVERED)
     return further
 

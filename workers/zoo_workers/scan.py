@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 
 from zoo.catalog import Session, jobs, shards, sources
 from zoo.errors import InvalidError
@@ -13,12 +12,10 @@ from zoo.images.sources.entries import Entry, FoundFile
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import open_packs
 from zoo_workers.arriving import (
-    BYTES_A_WRITE,
-    FILES_A_WRITE,
-    FIRST_FILES,
     Portion,
     SourceWork,
     deliver,
+    portion,
     source_of,
 )
 from zoo_workers.context import Context
@@ -44,8 +41,8 @@ def run(context: Context, claim: Claim) -> None:
     work = source_of(context, claim)
     progress = Progress(**claim.arguments)
     entries = work.opened.entries(after=progress.after)
-    while portion := list(_portion(context, entries, limit=_limit(progress))):
-        progress = _take(context, claim, work, portion, progress)
+    while taken := list(_portion(context, entries, is_first=not progress.found)):
+        progress = _take(context, claim, work, taken, progress)
         if _is_cancelled(context, claim):
             break
     else:
@@ -58,19 +55,14 @@ def run(context: Context, claim: Claim) -> None:
         finish(session, claim)
 
 
-def _limit(progress: Progress) -> int:
-    return FILES_A_WRITE if progress.found else min(FIRST_FILES, FILES_A_WRITE)
-
-
-def _portion(context: Context, entries: Iterator[Entry], *, limit: int) -> Iterator[Entry]:
-    """Entries for one transaction."""
-    room = BYTES_A_WRITE
-    for entry in islice(entries, limit):
+def _portion(context: Context, entries: Iterator[Entry], *, is_first: bool) -> Iterator[Entry]:
+    for entry in portion(entries, _size, is_first=is_first):
         context.watchdog.feed()
         yield entry
-        room -= entry.file.size_bytes if isinstance(entry.file, FoundFile) else 0
-        if room <= 0:
-            return
+
+
+def _size(entry: Entry) -> int:
+    return entry.file.size_bytes if isinstance(entry.file, FoundFile) else 0
 
 
 def _take(
@@ -89,13 +81,13 @@ def _take(
         fence(session, claim)
         n_unchanged = _pass_over(session, claim, work, look.seen)
         further = replace(further, unchanged=progress.unchanged + n_unchanged)
-        portion = Portion(
+        delivered = Portion(
             taken=look.seen.taken,
             packs={**written.packs, **references},
             contents=[*written.contents, *look.seen.references],
             arguments=asdict(further),
         )
-        deliver(session, claim, portion, settings=settings)
+        deliver(session, claim, delivered, settings=settings)
     reach(settings, Point.SCAN_DELIVERED)
     return further
 

@@ -7,7 +7,6 @@ them meanwhile. What is written after the catalog was copied is in the next back
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -16,16 +15,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from zoo import __version__
-from zoo.backups.manifest import BLOBS, BackedUp, Manifest, write_manifest
+from zoo.backups.manifest import BLOBS, CHUNK_BYTES, BackedUp, Manifest, write_manifest
 from zoo.catalog import Session, named_files, soundness
 from zoo.catalog.copying import copied_catalog
 from zoo.errors import DamagedError, StartError
 from zoo.names import new_id
 from zoo.settings import Settings
-from zoo.storage.blobs import BlobStore, StoredBlob, file_sha256, open_blobs, out_of_room
+from zoo.storage.blobs import (
+    BlobStore,
+    StoredBlob,
+    file_sha256,
+    flush_folder,
+    open_blobs,
+    out_of_room,
+)
 from zoo.storage.upkeep import alone_with_files
 
-CHUNK_BYTES = 8 << 20
 CACHES = "indexes/"
 """Blobs that are in no backup, as they can be made again."""
 ARCHIVES = "archives/"
@@ -57,7 +62,7 @@ def make_backup(settings: Settings, target: Path) -> Backup:
             if target.exists():
                 target.rmdir()
             folder.replace(target)
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
     size_bytes = sum(one.size_bytes for one in made.files)
     return Backup(
         folder=target, n_files=len(made.files), size_bytes=size_bytes, missing=made.missing
@@ -176,13 +181,5 @@ def _room_in(target: Path) -> Iterator[None]:
 def _flush(folder: Path) -> None:
     """Have everything in a folder on the disk, its names too."""
     for path in folder.rglob("*"):
-        _flush_folder(path)
-    _flush_folder(folder)
-
-
-def _flush_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush_folder(path)
+    flush_folder(folder)

@@ -12,6 +12,8 @@ from zoo.errors import DamagedError, StartError
 FORMAT = 1
 NAME = "manifest.json"
 BLOBS = "blobs"
+CHUNK_BYTES = 8 << 20
+"""What is copied at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,6 @@ from zoo.names import new_id
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs, out_of_room
 
-CHUNK_BYTES = 8 << 20
-
 
 def restore_backup(settings: Settings, source: Path, *, upgrade: Callable[[str], object]) -> int:
     """Make a home of a backup; returns how many files of record it has.

@@ -1,32 +1,13 @@
-"""What is left behind where a process died between two steps, and which files rows name."""
+"""What is left behind where a process died between two steps."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from zoo.catalog.rows import changed
 from zoo.catalog.shards import OPEN
-from zoo.catalog.tables import ModelVersion, Pack, Segment
 from zoo.catalog.work_tables import Forward, Job, JobInput, Shard
-
-
-def named_files(session: Session) -> frozenset[str]:
-    """Keys of all blobs that a row names, but for indexes: most files of theirs no row names."""
-    return frozenset(_named(session))
-
-
-def _named(session: Session) -> Iterator[str]:
-    yield from session.scalars(select(Pack.key))
-    yield from session.scalars(select(Segment.key))
-    yield from session.scalars(select(ModelVersion.blob_key))
-    # An archive is wanted until it was expanded; where its job failed, by who tries it again.
-    waiting = select(Shard.arguments).where(Shard.kind == "expand", Shard.state != "done")
-    yield from (one["archive"] for one in session.scalars(waiting) if "archive" in one)
-    written = select(Shard.arguments).where(Shard.kind == "extract")
-    yield from (one["file"]["key"] for one in session.scalars(written) if "file" in one)
 
 
 def free_reservations(session: Session) -> int:

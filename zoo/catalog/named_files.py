@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -13,9 +13,14 @@ from zoo.catalog.soundness import extracted_files
 from zoo.catalog.tables import Generation, ModelVersion, Pack, Segment
 from zoo.catalog.work_tables import Job, Shard
 
+EVER = datetime.fromtimestamp(0, UTC)
 
-def named_blobs(session: Session, *, retry_from: datetime) -> frozenset[str]:
-    """Keys of the blobs that rows name, but those below `features/` of jobs that are kept."""
+
+def named_blobs(session: Session, *, retry_from: datetime = EVER) -> frozenset[str]:
+    """Keys of the blobs that rows name, but those below `features/` of jobs that are kept.
+
+    Archives only of jobs that go on, or ended after `retry_from` and may be tried again.
+    """
     named: set[str] = set(session.scalars(select(Pack.key).where(Pack.key.not_like(REFERENCES))))
     named.update(session.scalars(select(Segment.key)))
     named.update(session.scalars(select(ModelVersion.blob_key)))

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from zoo.catalog import collections, loose, soundness
+from zoo.catalog import collections, loose, named_files, soundness
 from zoo.fsck.files import files_of_index
 from zoo.fsck.problems import OpenHome, Problem
 from zoo.search.manifests import IndexFile
-
-KINDS = ("archives", "features", "indexes", "packs", "segments", "versions")
-"""Folders of the blob store that are ours; what else stands there is somebody else's."""
+from zoo.storage.blobs import KINDS
 
 
 def leftovers(home: OpenHome) -> Iterator[Problem]:
     """Files that no row names; while the service runs some may be on their way to one."""
-    stored = [key for kind in KINDS for key in home.blobs.keys(f"{kind}/")]  # before the rows
+    stored = [key for kind in KINDS for key in home.blobs.keys(kind)]  # before the rows
     with home.catalog.read() as session:
         if soundness.integrity_problems(session):  # it may have lost the rows that name them
             return
-        named = loose.named_files(session)
+        named = named_files.named_blobs(session)
         snapshots = collections.list_snapshots(session)
     in_indexes = {
         file.key

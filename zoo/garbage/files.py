@@ -11,11 +11,9 @@ from zoo.catalog import collections, named_files
 from zoo.errors import DamagedError
 from zoo.garbage.grounds import Collected, Grounds
 from zoo.search.manifests import IndexFile, read_manifest
-from zoo.storage.blobs import StoredBlob
+from zoo.storage.blobs import KINDS, StoredBlob
 
 INDEXES = "indexes/"
-KINDS = ("packs/", "segments/", INDEXES, "versions/", "archives/", "features/")
-"""What stands in the blob store; strangers' files beside them are left alone."""
 UNUSED_S = 30 * 86_400
 """A copy that can be made again goes when nobody has read it for so long."""
 

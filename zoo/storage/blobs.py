@@ -21,6 +21,8 @@ from zoo.settings import Settings
 from zoo.storage.references import ReferringBlobs
 
 KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
+KINDS = ("packs/", "segments/", "indexes/", "versions/", "archives/", "features/")
+"""What stands in the blob store; strangers' files beside them are left alone."""
 """No part of a key begins with a dot: none leads out of the root, none is a file half written."""
 
 
@@ -255,7 +257,7 @@ def _name_durably(source: Path, target: Path) -> None:
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.replace(target)
-    _flush_folder(target.parent)
+    flush_folder(target.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -263,10 +265,11 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _flush_folder(folder.parent)
+    flush_folder(folder.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Have a folder's names, or a file's bytes, on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

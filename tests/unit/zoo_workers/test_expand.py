@@ -9,7 +9,7 @@ from tests.workplace import Workplace
 from zoo.catalog import shards
 from zoo.errors import ClaimLostError
 from zoo.jobs.ledger import give_back
-from zoo_workers import expand
+from zoo_workers import arriving, expand
 
 FILES = {"cat/a.png": b"a", "cat/b.png": b"b", "dog/c.png": b"c", "d.png": b"d", "dog/e": b""}
 
@@ -42,8 +42,8 @@ def test_members_become_inputs_with_their_top_folder_as_label(place: Workplace) 
 def test_an_archive_is_taken_in_portions(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, members: int, size_bytes: int
 ) -> None:
-    monkeypatch.setattr(expand, "FILES_A_WRITE", members)
-    monkeypatch.setattr(expand, "BYTES_A_WRITE", size_bytes)
+    monkeypatch.setattr(arriving, "FILES_A_WRITE", members)
+    monkeypatch.setattr(arriving, "BYTES_A_WRITE", size_bytes)
     job = place.submit_archive(zipped(FILES))
 
     expand.run(place.context, place.claim())
@@ -55,7 +55,7 @@ def test_an_archive_is_taken_in_portions(
 def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expand, "FILES_A_WRITE", 2)
+    monkeypatch.setattr(arriving, "FILES_A_WRITE", 2)
     job = place.submit_archive(zipped(FILES))
     claimed = place.claim()
     members = expand._members(place.context, claimed, lambda: archive_of(place))

@@ -12,7 +12,7 @@ from zoo.errors import ClaimLostError, InvalidError
 from zoo.jobs.intake import retry
 from zoo.jobs.ledger import cancel, give_back
 from zoo.testing.pictures import picture
-from zoo_workers import scan
+from zoo_workers import arriving, scan
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_root_that_went_fails_the_job_plainly(place: Workplace, root: Path) ->
 def test_a_look_goes_on_where_its_process_died(
     place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "FILES_A_WRITE", 2)
+    monkeypatch.setattr(arriving, "FILES_A_WRITE", 2)
     job = place.submit_source(root)
     claimed = place.claim()
     taking = scan._take
@@ -152,7 +152,7 @@ def test_a_process_that_lost_its_claim_writes_nothing_more(place: Workplace, roo
 def test_a_portion_is_bounded_in_bytes(
     place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "BYTES_A_WRITE", 1)
+    monkeypatch.setattr(arriving, "BYTES_A_WRITE", 1)
     ingest(place, root, copy=True)
     assert len(list(place.context.blobs.keys("packs/"))) == 6
 
@@ -160,7 +160,7 @@ def test_a_portion_is_bounded_in_bytes(
 def test_a_cancelled_look_stops_after_a_portion(
     place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "FILES_A_WRITE", 2)
+    monkeypatch.setattr(arriving, "FILES_A_WRITE", 2)
     job = place.submit_source(root)
     claimed = place.claim()
     with place.context.catalog.write() as session:
@@ -174,7 +174,7 @@ def test_a_retry_of_a_look_that_was_cut_short_looks_from_the_start(
     place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(scan, "FILES_A_WRITE", 2)
+        patched.setattr(arriving, "FILES_A_WRITE", 2)
         job = place.submit_source(root)
         claimed = place.claim()
         with place.context.catalog.write() as session:

@@ -10,7 +10,7 @@ from tests.sourced import counts, examples, fill, ingest, workplace
 from tests.workplace import Workplace
 from zoo.catalog import datasets
 from zoo.testing.pictures import picture
-from zoo_workers import scan
+from zoo_workers import arriving, scan
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_an_id_that_a_manifest_gives_twice_fails_the_second_time(
     place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for portion in (1, 1000):
-        monkeypatch.setattr(scan, "FILES_A_WRITE", portion)
+        monkeypatch.setattr(arriving, "FILES_A_WRITE", portion)
         job = ingest(place, manifest(root, "cat/1.png,one,tom,", "dog/0.png,one,rex,"))
         [failed] = [one for one in place.inputs(job) if one.state == "failed"]
         assert (failed.name, failed.error_code) == ("dog/0.png", "invalid_manifest_row")
