@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Text, cast, delete, func, literal, select, update
+from sqlalchemy import BigInteger, Select, Text, cast, delete, literal, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import (
@@ -16,8 +16,8 @@ from zoo.catalog.records import (
     ModelRecord,
     VersionRecord,
 )
-from zoo.catalog.rows import as_record, insert_new
-from zoo.catalog.tables import Alias, AliasMove, Model, ModelVersion, now
+from zoo.catalog.rows import add_up, as_record, insert_new
+from zoo.catalog.tables import Alias, AliasMove, Model, ModelVersion, VersionNumber, now
 
 
 def list_models(session: Session, *, kind: str | None = None) -> list[ListedModelRecord]:
@@ -68,7 +68,9 @@ def add_version(
 ) -> VersionRecord:
     """Register the next version of a user's model, creating the model with its first.
 
-    A job registers one version only: asked again, the one that is there is returned.
+    A job registers one version only: asked again, the one that is there is returned. A number
+    is given once, whatever became of the version that had it. `values` are columns; those of the
+    network (`weights_key`, `weights_sha256`, `weights_size_bytes`, `detail`) only if it was tuned.
     """
     known = session.scalar(select(ModelVersion).where(ModelVersion.job_id == values["job_id"]))
     if known is not None:
@@ -77,12 +79,17 @@ def add_version(
     insert_new(session, Model, [{**made, "created_at": now()}], key=["name"])
     model_id = session.scalars(select(Model.id).where(Model.name == name)).one()
     lock_model(session, model_id)
-    newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model_id)
-    number = (session.scalar(newest) or 0) + 1
+    number = _next_number(session, name)
     row = ModelVersion(model_id=model_id, version=number, created_at=now(), **values)
     session.add(row)
     session.flush()
     return as_record(VersionRecord, row, model=name)
+
+
+def _next_number(session: Session, name: str) -> int:
+    add_up(session, VersionNumber, [{"model": name, "newest": 1}], key=["model"], column="newest")
+    given = select(VersionNumber.newest).where(VersionNumber.model == name)
+    return session.scalars(given).one()
 
 
 def lock_model(session: Session, model_id: int) -> None:

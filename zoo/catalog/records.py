@@ -53,7 +53,10 @@ class ListedModelRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class VersionRecord:
-    """A model version; `number` is its place in the model's history."""
+    """A model version: a head on `backbone`, or on the network that was tuned with it.
+
+    `space_id` is where the head reads: the backbone's space, or the tuned network's own.
+    """
 
     model: str
     version: int
@@ -66,7 +69,17 @@ class VersionRecord:
     lineage: Json
     metrics: Json
     job_id: str
+    weights_key: str | None  # the tuned network; of a head alone this and the next three are None
+    weights_sha256: str | None
+    weights_size_bytes: int | None
+    detail: Json | None  # a `BackboneDetail`
+    archived_at: datetime | None
     created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """As it is called elsewhere: `pets:3`."""
+        return f"{self.model}:{self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)

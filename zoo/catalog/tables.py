@@ -92,7 +92,7 @@ class Model(Table):
 
 
 class ModelVersion(Table):
-    """An immutable version of a user's model."""
+    """An immutable version of a user's model: a head, and a network where that was tuned too."""
 
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("model_id", "version"),)
@@ -108,7 +108,20 @@ class ModelVersion(Table):
     lineage: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
     job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    weights_key: Mapped[str | None]  # the network of its own; a head alone has none of the four
+    weights_sha256: Mapped[str | None] = mapped_column(String(64))
+    weights_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    detail: Mapped[dict[str, Any] | None]  # of that network, as of any backbone
+    archived_at: Mapped[datetime | None]  # put away: neither listed nor taken for the newest
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class VersionNumber(Table):
+    """The highest number that a name's versions ever had; it outlives them and their model."""
+
+    __tablename__ = "version_numbers"
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    newest: Mapped[int]
 
 
 class Alias(Table):

@@ -76,3 +76,21 @@ def test_aliases_are_listed_by_name(catalog: Catalog, pets: int) -> None:
             models.move_alias(session, pets, alias, version=1)
     with catalog.read() as session:
         assert [one.alias for one in models.list_aliases(session, pets)] == ["a", "b"]
+
+
+def test_a_version_holds_its_network_where_it_has_one_of_its_own(catalog: Catalog) -> None:
+    network = {
+        "weights_key": "versions/network",
+        "weights_sha256": "1" * 64,
+        "weights_size_bytes": 2**40,
+        "detail": {"dim": 4},
+    }
+    with catalog.write() as session:
+        models.add_version(session, "pets", card={}, values={**values("job_1"), **network})
+    with catalog.read() as session:
+        tuned = models.get_version(session, "pets", 1)
+    head = register(catalog, "pets", "job_2")
+    assert tuned is not None
+    assert {name: getattr(tuned, name) for name in network} == network
+    assert {getattr(head, name) for name in network} == {None}
+    assert (tuned.name, tuned.archived_at) == ("pets:1", None)
