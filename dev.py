@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,16 +21,19 @@ from workshop.errors import CannotError
 from workshop.service import PORT, Service, end, find_service, start_service
 from workshop.tools import ensure_compose
 
-TEST_FOLDERS = (
-    "tests/unit",
-    "tests/contract",
-    "tests/integration",
-    "tests/acceptance",
+TEST_FOLDERS = (  # those of long files first, so that all processes end at about one time
     "tests/faults",
+    "tests/acceptance",
+    "tests/integration",
+    "tests/contract",
+    "tests/unit",
 )
 DEMO_EXTRAS = ("cpu", "demo", "worker")
 ALL_EXTRAS = ("all", "dev")
 OLDEST = (3, 11)
+MOST_PROCESSES = 4
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""A file's tests share what its fixtures start, so they stay together, in the order given."""
 CHECKS = {
     "ruff": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
@@ -90,7 +94,13 @@ def test(asked: argparse.Namespace) -> int:
     has_places = any((ROOT / one.partition("::")[0]).exists() for one in given)
     places = [] if has_places else [name for name in TEST_FOLDERS if (ROOT / name).is_dir()]
     which = [] if asked.all or "-m" in given else ["-m", "not slow"]
-    return run([BIN / "python", "-m", "pytest", *which, *places, *given])
+    spread = [] if has_places else ["-n", str(spread_over()), *BY_FILE]
+    return run([BIN / "python", "-m", "pytest", *which, *spread, *places, *given])
+
+
+def spread_over() -> int:
+    """How many processes share the tests: each may start a service of a gigabyte."""
+    return min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
 def soak(asked: argparse.Namespace) -> int:

@@ -275,13 +275,16 @@ def test_a_process_that_does_not_stop_is_named(monkeypatch: pytest.MonkeyPatch) 
     )
 
 
+SPREAD = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 @pytest.mark.parametrize(
     ("given", "command"),
     [
-        ([], ["-m", "not slow", *dev.TEST_FOLDERS]),
-        (["--all", "-x"], [*dev.TEST_FOLDERS, "-x"]),
+        ([], ["-m", "not slow", *SPREAD, *dev.TEST_FOLDERS]),
+        (["--all", "-x"], [*SPREAD, *dev.TEST_FOLDERS, "-x"]),
         (["tests/unit/test_dev.py::test_x"], ["-m", "not slow", "tests/unit/test_dev.py::test_x"]),
-        (["-k", "head"], ["-m", "not slow", *dev.TEST_FOLDERS, "-k", "head"]),
+        (["-k", "head"], ["-m", "not slow", *SPREAD, *dev.TEST_FOLDERS, "-k", "head"]),
     ],
 )
 def test_what_is_given_to_test_goes_to_pytest(
@@ -291,6 +294,7 @@ def test_what_is_given_to_test_goes_to_pytest(
     monkeypatch.setattr(dev, "ensure_environment", lambda _: None)
     monkeypatch.setattr(dev, "run", lambda asked: ran.append(asked[1:]))
     monkeypatch.setattr(dev, "ensure_compose", lambda: ran.append(["compose"]))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
 
     dev.test(dev.parse(["test", *given]))
 
