@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,8 @@ class Head:
     bias: FloatArray  # (classes,)
     labels: tuple[str, ...]
 
-    def probabilities(self, features: NDArray[np.floating]) -> WideArray:
-        """Softmax over the labels, `(n, classes)`, for `features` (n, dim).
+    def logits(self, features: NDArray[np.floating]) -> WideArray:
+        """`(n, classes)` for `features` (n, dim).
 
         InvalidError with code "wrong_dimension" for features of another space.
         """
@@ -42,9 +42,17 @@ class Head:
                 code="wrong_dimension",
             )
         # float64: raw features times folded weights cancel against the bias.
-        logits = features.astype(np.float64) @ self.matrix.astype(np.float64).T + self.bias
+        return features.astype(np.float64) @ self.matrix.astype(np.float64).T + self.bias
+
+    def probabilities(self, features: NDArray[np.floating]) -> WideArray:
+        """Softmax over the labels, `(n, classes)`; raises as `logits` does."""
+        logits = self.logits(features)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
+
+    def tempered(self, temperature: float) -> Head:
+        """The head whose logits are these divided by `temperature`: the same order of labels."""
+        return replace(self, matrix=self.matrix / temperature, bias=self.bias / temperature)
 
 
 def write_head(path: Path, head: Head, metadata: Mapping[str, str]) -> None:

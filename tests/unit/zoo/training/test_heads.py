@@ -21,6 +21,13 @@ def test_probabilities_are_the_softmax_of_the_logits() -> None:
     assert HEAD.probabilities(features) == pytest.approx(expected)
 
 
+def test_a_temperature_divides_the_logits_and_keeps_their_order() -> None:
+    features = np.array([[1, 2], [-4, 0.5]], np.float32)
+    cooler = HEAD.tempered(2.0)
+    assert cooler.logits(features) == pytest.approx(HEAD.logits(features) / 2)
+    assert (cooler.labels, cooler.matrix.dtype) == (HEAD.labels, np.float32)
+
+
 def test_probabilities_stay_finite_for_huge_logits() -> None:
     found = HEAD.probabilities(np.array([[1e6, -1e6], [-1e6, 1e6]], np.float32))
     assert found.sum(axis=1).tolist() == [1.0, 1.0]
