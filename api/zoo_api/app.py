@@ -29,6 +29,7 @@ from zoo_api.metrics import metrics
 from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.readiness import Readiness
+from zoo_api.reports import reports
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions
@@ -53,6 +54,7 @@ BLUEPRINTS = (
     metrics,
     models,
     plugins,
+    reports,
     search,
     sessions,
     sources,

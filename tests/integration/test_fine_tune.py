@@ -141,6 +141,17 @@ def test_the_result_is_judged_on_images_that_were_held_out(
     assert [step["phase"] for step in job["steps"]][-1] == "train"
 
 
+def test_a_version_has_a_report_that_names_what_it_was_judged_by(
+    service: EagerService, model: str
+) -> None:
+    version = service.get(f"/v1/models/{model}/versions/1")
+    report = service.get(f"/v1/models/{model}/versions/1/report")
+    assert report["metrics"] == version["metrics"]
+    assert [one["label"] for one in report["classes"]] == version["labels"]
+    assert sum(one["support"] for one in report["classes"]) == version["metrics"]["n_test"]
+    assert report["calibration"]["method"] == "cross_validation"
+
+
 def test_nothing_is_forwarded_when_the_features_are_there(
     service: EagerService, colours: str
 ) -> None:

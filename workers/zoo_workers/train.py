@@ -18,6 +18,8 @@ from zoo.jobs.specs import FineTuneSpec, read_fine_tune
 from zoo.storage.blobs import file_sha256
 from zoo.training.head_only import HeadOnlyResult, fit_and_evaluate
 from zoo.training.heads import write_head
+from zoo.training.reports import head_report_json
+from zoo.training.samples import Sample
 from zoo_workers.context import Context
 
 
@@ -39,7 +41,9 @@ def run(context: Context, claim: Claim) -> None:
             given_splits=[one.split for one in examples],
             seed=spec.seed,
             l2=spec.l2,
+            samples=[Sample(item_id=one.item_id, name=one.name) for one in examples],
         )
+    warnings = _warnings(fitted, n_lost)
     key, sha256, size_bytes = _store(context, claim, fitted, spec)
     reach(context.settings, Point.TRAIN_STORED)
     values = {
@@ -51,12 +55,13 @@ def run(context: Context, claim: Claim) -> None:
         "labels": list(fitted.head.labels),
         "lineage": _lineage(claim, spec, version, fitted),
         "metrics": dict(fitted.evaluation.metrics_json()),
+        "report": head_report_json(fitted, warnings=warnings),
         "job_id": claim.job.id,
     }
     with context.catalog.write() as session:
         fence(session, claim)
         registered = models.add_version(session, spec.name, card=_card(claim), values=values)
-        jobs.set_warnings(session, claim.job.id, _warnings(fitted, n_lost))
+        jobs.set_warnings(session, claim.job.id, warnings)
         reach(context.settings, Point.TRAIN_REGISTERED)
         name = f"{spec.name}:{registered.version}"
         succeed(session, claim, {"version": name, **_result(fitted)})
@@ -128,6 +133,7 @@ def _result(fitted: HeadOnlyResult) -> Mapping[str, Any]:
         "metrics": fitted.evaluation.metrics_json(),
         "confusion_matrix": fitted.evaluation.confusion_matrix.to_json(),
         "l2": fitted.l2,
+        "temperature": fitted.calibration.temperature,
         "train_accuracy": fitted.train_accuracy,
         "splits": asdict(fitted.sizes),
     }

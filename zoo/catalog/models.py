@@ -118,6 +118,16 @@ def get_version(session: Session, name: str, version: int | None) -> VersionReco
     return as_record(VersionRecord, row, model=name) if row else None
 
 
+def get_report(session: Session, name: str, version: int) -> Json | None:
+    """What the evaluation of a version found; None if it has none or is not there."""
+    statement = (
+        select(ModelVersion.report)
+        .join(Model, Model.id == ModelVersion.model_id)
+        .where(Model.name == name, ModelVersion.version == version)
+    )
+    return session.scalar(statement)
+
+
 def all_version_blobs(session: Session) -> list[tuple[str, str]]:
     """Key and sha256 of every version's file."""
     rows = session.execute(select(ModelVersion.blob_key, ModelVersion.sha256))

@@ -107,6 +107,8 @@ class ModelVersion(Table):
     labels: Mapped[list[Any]]
     lineage: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
+    # What its evaluation found: as long as it has classes, and so not read for lists.
+    report: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     job_id: Mapped[str] = mapped_column(String(64), unique=True)
     weights_key: Mapped[str | None]  # the network of its own; a head alone has none of the four
     weights_sha256: Mapped[str | None] = mapped_column(String(64))

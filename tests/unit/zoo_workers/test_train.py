@@ -92,7 +92,11 @@ def test_a_version_is_registered_with_its_figures_and_where_it_comes_from(
     assert result["confusion_matrix"]["labels"] == ["cat", "dog"]
     with place.context.catalog.read() as session:
         version = models.get_version(session, "mine", 1)
+        report = models.get_report(session, "mine", 1)
     assert version is not None
+    assert report is not None
+    assert report["metrics"] == version.metrics
+    assert report["calibration"]["temperature"] == result["temperature"]
     assert version.lineage["dataset_version"] == 1
     assert version.lineage["job_id"] == job.id
     assert read_head(place.context.blobs.local_path(version.blob_key)).labels == ("cat", "dog")
