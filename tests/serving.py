@@ -10,8 +10,9 @@ import numpy as np
 from tests.stock import Stock, Vector
 from zoo.backbone import Preprocessing
 from zoo.catalog import Catalog, models, plugins
+from zoo.catalog.records import VersionRecord
 from zoo.errors import DamagedError, ImageError, UnavailableError
-from zoo.predictor import BackboneDetail, BackboneRef, HeadRef, Label
+from zoo.predictor import BackboneDetail, BackboneRef, HeadRef, Label, detail_to_json
 from zoo.space import Space, TowerSpace
 
 PREPROCESSING = Preprocessing(
@@ -114,11 +115,13 @@ def register_tiny(catalog: Catalog) -> None:
         plugins.describe_plugin(session, "lite", state="ready", reason="", models=described)
 
 
-def register_pets(catalog: Catalog, *, job_id: str, space_id: str = "") -> None:
-    """The next version of the user's model `pets`, on `lite.tiny.bare`."""
+def register_pets(
+    catalog: Catalog, *, job_id: str, space_id: str = "", **columns: object
+) -> VersionRecord:
+    """The next version of the user's model `pets`, on `lite.tiny.bare` if not told otherwise."""
     ref = BackboneRef(plugin="lite", architecture="tiny", weights="bare")
     with catalog.write() as session:
-        models.add_version(
+        return models.add_version(
             session,
             "pets",
             card={},
@@ -132,8 +135,21 @@ def register_pets(catalog: Catalog, *, job_id: str, space_id: str = "") -> None:
                 "lineage": {},
                 "metrics": {},
                 "job_id": job_id,
+                **columns,
             },
         )
+
+
+def network_columns(key: str) -> dict[str, object]:
+    """What a version has besides if its network, a blob under this key, was tuned with it."""
+    ref = BackboneRef(plugin="lite", architecture=key, weights="tuned")
+    return {
+        "weights_key": key,
+        "weights_sha256": "1" * 64,
+        "weights_size_bytes": 1,
+        "detail": detail_to_json(to_detail(ref)),
+        "space_id": to_detail(ref).space.space_id,
+    }
 
 
 def tiny_stock(stock: Stock) -> Stock:

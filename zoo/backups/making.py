@@ -31,8 +31,9 @@ from zoo.storage.blobs import (
 )
 from zoo.storage.upkeep import alone_with_files
 
-CACHES = "indexes/"
-"""Blobs that are in no backup, as they can be made again."""
+CACHES = ("indexes/", "checkpoints/")
+"""Blobs that are in no backup: indexes can be made again, training without its checkpoint begins
+anew."""
 ARCHIVES = "archives/"
 
 

@@ -129,9 +129,14 @@ def get_report(session: Session, name: str, version: int) -> Json | None:
 
 
 def all_version_blobs(session: Session) -> list[tuple[str, str]]:
-    """Key and sha256 of every version's file."""
-    rows = session.execute(select(ModelVersion.blob_key, ModelVersion.sha256))
-    return [(key, sha256) for key, sha256 in rows]
+    """Key and sha256 of every version's files: its head, and its network if it has one."""
+    heads = session.execute(select(ModelVersion.blob_key, ModelVersion.sha256))
+    networks = session.execute(
+        select(ModelVersion.weights_key, ModelVersion.weights_sha256).where(
+            ModelVersion.weights_key.is_not(None)
+        )
+    )
+    return [(str(key), str(sha256)) for key, sha256 in (*heads, *networks)]
 
 
 def list_aliases(session: Session, model_id: int) -> list[AliasRecord]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from zoo.catalog.contents import REFERENCES
 from zoo.catalog.jobs import LIVE
+from zoo.catalog.models import all_version_blobs
 from zoo.catalog.soundness import extracted_files
 from zoo.catalog.tables import Generation, ModelVersion, Pack, Segment
 from zoo.catalog.work_tables import Job, Shard
@@ -23,11 +24,12 @@ def named_blobs(session: Session, *, retry_from: datetime = EVER) -> frozenset[s
     """
     named: set[str] = set(session.scalars(select(Pack.key).where(Pack.key.not_like(REFERENCES))))
     named.update(session.scalars(select(Segment.key)))
-    named.update(session.scalars(select(ModelVersion.blob_key)))
+    named.update(key for key, _ in all_version_blobs(session))
     snapshots = select(Generation.index_key).where(Generation.index_key.is_not(None))
     named.update(str(key) for key in session.scalars(snapshots))
     named.update(key for key, _ in extracted_files(session))
     named.update(_written_files(session))
+    named.update(_checkpoints(session))
     return frozenset(named | _waiting_archives(session, retry_from))
 
 
@@ -59,6 +61,17 @@ def _written_files(session: Session) -> set[str]:
     """Files of extract shards, however their jobs ended: a retry goes on from them as they are."""
     arguments = session.scalars(select(Shard.arguments).where(Shard.kind == "extract"))
     return {str(one["file"]["key"]) for one in arguments if "file" in one}
+
+
+def _checkpoints(session: Session) -> set[str]:
+    """Where training that goes on would go on from; what has ended begins anew when retried."""
+    arguments = session.scalars(
+        select(Shard.arguments)
+        .join(Job, Job.id == Shard.job_id)
+        .where(Shard.kind == "train", Job.state.in_(LIVE))
+    )
+    members = [member for one in arguments for member in one.values()]
+    return {str(one["key"]) for one in members if isinstance(one, dict) and "key" in one}
 
 
 def _waiting_archives(session: Session, retry_from: datetime) -> set[str]:

@@ -21,7 +21,9 @@ from zoo.settings import Settings
 from zoo.storage.references import ReferringBlobs
 
 KEY = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
-KINDS = ("packs/", "segments/", "indexes/", "versions/", "archives/", "features/")
+KINDS = (
+    "packs/", "segments/", "indexes/", "versions/", "archives/", "features/", "checkpoints/",
+)  # fmt: skip
 """What stands in the blob store; strangers' files beside them are left alone."""
 """No part of a key begins with a dot: none leads out of the root, none is a file half written."""
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import register_pets
+from tests.serving import network_columns, register_pets
 from tests.stock import Stock, random_vectors
 from zoo.catalog import Catalog, collections, contents, features
 from zoo.fsck import check_home, repair_home
@@ -89,10 +89,13 @@ def test_a_missing_segment_is_found(settings: Settings) -> None:
 
 def test_a_damaged_version_is_found(settings: Settings, catalog: Catalog, stock: Stock) -> None:
     stock.blobs.put_bytes("versions/job", b"a head")
-    register_pets(catalog, job_id="job")
+    stock.blobs.put_bytes("versions/network", b"a network")
+    register_pets(catalog, job_id="job", **network_columns("versions/network"))
     assert check_home(settings) == [
         f"versions/job is damaged: its sha256 is not {'0' * 64}; restore it from a backup, or "
-        "fine-tune again and move the aliases"
+        "fine-tune again and move the aliases",
+        f"versions/network is damaged: its sha256 is not {'1' * 64}; restore it from a backup, or "
+        "fine-tune again and move the aliases",
     ]
 
 

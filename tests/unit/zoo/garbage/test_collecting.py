@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
+from tests.serving import network_columns, register_pets
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
 from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards
@@ -225,6 +226,27 @@ def test_what_an_extract_job_wrote_that_did_not_succeed_stays_as_long_as_the_job
         stock.blobs.put_bytes(key, b"vectors")
     run(hours=9)
     assert stored(blobs) == ["features/job/f"]
+
+
+def test_networks_stay_with_their_versions_and_checkpoints_as_long_as_training_goes_on(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore
+) -> None:
+    values = {"type": "fine_tune", "spec": {}, "work": {}, "final_kind": "train", "phase": "x"}
+    checkpoint = {"key": "checkpoints/job/2", "sha256": "0" * 64}
+    for key in ("versions/job", "versions/network", "checkpoints/job/1", "checkpoints/job/2"):
+        stock.blobs.put_bytes(key, b"tensors")
+    register_pets(catalog, job_id="job", **network_columns("versions/network"))
+    with catalog.write() as session:
+        jobs.add_job(session, "job", values=values)
+        shards.add_shard(session, "job", "train", arguments={"checkpoint": checkpoint, "step": 7})
+    run(hours=9)
+    while_it_runs = stored(blobs)
+    with catalog.write() as session:
+        cancel(session, "job")
+    run(hours=9)
+
+    assert while_it_runs == ["checkpoints/job/2", "versions/job", "versions/network"]
+    assert stored(blobs) == ["versions/job", "versions/network"]
 
 
 def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
