@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from zoo import wire
 from zoo.backbone import InputSizes
-from zoo.catalog.records import ModelRecord
+from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.connections import UNIX, Asking, Connections
 from zoo.errors import ContentError, InvalidError, UnavailableError
 from zoo.logs import current_request
@@ -30,19 +30,34 @@ FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetworkRef:
+    """A tuned network of record: whose it is, where it lies, the checksum that it must have."""
+
+    version: str  # `pets:3`
+    blob_key: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackboneRef:
-    """A backbone with one of its weights tags, in the space that it is known to embed into."""
+    """A backbone with one of its weights tags, in the space that it is known to embed into.
+
+    With a `network` it is what was tuned from it: the plugin builds, the network's file is laid
+    over.
+    """
 
     plugin: str
     architecture: str
     weights: str
     space_id: str | None = None  # None: not built yet
     precision: str = FLOAT32
+    network: NetworkRef | None = None
 
     @property
     def name(self) -> str:
         """As the registry names it."""
-        return at_precision(f"{self.plugin}.{self.architecture}.{self.weights}", self.precision)
+        plain = f"{self.plugin}.{self.architecture}.{self.weights}"
+        return at_precision(self.network.version if self.network else plain, self.precision)
 
 
 def to_ref(model: ModelRecord, *, space_id: str | None) -> BackboneRef:
@@ -53,7 +68,22 @@ def to_ref(model: ModelRecord, *, space_id: str | None) -> BackboneRef:
         weights=model.weights_tag or "",
         space_id=space_id,
         precision=split_precision(model.name)[1],
+        network=None if model.tuned is None else _network_of(model.tuned),
     )
+
+
+def _network_of(version: VersionRecord) -> NetworkRef | None:
+    if version.weights_key is None or version.weights_sha256 is None:
+        return None
+    return NetworkRef(
+        version=version.name, blob_key=version.weights_key, sha256=version.weights_sha256
+    )
+
+
+def ref_from_json(fields: wire.Header) -> BackboneRef:
+    """A reference again that was sent as its fields."""
+    network = fields.get("network")
+    return BackboneRef(**{**fields, "network": NetworkRef(**network) if network else None})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from flask import current_app
 
 from zoo.catalog import Session, models, plugins
-from zoo.catalog.records import ModelRecord
+from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import PluginError, UnavailableError, WeightsUnavailableError
 from zoo.predictor import (
     BackboneDetail,
@@ -19,7 +19,7 @@ from zoo.predictor import (
     detail_to_json,
     to_ref,
 )
-from zoo.registry.models import resolve_backbone
+from zoo.registry.models import is_own, resolve_backbone
 from zoo.space import FLOAT32, split_precision
 from zoo_api.services import services
 
@@ -55,7 +55,21 @@ class BackboneShelf:
 
 
 def ready_backbone(name: str) -> Ready:
-    """A backbone by name, as `find_backbone` finds it or did a moment ago."""
+    """A backbone by name, as `find_backbone` finds it or did a moment ago.
+
+    Which version a user's own name means is asked each time, as aliases move.
+    """
+    if is_own(name):
+        name = await_described(lambda session: resolve_backbone(session, name)).name
+    return _shelved(name)
+
+
+def backbone_under(version: VersionRecord) -> Ready:
+    """What a version's head stands on: the network tuned with it, or its backbone."""
+    return _shelved(version.backbone if version.weights_key is None else version.name)
+
+
+def _shelved(name: str) -> Ready:
     shelf: BackboneShelf = current_app.extensions["zoo_backbones"]
     return shelf.get(name, lambda: find_backbone(name))
 

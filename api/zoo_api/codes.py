@@ -53,7 +53,7 @@ ONCE: Codes = {422: ("idempotency_key_reused", "invalid_idempotency_key")}
 QUEUED: Codes = {429: ("queue_full",)}
 MODEL: Codes = {
     404: ("unknown_model",),
-    422: ("not_a_backbone", "plugin_failed"),
+    422: ("plugin_failed",),
     503: ("plugin_pending",),
 }
 """What a name of the registry may end with."""
@@ -71,12 +71,10 @@ BUILT: Codes = {
     503: (*MODEL[503], *PREDICTED[503]),
 }
 """What a backbone that has to be built may end with."""
-OWN_OR_BUILT: Codes = {
-    **BUILT,
-    404: (*BUILT[404], "unknown_alias", "unknown_version"),
-    409: ("incompatible_space",),
-}
-"""The same, where a model of one's own may be named too."""
+STOOD_ON: Codes = {**BUILT, 404: (*BUILT[404], "unknown_alias", "unknown_version")}
+"""The same, where the network of a version of one's own is meant too."""
+OWN_OR_BUILT: Codes = {**STOOD_ON, 409: ("incompatible_space",)}
+"""The same, where the version's head is meant with it."""
 
 
 def merge(*groups: Codes) -> dict[int, list[str]]:

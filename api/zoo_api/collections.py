@@ -17,7 +17,7 @@ from zoo.names import unknown
 from zoo.predictor import BackboneDetail
 from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
-from zoo_api.codes import BUILT, merge
+from zoo_api.codes import STOOD_ON, merge
 from zoo_api.contract import Json, OwnName, Query, contract
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
@@ -69,7 +69,7 @@ class Collection(TypedDict):
 
 
 @collections.put("/v1/collections/<name>")
-@contract(statuses=(200, 201), codes=merge(BUILT, REFUSALS))
+@contract(statuses=(200, 201), codes=merge(STOOD_ON, REFUSALS))
 def create_collection(
     name: Annotated[str, OwnName("collection")], wanted: Json[CollectionRequest]
 ) -> tuple[Collection, int]:

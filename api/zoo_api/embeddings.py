@@ -10,7 +10,7 @@ from flask import Blueprint
 from typing_extensions import TypedDict
 
 from zoo.predictor import FloatArray
-from zoo_api.codes import OWN_OR_BUILT, TEXTS, merge
+from zoo_api.codes import KEPT, OWN_OR_BUILT, TEXTS, merge
 from zoo_api.contract import contract
 from zoo_api.forwarding import Asked, resolve_asked
 from zoo_api.inputs import Input, embed_inputs, read_inputs
@@ -71,7 +71,7 @@ class Embeddings(TypedDict):
 
 
 @embeddings.post("/v1/embeddings")
-@contract(codes=merge(OWN_OR_BUILT, TEXTS, {422: ("too_many_texts",)}))
+@contract(codes=merge(OWN_OR_BUILT, KEPT, TEXTS, {422: ("too_many_texts",)}))
 @needs("read")
 def create_embeddings(
     body: Pictured[EmbeddingsRequest, EmbeddingsOptions],

@@ -18,7 +18,7 @@ from zoo.features.npz import MEDIA_TYPE, write_npz
 from zoo.predictor import FloatArray
 from zoo.storage.blobs import out_of_room
 from zoo.taps import Form, Layout, Pool, Tap, size_of
-from zoo_api.codes import OWN_OR_BUILT, merge
+from zoo_api.codes import KEPT, OWN_OR_BUILT, merge
 from zoo_api.contract import Answer, contract
 from zoo_api.data_uris import decode_inputs
 from zoo_api.forwarding import Asked, check_all, resolve_asked
@@ -91,6 +91,7 @@ class LayerShapes(TypedDict):
     Answer(kind=LayerShapes),
     codes=merge(
         OWN_OR_BUILT,
+        KEPT,
         {422: ("too_large_features", "unknown_layer")},
         {503: ("storage_unavailable",), 507: ("disk_full",)},
     ),

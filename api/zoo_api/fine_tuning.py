@@ -13,6 +13,8 @@ from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.specs import FineTuneSpec
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
+from zoo.registry.models import is_own, resolve_version
+from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
 from zoo_api.datasets import require_dataset_version, require_filled
 from zoo_api.inputs import towers_of
@@ -52,12 +54,20 @@ def _submit(
         "dataset_version": version.version,
         "backbone": backbone.name,
         "model": backbone.name,
+        "parent": _parent(session, spec.model, backbone),
         "space_id": space_id,
         "dim": detail.dim,
         "weights_hash": detail.weights_hash,
         "is_random": bool(backbone.card.get("is_random")),
     }
     return submit_fine_tune(session, spec, work=work)
+
+
+def _parent(session: Session, model: str, backbone: ModelRecord) -> str:
+    """What the new version comes from: the version that was named, or else the backbone."""
+    if not is_own(model):
+        return backbone.name
+    return resolve_version(session, split_precision(model)[0]).name
 
 
 def _dataset_version(session: Session, spec: FineTuneSpec) -> tuple[DatasetVersionRecord, int]:

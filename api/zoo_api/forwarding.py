@@ -13,8 +13,9 @@ from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ModelRecord, VersionRecord
 from zoo.errors import ConflictError, ContentError, DamagedError, UnavailableError
 from zoo.predictor import BackboneDetail, BackboneRef, FloatArray, HeadRef, Label, to_ref
-from zoo.registry.models import resolve_version
-from zoo_api.backbones import ready_backbone
+from zoo.registry.models import is_own, resolve_version
+from zoo.space import FLOAT32, split_precision
+from zoo_api.backbones import backbone_under, ready_backbone
 from zoo_api.pictures import check_bytes
 from zoo_api.problems import FieldsError
 from zoo_api.services import services
@@ -50,8 +51,7 @@ class Asked:
     @property
     def name(self) -> str:
         """As answered: `pets:3`, or the backbone's full name with its weights tag."""
-        version = self.version
-        return f"{version.model}:{version.version}" if version else self.backbone.name
+        return self.version.name if self.version else self.backbone.name
 
     @property
     def ref(self) -> BackboneRef:
@@ -66,8 +66,8 @@ class Asked:
 
 
 def resolve_asked(name: str) -> Asked:
-    """What a request's `model` names; backbones have a dot in their names, users' models none."""
-    if "." in name:
+    """What a request's `model` names; in another precision a version is its network alone."""
+    if not is_own(name) or split_precision(name)[1] != FLOAT32:
         backbone, detail = ready_backbone(name)
         return Asked(backbone=backbone, detail=detail, version=None)
     with services().catalog.read() as session:
@@ -89,8 +89,8 @@ def warm(version: VersionRecord) -> None:
 
 
 def _of_version(version: VersionRecord) -> Asked:
-    backbone, detail = ready_backbone(version.backbone)
-    check_space(detail, version.space_id, owner=f"model {version.model}:{version.version}")
+    backbone, detail = backbone_under(version)
+    check_space(detail, version.space_id, owner=f"model {version.name}")
     return Asked(backbone=backbone, detail=detail, version=version)
 
 

@@ -86,6 +86,13 @@ class ModelList(TypedDict):
     next_cursor: None
 
 
+class Network(TypedDict):
+    """The file of a network that was tuned with a version's head."""
+
+    sha256: str
+    size_bytes: int
+
+
 class ModelVersion(TypedDict):
     """A version of a user's model, with its lineage."""
 
@@ -99,8 +106,15 @@ class ModelVersion(TypedDict):
     lineage: dict[str, Any]
     sha256: str
     size_bytes: int
+    network: Network | None
     job_id: str
     created_at: Instant
+
+
+class ShownVersion(ModelVersion):
+    """A version alone: with what its tuned network is, as a backbone's detail; else null."""
+
+    detail: BackboneDetail | None
 
 
 class ShownModel(Model):
@@ -151,10 +165,12 @@ def list_versions(name: str, paging: Query[Paging]) -> Page[ModelVersion]:
 
 @models.get("/v1/models/<name>/versions/<version:number>")
 @contract(codes=VERSION)
-def show_version(name: str, number: int) -> ModelVersion:
+def show_version(name: str, number: int) -> ShownVersion:
     """One version with its lineage."""
     with services().catalog.read() as session:
-        return version_json(require_version(session, require_model(session, name).name, number))
+        version = require_version(session, require_model(session, name).name, number)
+    shown = {**version_json(version), "detail": version.detail}
+    return cast("ShownVersion", shown)
 
 
 @models.get("/v1/models/<name>/versions/<version:number>/artifact")
@@ -216,9 +232,16 @@ def version_json(version: VersionRecord) -> ModelVersion:
         "lineage": dict(version.lineage),
         "sha256": version.sha256,
         "size_bytes": version.size_bytes,
+        "network": _network(version),
         "job_id": version.job_id,
         "created_at": instant(version.created_at),
     }
+
+
+def _network(version: VersionRecord) -> Network | None:
+    if version.weights_sha256 is None or version.weights_size_bytes is None:
+        return None
+    return {"sha256": version.weights_sha256, "size_bytes": version.weights_size_bytes}
 
 
 def _detail(model: ModelRecord) -> dict[str, object]:

@@ -109,8 +109,10 @@ def _store(
 def _lineage(
     claim: Claim, spec: FineTuneSpec, version: DatasetVersionRecord, fitted: HeadOnlyResult
 ) -> dict[str, Any]:
+    work = claim.job.work
     return {
-        "backbone": claim.job.work["backbone"],
+        "parent": work.get("parent", work["backbone"]),
+        "backbone": work["backbone"],
         "weights_hash": claim.job.work["weights_hash"],
         "space_id": claim.job.work["space_id"],
         "dataset": spec.dataset,

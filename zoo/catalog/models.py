@@ -43,7 +43,7 @@ def model_names(session: Session) -> list[str]:
 def get_model(session: Session, name: str) -> ModelRecord | None:
     """A model by its full name."""
     row = session.scalar(select(Model).where(Model.name == name))
-    return as_record(ModelRecord, row) if row else None
+    return as_record(ModelRecord, row, tuned=None) if row else None
 
 
 def get_default_backbone(session: Session, plugin: str, architecture: str) -> ModelRecord | None:
@@ -55,7 +55,7 @@ def get_default_backbone(session: Session, plugin: str, architecture: str) -> Mo
             Model.is_default.is_(True),
         )
     )
-    return as_record(ModelRecord, row) if row else None
+    return as_record(ModelRecord, row, tuned=None) if row else None
 
 
 def set_detail(session: Session, name: str, detail: Json) -> None:

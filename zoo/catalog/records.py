@@ -37,6 +37,7 @@ class ModelRecord:
     card: Json
     detail: Json | None
     created_at: datetime
+    tuned: VersionRecord | None = None  # of a tuned backbone: the version that it is
 
 
 @dataclass(frozen=True, kw_only=True)

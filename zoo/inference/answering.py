@@ -20,7 +20,7 @@ from zoo.inference.pipeline import embed_pictures, embed_texts
 from zoo.inference.placement import Placement
 from zoo.inference.sandboxes import SandboxPool
 from zoo.inference.tapping import TAP_BATCH
-from zoo.predictor import BackboneRef, HeadRef, detail_to_json
+from zoo.predictor import BackboneRef, HeadRef, detail_to_json, ref_from_json
 from zoo.settings import Settings
 from zoo.storage.blobs import open_blobs
 from zoo.taps import Tap, tap_from_json
@@ -206,7 +206,7 @@ class Answering:
 
 
 def _backbone(request: wire.Header) -> BackboneRef:
-    return BackboneRef(**request["backbone"])
+    return ref_from_json(request["backbone"])
 
 
 def _readable(texts: Sequence[str]) -> tuple[list[str], list[ContentError | None]]:

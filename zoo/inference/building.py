@@ -21,14 +21,16 @@ def build_model(
     ref: BackboneRef,
     *,
     weights: Path,
+    network: Path | None = None,
     placement: Placement,
     samples: PixelArray | None = None,
 ) -> LoadedModel:
-    """Load a backbone as its plugin builds it; raises as `load_backbone` does.
+    """Load a backbone as its plugin builds it, with its tuned `network` if it has one.
 
+    Raises as `load_backbone` does.
     What goes onto a GPU is compared with the CPU on the `samples` too, where there are any.
     """
-    loaded = load_backbone(ref, weights_cache=weights)
+    loaded = load_backbone(ref, weights_cache=weights, network=network)
     placement = usable(placement)
     has_images = IMAGE in loaded.backbone.towers
     engine: Engine | None = None

@@ -42,7 +42,9 @@ _NICENESS = 10
 
 def export(request: ExportRequest) -> Export:
     """Try each exporter until one's graph holds; raises what building the backbone raises."""
-    loaded = load_backbone(request.backbone, weights_cache=request.weights_cache)
+    loaded = load_backbone(
+        request.backbone, weights_cache=request.weights_cache, network=request.network
+    )
     size = loaded.image_tower.preprocessing.input_size
     samples = np.concatenate([request.samples, synthetic(size)])
     expected = _torch_embeddings(loaded, samples)

@@ -22,7 +22,13 @@ from zoo.catalog.records import Json
 from zoo.errors import DamagedError, ZooError
 from zoo.inference.engines import Engine, PixelArray
 from zoo.isolation import run_module
-from zoo.predictor import BackboneDetail, BackboneRef, detail_from_json, detail_to_json
+from zoo.predictor import (
+    BackboneDetail,
+    BackboneRef,
+    detail_from_json,
+    detail_to_json,
+    ref_from_json,
+)
 from zoo.storage.blobs import file_sha256
 
 GRAPH = "graph.onnx"
@@ -70,6 +76,7 @@ class ExportRequest:
     backbone: BackboneRef
     weights_cache: Path
     folder: Path  # for the files; also holds the samples
+    network: Path | None = None  # of a tuned backbone
 
     @property
     def samples(self) -> PixelArray:
@@ -104,10 +111,18 @@ class Exports:
             _log.warning("export_unreadable", space_id=space_id, error=str(error))
             return None
 
-    def make(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> Export:
+    def make(
+        self,
+        ref: BackboneRef,
+        detail: BackboneDetail,
+        *,
+        samples: Samples,
+        network: Path | None = None,
+    ) -> Export:
         """Export now, unless another process just has; waits for one that does so.
 
-        Raises what building the backbone raises.
+        A tuned backbone comes with the file of its `network`. Raises what building the backbone
+        raises.
         """
         for folder in (self._root, self._spool):
             folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +133,13 @@ class Exports:
                 return found
             with TemporaryDirectory(dir=self._spool) as name:
                 folder = Path(name)
-                self._export(ref, detail, samples=samples(), folder=folder)
+                request = ExportRequest(
+                    backbone=ref,
+                    weights_cache=self._weights_cache,
+                    folder=folder,
+                    network=network,
+                )
+                self._export(request, detail, samples=samples())
                 shutil.rmtree(self._root / space_id, ignore_errors=True)
                 folder.rename(self._root / space_id)
                 folder.mkdir()  # for its own end
@@ -136,11 +157,10 @@ class Exports:
         return made
 
     def _export(
-        self, ref: BackboneRef, detail: BackboneDetail, *, samples: PixelArray, folder: Path
+        self, request: ExportRequest, detail: BackboneDetail, *, samples: PixelArray
     ) -> None:
-        write_request(
-            ExportRequest(backbone=ref, weights_cache=self._weights_cache, folder=folder), samples
-        )
+        folder = request.folder
+        write_request(request, samples)
         ended = run_module("zoo.inference.exporting", str(folder), timeout_s=self._timeout_s)
         if (folder / _FAILURE).exists():
             raise wire.error_from_json(json.loads((folder / _FAILURE).read_text()))
@@ -148,7 +168,7 @@ class Exports:
             said = f"; its last words were: {ended.last_words}" if ended.last_words else ""
             reason = f"the exporting process ended ({ended.ending}){said}"
             write_export(Export(folder=folder, detail=detail, reason=reason))
-        _report(ref, _read(folder))
+        _report(request.backbone, _read(folder))
 
 
 def write_request(request: ExportRequest, samples: PixelArray) -> None:
@@ -157,6 +177,7 @@ def write_request(request: ExportRequest, samples: PixelArray) -> None:
     fields = {
         "backbone": asdict(request.backbone),
         "weights_cache": str(request.weights_cache),
+        "network": None if request.network is None else str(request.network),
     }
     (request.folder / _REQUEST).write_text(json.dumps(fields))
 
@@ -165,9 +186,10 @@ def read_request(folder: Path) -> ExportRequest:
     """The request in a folder."""
     fields = json.loads((folder / _REQUEST).read_text())
     return ExportRequest(
-        backbone=BackboneRef(**fields["backbone"]),
+        backbone=ref_from_json(fields["backbone"]),
         weights_cache=Path(fields["weights_cache"]),
         folder=folder,
+        network=None if fields["network"] is None else Path(fields["network"]),
     )
 
 

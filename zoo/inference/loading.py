@@ -28,9 +28,11 @@ from zoo.backbone import (
 from zoo.errors import InvalidError, PluginError, ZooError
 from zoo.inference.checkpoints import CheckpointReader, tensors_sha256
 from zoo.inference.measuring import Measurement, find_taps, measure
-from zoo.predictor import BackboneDetail, BackboneRef
+from zoo.inference.networks import with_network
+from zoo.predictor import BackboneDetail, BackboneRef, NetworkRef
 from zoo.registry.plugins import load_plugin
 from zoo.space import BFLOAT16, FLOAT32, Space, TowerSpace
+from zoo.storage.blobs import file_sha256
 
 _KINDS: Mapping[str, type[AnyTower]] = {IMAGE: Tower, TEXT: TextTower}
 _SUBJECT = {IMAGE: "picture", TEXT: "text"}
@@ -69,15 +71,20 @@ class LoadedBackbone:
         return tower if isinstance(tower, TextTower) else None
 
 
-def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
+def load_backbone(
+    ref: BackboneRef, *, weights_cache: Path, network: Path | None = None
+) -> LoadedBackbone:
     """Build, check and describe; raises `PluginError`, `WeightsUnavailableError`.
 
-    A `ref` with a `space_id` must be built into that space.
+    A `ref` with a `space_id` must be built into that space; one with a network needs its file,
+    and raises `DamagedError` if that is not what was stored.
     """
     backbone = _build(ref, weights_cache)
     fault = _fault(backbone)
     if fault:
         raise _failed(ref, f"breaks the backbone contract: {fault}")
+    if ref.network is not None:
+        backbone = with_network(ref, backbone, network)
     backbone = replace(backbone, towers={n: _settled(t) for n, t in backbone.towers.items()})
     measured = {
         name: _probe(ref, name, tower=tower, dim=backbone.dim)
@@ -89,6 +96,18 @@ def load_backbone(ref: BackboneRef, *, weights_cache: Path) -> LoadedBackbone:
     for tower in backbone.towers.values():  # once their parameters have been hashed as they came
         tower.module.to(loaded.dtype)
     return loaded
+
+
+def describe_network(
+    ref: BackboneRef, path: Path, *, name: str, weights_cache: Path
+) -> BackboneDetail:
+    """What a network tuned from `ref` is, as loading its file tells; `name` is for messages.
+
+    It is in float32, whatever it was tuned in. Raises as `load_backbone` does.
+    """
+    network = NetworkRef(version=name, blob_key=path.name, sha256=file_sha256(path))
+    tuned = replace(ref, space_id=None, precision=FLOAT32, network=network)
+    return load_backbone(tuned, weights_cache=weights_cache, network=path).detail
 
 
 def _check_space(ref: BackboneRef, detail: BackboneDetail) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 
 import structlog
@@ -19,6 +20,7 @@ from zoo.inference.placement import Placement
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.settings import EngineChoice, Settings
 from zoo.space import FLOAT32
+from zoo.storage.blobs import open_blobs
 from zoo.training.heads import Head, read_head
 
 _log = structlog.get_logger()
@@ -104,6 +106,7 @@ class ModelCache:
         self._settings = settings
         self._placement = placement or Placement()
         self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
+        self._blobs = open_blobs(settings)
         self._lock = threading.Lock()
         self._models: OrderedDict[_Wanted, Future[LoadedModel]] = OrderedDict()
 
@@ -146,7 +149,7 @@ class ModelCache:
         """
         if not self._is_exportable(detail):
             return
-        made = self._exports.make(ref, detail, samples=samples)
+        made = self._exports.make(ref, detail, samples=samples, network=self._network(ref))
         if made.is_ready:
             with self._lock:
                 self._forget_built(ref)
@@ -222,9 +225,16 @@ class ModelCache:
         given = samples() if samples and self._placement.is_gpu else None
         weights = self._settings.home / "weights"
         built: LoadedModel = _building().build_model(
-            ref, weights=weights, placement=self._placement, samples=given
+            ref,
+            weights=weights,
+            network=self._network(ref),
+            placement=self._placement,
+            samples=given,
         )
         return built
+
+    def _network(self, ref: BackboneRef) -> Path | None:
+        return None if ref.network is None else self._blobs.local_path(ref.network.blob_key)
 
     def _open(self, ref: BackboneRef) -> LoadedModel | None:
         is_torch = self._placement.is_gpu or self._settings.engine == EngineChoice.EAGER

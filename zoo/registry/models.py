@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zoo.catalog import Session, models, plugins
 from zoo.catalog.records import ModelRecord, VersionRecord
-from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.errors import NotFoundError, PluginError, UnavailableError
 from zoo.names import unknown
 from zoo.registry.plugins import installed_plugins
 from zoo.registry.spellings import read_spelling
@@ -20,6 +20,8 @@ def resolve_backbone(session: Session, name: str) -> ModelRecord:
     """The backbone of a full name, or of one without weights tag: then the plugin's default.
 
     A name that is not found so is read as other libraries spell it (`DEFAULT`, `IMAGENET1K_V2`).
+    A user's own version (`pets`, `pets:3`, `pets@champion`) is the network that was tuned with
+    it, by the name `pets:3`; one that is a head alone means the backbone that it stands on.
     With `:bf16` behind it the same backbone is meant in that precision, and so another space.
     Raises `NotFoundError` with the nearest names, `UnavailableError` while the plugin is being
     described, `PluginError` if it is broken.
@@ -28,12 +30,33 @@ def resolve_backbone(session: Session, name: str) -> ModelRecord:
     found = _find(session, plain) or _find(session, read_spelling(plain))
     if found is not None and found.kind == "backbone":
         return _in_precision(found, precision)
-    if found is not None:
-        raise InvalidError(
-            f"{name!r} is a fine-tuned model; a backbone is needed here", code="not_a_backbone"
-        )
+    if found is not None or is_own(plain):
+        return _in_precision(backbone_of(session, resolve_version(session, plain)), precision)
     _check_plugin(session, read_spelling(plain).partition(".")[0])
     raise unknown("model", name, models.model_names(session))
+
+
+def is_own(name: str) -> bool:
+    """Whether a name, precision aside, can only be a user's model or version: it has no dot."""
+    return VERSION_NAME.fullmatch(split_precision(name)[0]) is not None
+
+
+def backbone_of(session: Session, version: VersionRecord) -> ModelRecord:
+    """What a version's head stands on: the network tuned with it, or its backbone.
+
+    A tuned network is built by the plugin that its backbone, or that one's own, came from.
+    """
+    below = resolve_backbone(session, version.backbone)
+    if version.weights_key is None:
+        return below
+    return replace(
+        below,
+        name=version.name,
+        is_default=False,
+        card={**below.card, "is_random": False},
+        detail=version.detail,
+        tuned=version,
+    )
 
 
 def _in_precision(found: ModelRecord, precision: str) -> ModelRecord:
@@ -43,7 +66,7 @@ def _in_precision(found: ModelRecord, precision: str) -> ModelRecord:
         **found.detail,
         "space": {**found.detail["space"], "precision": precision},
     }
-    name = at_precision(found.name, precision)
+    name = at_precision(split_precision(found.name)[0], precision)
     return replace(found, name=name, is_default=False, detail=detail)
 
 
@@ -69,6 +92,8 @@ def resolve_version(session: Session, name: str) -> VersionRecord:
 def require_model(session: Session, name: str) -> ModelRecord:
     """A model by its name, of either kind."""
     found = models.get_model(session, name)
+    if found is None and is_own(name):
+        raise unknown("model", name, models.model_names(session))
     return found or resolve_backbone(session, name)
 
 

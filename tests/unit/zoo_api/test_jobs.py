@@ -58,6 +58,7 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
         "dataset_version": 2,
         "backbone": "lite.tiny.in1k",
         "model": "lite.tiny.in1k",
+        "parent": "lite.tiny.in1k",
         "space_id": detail.space.space_id,
         "dim": 4,
         "weights_hash": detail.weights_hash,
@@ -110,12 +111,17 @@ def test_what_can_be_known_is_refused_before_anything_is_queued(
 
 
 @pytest.mark.usefixtures("pets")
-def test_a_users_own_model_is_no_backbone(client: FlaskClient, catalog: Catalog) -> None:
+def test_training_goes_on_from_a_version_that_is_known(
+    client: FlaskClient, catalog: Catalog
+) -> None:
     register_pets(catalog, job_id="job_1")
-    answer = fine_tune(client, model="pets")
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "not_a_backbone")
-    assert answer.get_json()["detail"] == (
-        "'pets' is a fine-tuned model; a backbone is needed here"
+    going_on = fine_tune(client, model="pets")
+    unknown = fine_tune(client, model="pets:2")
+
+    assert going_on.status_code == 202
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "unknown_version")
+    assert unknown.get_json()["detail"] == (
+        "no version 2 of model 'pets'; its newest version is 1"
     )
 
 

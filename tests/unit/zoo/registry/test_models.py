@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 import zoo_migrations
-from tests.serving import register_pets, register_tiny
+from tests.serving import network_columns, register_pets, register_tiny
 from zoo.catalog import Catalog, models, open_catalog, plugins
-from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
+from zoo.errors import NotFoundError, PluginError, UnavailableError
 from zoo.predictor import to_ref
 from zoo.registry.models import require_model, resolve_backbone, resolve_version
 
@@ -91,10 +91,44 @@ def test_an_unknown_version_says_what_there_is(known: Catalog, name: str, detail
     assert caught.value.detail.startswith(detail)
 
 
-def test_a_model_of_the_users_is_no_backbone(known: Catalog) -> None:
-    with pytest.raises(InvalidError) as caught:
-        backbone(known, "pets")
-    assert caught.value.detail == "'pets' is a fine-tuned model; a backbone is needed here"
+def test_a_head_alone_stands_for_the_backbone_under_it(known: Catalog) -> None:
+    named = ("pets", "pets:1", "pets@champion", "pets:1:bf16")
+    assert [backbone(known, name) for name in named] == [
+        *["lite.tiny.bare"] * 3,
+        "lite.tiny.bare:bf16",
+    ]
+
+
+def test_a_tuned_network_is_a_backbone_that_its_parents_plugin_builds(known: Catalog) -> None:
+    register_pets(known, job_id="c", **network_columns("versions/c"))
+    register_pets(known, job_id="d", **{**network_columns("versions/d"), "backbone": "pets:3"})
+    register_pets(known, job_id="e", backbone="pets:4")
+    with known.read() as session:
+        third, newest, rounded = (
+            resolve_backbone(session, name) for name in ("pets:3", "pets", "pets:4:bf16")
+        )
+    refs = [to_ref(one, space_id=None) for one in (third, newest, rounded)]
+
+    assert [one.name for one in (third, newest)] == ["pets:3", "pets:4"]
+    assert [one.name for one in refs] == ["pets:3", "pets:4", "pets:4:bf16"]
+    assert {(one.plugin, one.architecture, one.weights) for one in refs} == {
+        ("lite", "tiny", "bare")
+    }
+    assert [one.network and one.network.blob_key for one in refs] == [
+        "versions/c",
+        "versions/d",
+        "versions/d",
+    ]
+    assert [one.detail and one.detail["space"]["architecture"] for one in (third, newest)] == [
+        "versions/c",
+        "versions/d",
+    ]
+
+
+def test_a_version_is_no_model_with_versions_of_its_own(known: Catalog) -> None:
+    with known.read() as session, pytest.raises(NotFoundError) as caught:
+        require_model(session, "pets:1")
+    assert caught.value.detail == "no model 'pets:1'; did you mean 'pets'?"
 
 
 def test_a_plugin_that_is_being_described_is_waited_for(known: Catalog) -> None:
