@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from zoo.backbone import IMAGE
@@ -11,9 +11,11 @@ from zoo.catalog.records import DatasetVersionRecord, JobRecord, ModelRecord
 from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.specs import FineTuneSpec
+from zoo.jobs.strategies import StrategyPlan, make_plans, plan_to_json
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
 from zoo.registry.models import is_own, resolve_version
+from zoo.settings import CPU_QUEUE
 from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
 from zoo_api.datasets import require_dataset_version, require_filled
@@ -41,6 +43,7 @@ def _submit(
             code="images_not_supported",
             field="model",
         )
+    plans = make_plans(spec.choice, model=backbone.name, detail=detail)
     space_id = detail.space.space_id
     features.add_space(
         session,
@@ -59,8 +62,16 @@ def _submit(
         "dim": detail.dim,
         "weights_hash": detail.weights_hash,
         "is_random": bool(backbone.card.get("is_random")),
+        "plans": [plan_to_json(plan) for plan in plans],
+        # Fitting a head is nothing for a GPU.
+        "final_queue": services().settings.forward_queue if _has_training(plans) else CPU_QUEUE,
     }
     return submit_fine_tune(session, spec, work=work)
+
+
+def _has_training(plans: Sequence[StrategyPlan]) -> bool:
+    """Whether a network is trained, and not only a head."""
+    return any(plan.trained for plan in plans)
 
 
 def _parent(session: Session, model: str, backbone: ModelRecord) -> str:

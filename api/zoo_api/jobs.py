@@ -110,9 +110,11 @@ class JobType(TypedDict):
             409: ("collection_empty", "dataset_empty"),
             422: (
                 "images_not_supported",
+                "impossible_strategy",
                 "invalid_name",
                 "not_submittable",
                 "too_few_classes",
+                "unknown_block",
                 "unknown_job_type",
                 "unknown_layer",
             ),

@@ -20,6 +20,7 @@ from zoo.errors import ClaimLostError, ConflictError, ZooError
 from zoo.jobs.patience import Patience
 from zoo.logs import current_request
 from zoo.names import new_id, unknown
+from zoo.settings import CPU_QUEUE
 
 FIRST_PHASE = {
     "ingest": "receive",
@@ -241,7 +242,8 @@ def settle(session: Session, job_id: str) -> None:
     if job.state == "cancelling":
         jobs.end_job(session, job_id, state="cancelled")
     elif not shards.has_kind(session, job_id, job.final_kind):
-        shards.add_shard(session, job_id, job.final_kind, arguments={})
+        queue = str(job.work.get("final_queue", CPU_QUEUE))
+        shards.add_shard(session, job_id, job.final_kind, arguments={}, queue=queue)
 
 
 def cancel(session: Session, job_id: str) -> JobRecord:

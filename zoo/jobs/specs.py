@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Len, MinLen
+from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 
 from zoo.catalog.records import Json
+from zoo.jobs.strategies import HEAD_ONLY, Choice, Strategy
 from zoo.taps import Layout, Pool
 
 Location = Annotated[str, Len(1, 1000)]
@@ -53,9 +54,36 @@ class FineTuneSpec:
     model: str  # the backbone
     name: str  # the user's model that gets the version
     dataset_version: Annotated[int, Ge(1), Le(999_999_999)] | None = None  # default: the newest
-    strategy: Literal["head_only"] = "head_only"
+    strategy: Strategy = HEAD_ONLY
+    compare: tuple[Strategy, ...] | None = None  # instead of a strategy: the best is registered
+    blocks: Annotated[int, Ge(1)] | None = None  # of last_blocks: so many; default: 1
+    until: Annotated[str, Len(1, 100)] | None = None  # of last_blocks: back to this block
     l2: Positive | None = None  # default: chosen on the validation split
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    # What follows is for strategies that train the network itself.
+    epochs: Annotated[int, Ge(1), Le(1000)] | None = None  # default: the strategy's
+    rate: Annotated[float, Gt(0), Le(10)] | None = None  # of the last block; default: likewise
+    batch_size: Annotated[int, Ge(1), Le(1024)] = 16
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: Annotated[float, Ge(0), Le(10)] = 0.05
+    layer_decay: Annotated[float, Gt(0), Le(1)] = 0.8  # of the rate, from a block to the one below
+    warm_up: Annotated[float, Ge(0), Lt(1)] = 0.1  # share of the steps in which the rate rises
+    clip: Positive = 1.0  # longest gradient
+    patience: Annotated[int, Ge(1)] = 3  # epochs without a better one before training stops
+    augmentation: Literal["none", "light", "strong"] = "light"
+    flips: bool | None = None  # left to right; default: if they do not confuse the head
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.1
+    mixup: Annotated[float, Ge(0), Le(10)] = 0.0  # alpha; 0: none
+    class_weights: Literal["none", "balanced"] = "none"
+    bn: Literal["frozen", "train", "recalibrate"] = "frozen"  # statistics of trained blocks
+    l2_sp: Annotated[float, Ge(0), Le(10)] = 0.0  # pull back to where the weights began
+
+    @property
+    def choice(self) -> Choice:
+        """What of it says which strategies are meant."""
+        return Choice(
+            strategy=self.strategy, compare=self.compare, blocks=self.blocks, until=self.until
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +148,8 @@ def read_ingest(spec: Json) -> IngestSpec:
 
 def read_fine_tune(spec: Json) -> FineTuneSpec:
     """The stored spec of a fine-tune job."""
-    return FineTuneSpec(**spec)
+    compare = spec.get("compare")
+    return FineTuneSpec(**{**spec, "compare": None if compare is None else tuple(compare)})
 
 
 def read_extract(spec: Json) -> ExtractSpec:

@@ -1,4 +1,5 @@
 import io
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.labelled import seal_version
 from tests.serving import register_pets, to_detail
 from zoo.catalog import Catalog, jobs, shards
 from zoo.jobs.intake import submit_describe
+from zoo.jobs.specs import FineTuneSpec
 from zoo.predictor import BackboneRef
 
 SPEC = {"dataset": "pets", "model": "lite.tiny", "name": "mine"}
@@ -40,13 +42,9 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
     assert answer.status_code == 202
     job = answer.get_json()
     assert (job["type"], job["state"], job["progress"]["phase"]) == ("fine_tune", "queued", "plan")
-    assert job["spec"] == {
-        **SPEC,
-        "dataset_version": None,
-        "strategy": "head_only",
-        "l2": None,
-        "seed": 0,
-    }
+    assert job["spec"] == asdict(FineTuneSpec(**SPEC))
+    defaults = {"dataset_version": None, "strategy": "head_only", "l2": None, "seed": 0}
+    assert job["spec"].items() >= {**SPEC, **defaults}.items()
     detail = to_detail(BackboneRef(plugin="lite", architecture="tiny", weights="in1k"))
     with catalog.read() as session:
         record = jobs.get_job(session, job["id"])
@@ -63,6 +61,10 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
         "dim": 4,
         "weights_hash": detail.weights_hash,
         "is_random": False,
+        "plans": [
+            {"strategy": "head_only", "trained": [], "frozen": list(detail.blocks)},
+        ],
+        "final_queue": "cpu",
     }
 
 
@@ -94,10 +96,10 @@ def test_an_older_dataset_version_may_be_named(client: FlaskClient, catalog: Cat
         ),
         ({"model": "mypets"}, 404, "unknown_model", "no model 'mypets'"),
         ({"name": "My.Pets"}, 422, "invalid_name", "model name 'My.Pets' is not allowed; "),
-        ({"strategy": "full"}, 422, "invalid", "strategy: Input should be 'head_only'"),
+        ({"strategy": "best"}, 422, "invalid", "strategy: Input should be 'head_only', 'last"),
         ({"l2": 0}, 422, "invalid", "l2: Input should be greater than 0"),
         ({"seed": -1}, 422, "invalid", "seed: Input should be greater than or equal to 0"),
-        ({"rate": 1}, 422, "invalid", "rate: unknown field"),
+        ({"speed": 1}, 422, "invalid", "speed: unknown field"),
     ],
 )
 def test_what_can_be_known_is_refused_before_anything_is_queued(
