@@ -33,17 +33,20 @@ def hold_out(
     labels: Sequence[str],
     l2: float,
     seed: int,
+    always: NDArray[np.bool_] | None = None,
 ) -> HeldOut:
     """Cross-validated logits: each fold's from a head fitted to all others with the same `l2`.
 
+    Those of `always` (n,) are fitted to every time, and never asked.
     Images of one key share a fold. One whose label no other fold has is left out: a head that
     never saw the label can say nothing of it.
     """
     folds = deal_folds(targets, keys=keys, seed=seed)
+    fixed = np.zeros(len(targets), np.bool_) if always is None else always
     logits = np.zeros((len(targets), len(labels)))
     is_asked = np.zeros(len(targets), np.bool_)
     for fold in np.unique(folds):
-        inside = folds == fold
+        inside = (folds == fold) & ~fixed
         asked = inside & np.isin(targets, targets[~inside])
         if asked.any():
             head = fit_head(features[~inside], targets[~inside], labels=labels, l2=l2)

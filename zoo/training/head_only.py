@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InvalidError
+from zoo.training.arranging import Arranged, Places, arrange
 from zoo.training.calibration import Calibration, fit_temperature
 from zoo.training.evaluation import Evaluation, evaluate
 from zoo.training.fitting import choose_l2, fit_head
 from zoo.training.folds import hold_out
 from zoo.training.heads import Head
 from zoo.training.samples import Sample
-from zoo.training.splits import Splits, make_splits
+
+Features = NDArray[np.float32]
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,17 +59,6 @@ class HeadOnlyResult:
     classes: tuple[ClassCounts, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Labelled:
-    """Examples in the order of their keys, each with what belongs to it."""
-
-    features: NDArray[np.float32]  # (n, dim)
-    targets: NDArray[np.int64]  # (n,)
-    keys: Sequence[str]
-    samples: Sequence[Sample]  # as many, or none
-    classes: tuple[str, ...]
-
-
 def fit_and_evaluate(
     features: NDArray[np.float32],
     labels: Sequence[str],
@@ -89,46 +81,36 @@ def fit_and_evaluate(
 
     Raises InvalidError as `make_splits` does, and for an `l2` that is not positive.
     """
-    if l2 is not None and not 0 < l2 < np.inf:
-        raise InvalidError(f"l2 must be a positive number, not {l2}", field="l2")
-    # Sums depend on the order of their terms, so the order is made the keys'.
-    order = sorted(range(len(labels)), key=lambda place: (keys[place], labels[place]))
-    classes = tuple(sorted(set(labels)))
-    numbers = {label: number for number, label in enumerate(classes)}
-    examples = _Labelled(
-        features=features[order],
-        targets=np.array([numbers[labels[place]] for place in order], np.int64),
-        keys=[keys[place] for place in order],
-        samples=[samples[place] for place in order] if samples else (),
-        classes=classes,
-    )
-    splits = make_splits(
-        [labels[place] for place in order],
-        given=[given_splits[place] for place in order],
-        seed=seed,
-        keys=examples.keys,
-    )
-    return _fitted(examples, splits, seed=seed, l2=l2)
+    arranged = arrange(labels, keys=keys, given_splits=given_splits, seed=seed, samples=samples)
+    return fit_arranged(features[arranged.order], arranged, seed=seed, l2=l2)
 
 
-def _fitted(examples: _Labelled, splits: Splits, *, seed: int, l2: float | None) -> HeadOnlyResult:
-    features, targets = examples.features, examples.targets
-    strength = l2 or choose_l2(
-        features[splits.train],
-        targets[splits.train],
-        features[splits.validation],
-        targets[splits.validation],
-        n_classes=len(examples.classes),
+def fit_arranged(
+    features: Features,
+    arranged: Arranged,
+    *,
+    seed: int,
+    l2: float | None = None,
+    asked: Places | None = None,
+) -> HeadOnlyResult:
+    """The same for examples that are arranged already, `features` (n, dim) in their order.
+
+    `asked` are the places whose held-out logits calibrate the head, by default all that it is
+    fitted to. They must be none that the features themselves were fitted to.
+    """
+    strength = choose_strength(features, arranged, l2=l2)
+    seen, targets = arranged.seen, arranged.targets
+    calibration = _calibrated(
+        features, arranged, asked=seen if asked is None else asked, seed=seed, l2=strength
     )
-    seen = np.sort(np.concatenate([splits.train, splits.validation]))
-    calibration = _calibrated(examples, seen, seed=seed, l2=strength)
-    fitted = fit_head(features[seen], targets[seen], labels=examples.classes, l2=strength)
+    fitted = fit_head(features[seen], targets[seen], labels=arranged.classes, l2=strength)
     head = fitted.tempered(calibration.temperature)
     predicted = head.logits(features[seen]).argmax(axis=1)
+    splits = arranged.splits
     return HeadOnlyResult(
         head=head,
         calibration=calibration,
-        evaluation=_judged(examples, splits, seen, head=head, calibration=calibration),
+        evaluation=_judged(features, arranged, head=head, calibration=calibration),
         l2=strength,
         train_accuracy=float((predicted == targets[seen]).mean()),
         sizes=SplitSizes(
@@ -137,48 +119,73 @@ def _fitted(examples: _Labelled, splits: Splits, *, seed: int, l2: float | None)
             test=len(splits.test),
             moved=splits.moved,
         ),
-        classes=_counted(examples, splits),
+        classes=_counted(arranged),
     )
+
+
+def choose_strength(features: Features, arranged: Arranged, *, l2: float | None) -> float:
+    """`l2` if it is given, else what does best on the validation side."""
+    if l2 is not None and not 0 < l2 < np.inf:
+        raise InvalidError(f"l2 must be a positive number, not {l2}", field="l2")
+    splits, targets = arranged.splits, arranged.targets
+    return l2 or choose_l2(
+        features[splits.train],
+        targets[splits.train],
+        features[splits.validation],
+        targets[splits.validation],
+        n_classes=len(arranged.classes),
+    )
+
+
+def held_out_on(
+    asked: Places, features: Features, arranged: Arranged, *, seed: int, l2: float
+) -> tuple[Numbers, Places]:
+    """Logits `(n, classes)` for places that no head of theirs was fitted to, and their targets.
+
+    All other places but the test side's are fitted to every time. A place whose label nothing
+    else has is left out.
+    """
+    seen = arranged.seen
+    held_out = hold_out(
+        features[seen],
+        arranged.targets[seen],
+        keys=[arranged.keys[place] for place in seen],
+        labels=arranged.classes,
+        l2=l2,
+        seed=seed,
+        always=~np.isin(seen, asked),
+    )
+    return held_out.logits, arranged.targets[seen][held_out.places]
 
 
 def _calibrated(
-    examples: _Labelled, seen: NDArray[np.int64], *, seed: int, l2: float
+    features: Features, arranged: Arranged, *, asked: Places, seed: int, l2: float
 ) -> Calibration:
-    held_out = hold_out(
-        examples.features[seen],
-        examples.targets[seen],
-        keys=[examples.keys[place] for place in seen],
-        labels=examples.classes,
-        l2=l2,
-        seed=seed,
-    )
-    targets = examples.targets[seen][held_out.places]
-    return fit_temperature(held_out.logits, targets, method="cross_validation")
+    logits, targets = held_out_on(asked, features, arranged, seed=seed, l2=l2)
+    return fit_temperature(logits, targets, method="cross_validation")
 
 
 def _judged(
-    examples: _Labelled,
-    splits: Splits,
-    seen: NDArray[np.int64],
-    *,
-    head: Head,
-    calibration: Calibration,
+    features: Features, arranged: Arranged, *, head: Head, calibration: Calibration
 ) -> Evaluation:
+    test, samples = arranged.splits.test, arranged.samples
     return evaluate(
-        head.logits(examples.features[splits.test]),
-        examples.targets[splits.test],
-        labels=examples.classes,
+        head.logits(features[test]),
+        arranged.targets[test],
+        labels=arranged.classes,
         temperature=calibration.temperature,
-        most_common=int(np.bincount(examples.targets[seen]).argmax()),
-        samples=[examples.samples[place] for place in splits.test] if examples.samples else (),
+        most_common=int(np.bincount(arranged.targets[arranged.seen]).argmax()),
+        samples=[samples[place] for place in test] if samples else (),
     )
 
 
-def _counted(examples: _Labelled, splits: Splits) -> tuple[ClassCounts, ...]:
-    sides = [splits.train, splits.validation, splits.test]
-    n = len(examples.classes)
-    counts = [np.bincount(examples.targets[side], minlength=n).tolist() for side in sides]
+def _counted(arranged: Arranged) -> tuple[ClassCounts, ...]:
+    splits, n = arranged.splits, len(arranged.classes)
+    counts = [
+        np.bincount(arranged.targets[side], minlength=n).tolist()
+        for side in (splits.train, splits.validation, splits.test)
+    ]
     return tuple(
         ClassCounts(label=label, train=train, validation=validation, test=test)
-        for label, train, validation, test in zip(examples.classes, *counts, strict=True)
+        for label, train, validation, test in zip(arranged.classes, *counts, strict=True)
     )
