@@ -106,6 +106,10 @@ class Settings:
     max_features_bytes: int = 512_000_000  # of one answer of features
     pack_bytes: int = 256_000_000
     log_format: LogFormat = LogFormat.AUTO
+    checkpoint_every_s: float = (
+        30.0  # of training; what a process that dies had done is done again
+    )
+    scratch_bytes: int = 8_000_000_000  # of pixels that one training keeps decoded on disk
     gc_grace_s: float = 3600.0  # a younger file without a row may be about to get one
     keep_jobs_days: float = 0.0  # after its end; 0: for ever
     keep_events_days: float = 90.0  # after the end of their job; 0: for ever

@@ -13,6 +13,7 @@ from zoo_api.backbones import BackboneShelf
 from zoo_api.bodies import CheckedBodies
 from zoo_api.classify import classify
 from zoo_api.collections import collections
+from zoo_api.curves import curves
 from zoo_api.datasets import datasets
 from zoo_api.documentation import documentation
 from zoo_api.embeddings import embeddings
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     aliases,
     classify,
     collections,
+    curves,
     datasets,
     documentation,
     embeddings,

@@ -18,7 +18,7 @@ from zoo.errors import UnavailableError
 from zoo.jobs.ledger import require
 from zoo_api.admission import admission
 from zoo_api.contract import Answer, Query, contract
-from zoo_api.job_views import Event, event_json, progress_json
+from zoo_api.job_views import Event, event_json, progress_json, told_of
 from zoo_api.paging import NUMBER, Page, page_json
 from zoo_api.reading import Closed
 from zoo_api.services import Services, services
@@ -79,7 +79,8 @@ def _stream(
             job = require(session, job_id)
             found = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
             counts = inputs.count_states(session, job.id)
-            now = json.dumps(progress_json(job, counts))
+            told = told_of(session, [job]).get(job.id)
+            now = json.dumps(progress_json(job, counts, told))
         lines = [*_told(found), *_moved(now, progress)]
         after = found[-1].id if found else after
         progress = now

@@ -10,12 +10,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from zoo.catalog import Session, inputs
-from zoo.catalog.records import EventRecord, InputRecord, JobRecord
+from zoo.catalog.jobs import newest_events
+from zoo.catalog.records import EventRecord, InputRecord, JobRecord, Json
 from zoo.jobs.effort import Effort, Extraction, efforts_of, summarise
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601, UTC."""
 JobState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+TRAINING = "train"
 InputState = Literal["queued", "embedded", "reused", "failed"]
 
 
@@ -92,16 +94,28 @@ def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[Job]:
     ids = [job.id for job in jobs]
     counts = inputs.count_states_of(session, ids)
     efforts = efforts_of(session, ids)
-    return [_job_json(job, counts.get(job.id, {}), efforts.get(job.id, ())) for job in jobs]
+    told = told_of(session, jobs)
+    return [
+        _job_json(job, counts.get(job.id, {}), efforts.get(job.id, ()), told.get(job.id))
+        for job in jobs
+    ]
 
 
-def _job_json(job: JobRecord, counts: Mapping[str, int], efforts: Sequence[Effort]) -> Job:
+def told_of(session: Session, jobs: Sequence[JobRecord]) -> Mapping[str, Json]:
+    """What the last step or epoch told, of each job that is training a network or has."""
+    training = [job.id for job in jobs if job.phase == TRAINING]
+    return newest_events(session, training, ("step", "epoch")) if training else {}
+
+
+def _job_json(
+    job: JobRecord, counts: Mapping[str, int], efforts: Sequence[Effort], told: Json | None
+) -> Job:
     return {
         "id": job.id,
         "type": job.type,
         "state": cast("JobState", job.state),
         "spec": dict(job.spec),
-        "progress": progress_json(job, counts),
+        "progress": progress_json(job, counts, told),
         "steps": steps_json(job),
         "warnings": list(job.warnings),
         "result": None if job.result is None else dict(job.result),
@@ -136,8 +150,19 @@ def extraction_json(job: JobRecord, efforts: Sequence[Effort]) -> Extraction | N
     return summarise(efforts, elapsed_s=elapsed_s)
 
 
-def progress_json(job: JobRecord, counts: Mapping[str, int]) -> Progress:
-    """Inputs done and known so far, and the time left at the rate until now, in seconds."""
+def progress_json(job: JobRecord, counts: Mapping[str, int], told: Json | None) -> Progress:
+    """Inputs done and known so far, and the time left at the rate until now, in seconds.
+
+    Of a network that is trained steps are counted, as its last event told them.
+    """
+    if told is not None:
+        return {
+            "phase": job.phase,
+            "completed": told["completed"],
+            "total": told["total"],
+            "unit": "steps",
+            "eta_s": told["eta_s"] if job.finished_at is None else 0.0,
+        }
     total = sum(counts.values())
     completed = total - counts.get("queued", 0)
     return {

@@ -98,6 +98,17 @@ def fine_tune(asked: Asked) -> None:
     _submit(asked, {"type": "fine_tune", "spec": spec})
 
 
+def tune(asked: Asked) -> None:
+    """A network trained on a labelled dataset, two epochs of three steps."""
+    dataset, name = asked.fresh("d"), asked.fresh("m")
+    asked.stranger.put(f"/v1/datasets/{dataset}", {})
+    archive = zipped(labelled(each=20))
+    asked.stranger.ended(asked.stranger.send_zip(f"/v1/datasets/{dataset}", archive))
+    asked.models[name] = 1
+    spec = {"dataset": dataset, "model": tiny.MODEL, "name": name, "strategy": "full", "epochs": 2}
+    _submit(asked, {"type": "fine_tune", "spec": spec})
+
+
 def _submit(asked: Asked, job: Json) -> None:
     asked.stranger.ended(asked.stranger.submit("/v1/jobs", json=job))
 
@@ -121,6 +132,9 @@ PASSING: Mapping[Point, Workload] = {
     Point.EXTRACT_STORED: extract_features,
     Point.INDEX_STORED: send_many,
     Point.INDEX_RECORDED: send_many,
+    Point.TRAIN_STEPPED: tune,
+    Point.TRAIN_KEPT: tune,
+    Point.TRAIN_TUNED: tune,
     Point.TRAIN_STORED: fine_tune,
     Point.TRAIN_REGISTERED: fine_tune,
     Point.SHARD_DONE: send_files,
@@ -133,4 +147,5 @@ WORKLOADS: tuple[Workload, ...] = (
     send_many,
     extract_features,
     fine_tune,
+    tune,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog import counts
-from zoo.catalog.records import EventRecord, JobRecord
-from zoo.catalog.rows import as_record, changed
+from zoo.catalog.records import EventRecord, JobRecord, Json
+from zoo.catalog.rows import as_record, changed, chunks
 from zoo.catalog.tables import now
 from zoo.catalog.work_tables import Event, IdempotencyKey, Job
 
@@ -137,6 +137,35 @@ def list_events(session: Session, job_id: str, *, after: int, limit: int) -> lis
         .limit(limit)
     )
     return [as_record(EventRecord, row) for row in rows]
+
+
+def events_of_kind(
+    session: Session, job_id: str, kind: str, *, after: int, limit: int
+) -> list[EventRecord]:
+    """A job's events of one kind in order, after an event's id."""
+    rows = session.scalars(
+        select(Event)
+        .where(Event.job_id == job_id, Event.id > after, Event.type == kind)
+        .order_by(Event.id)
+        .limit(limit)
+    )
+    return [as_record(EventRecord, row) for row in rows]
+
+
+def newest_events(
+    session: Session, job_ids: Iterable[str], kinds: Sequence[str]
+) -> dict[str, Json]:
+    """What the last event of these kinds told of each job; those without one are left out."""
+    found: dict[str, Json] = {}
+    for chunk in chunks(sorted(set(job_ids))):
+        last = (
+            select(func.max(Event.id))
+            .where(Event.job_id.in_(chunk), Event.type.in_(kinds))
+            .group_by(Event.job_id)
+        )
+        rows = session.execute(select(Event.job_id, Event.payload).where(Event.id.in_(last)))
+        found.update(rows.all())
+    return found
 
 
 def recall_key(session: Session, key: str) -> tuple[str, str] | None:

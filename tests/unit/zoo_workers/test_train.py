@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -140,3 +142,8 @@ def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, datase
     ended = place.job(job)
     assert ended.error_code == "dataset_deleted"
     assert ended.error_detail == "dataset 'pets' was deleted before training began"
+
+
+def test_training_a_head_imports_no_torch() -> None:
+    program = "import sys, zoo_workers.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

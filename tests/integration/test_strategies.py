@@ -1,0 +1,228 @@
+"""Training the network itself: from a dataset to a version that is a backbone of its own."""
+
+import hashlib
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.eager import EagerService, Json
+from tests.pictures import zipped
+from zoo.catalog import models
+from zoo.faults import Point, times_reached
+from zoo.testing import tiny
+from zoo.testing.plugin import MakeZooService
+from zoo.testing.service import ZooService
+
+FULL = {"strategy": "full", "epochs": 6, "rate": 0.02, "augmentation": "none"}
+
+
+def striped(label: str, number: int) -> bytes:
+    """A picture with stripes one way or the other, in colours that say nothing."""
+    drawn = np.random.default_rng([number, label == "upright"])
+    stripes = np.repeat(drawn.integers(0, 255, (8, 1, 3)), 4, axis=0)
+    pixels = np.broadcast_to(stripes, (32, 32, 3)).astype(np.uint8)
+    image = Image.fromarray(pixels if label == "level" else pixels.transpose(1, 0, 2))
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    return stored.getvalue()
+
+
+def files(n: int) -> dict[str, bytes]:
+    return {
+        f"{label}/{number}.png": striped(label, number)
+        for label in ("level", "upright")
+        for number in range(n)
+    }
+
+
+def spec_of(dataset: str, name: str, **more: object) -> Json:
+    spec = {"dataset": dataset, "model": tiny.MODEL, "name": name, **more}
+    return {"type": "fine_tune", "spec": spec}
+
+
+def submit(service: EagerService, dataset: str, name: str, **more: object) -> Json:
+    answer = service.client.post("/v1/jobs", json=spec_of(dataset, name, **more))
+    assert answer.status_code == 202, answer.get_json()
+    return answer.get_json()
+
+
+@pytest.fixture(scope="module")
+def stripes(service: EagerService) -> str:
+    """A dataset of two labels that colours do not tell apart."""
+    dataset = service.dataset()
+    answer = service.client.post(
+        f"/v1/datasets/{dataset}/items", data=zipped(files(40)), content_type="application/zip"
+    )
+    assert answer.get_json()["state"] == "succeeded"
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def tuned(service: EagerService, stripes: str) -> Json:
+    """A job that trained all of the network."""
+    return submit(service, stripes, service.fresh("tuned"), **FULL)
+
+
+def test_a_network_is_trained_and_its_version_says_how(
+    service: EagerService, tuned: Json, stripes: str
+) -> None:
+    assert tuned["state"] == "succeeded", tuned["error"]
+    result = tuned["result"]
+    assert (result["strategy"], result["strategy_used"]) == ("full", "full")
+    assert result["verdict"].startswith("full beats the head alone on the validation side")
+    assert [row["strategy"] for row in result["comparison"]] == ["head_only", "full"]
+    name, _, number = result["version"].partition(":")
+    version = service.get(f"/v1/models/{name}/versions/{number}")
+    assert version["lineage"]["trained_blocks"] == ["stem", "body"]
+    with service.context.catalog.read() as session:
+        record = models.get_version(session, name, int(number))
+    assert record is not None
+    assert record.weights_key is not None
+    assert record.detail is not None
+    assert record.space_id == version["space_id"] != version["lineage"]["parent_weights_hash"]
+    assert record.detail["weights_hash"] == version["lineage"]["weights_hash"]
+    assert service.get(f"/v1/datasets/{stripes}")["version"] == 1
+
+
+def test_every_epoch_is_told_with_its_figures(service: EagerService, tuned: Json) -> None:
+    rows = service.rows(f"/v1/jobs/{tuned['id']}/metrics")
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    assert {row["strategy"] for row in rows} == {"full"}
+    for row in rows:
+        assert row["train_loss"] > 0
+        assert 0 <= row["validation_accuracy"] <= 1
+        assert row["frozen_blocks"] == []
+    page = service.get(f"/v1/jobs/{tuned['id']}/metrics?limit=2")
+    rest = service.get(f"/v1/jobs/{tuned['id']}/metrics?cursor={page['next_cursor']}")
+    assert [*page["data"], *rest["data"]] == rows
+    assert tuned["progress"]["unit"] == "steps"
+    assert tuned["progress"]["eta_s"] == 0.0
+
+
+def test_what_training_kept_on_the_way_is_gone(service: EagerService, tuned: Json) -> None:
+    assert tuned["state"] == "succeeded"
+    assert list(service.context.blobs.keys("checkpoints/")) == []
+
+
+def test_several_strategies_are_compared_on_the_same_pictures(
+    service: EagerService, stripes: str
+) -> None:
+    name = service.fresh("compared")
+    job = submit(
+        service,
+        stripes,
+        name,
+        compare=["scratch", "last_blocks"],
+        blocks=1,
+        epochs=2,
+        augmentation="none",
+    )
+    result = job["result"]
+    rows = {row["strategy"]: row for row in result["comparison"]}
+    assert list(rows) == ["head_only", "last_blocks", "scratch"]
+    assert len({row["trained_parameters"] for row in rows.values()}) == 3
+    for row in rows.values():
+        low, high = row["accuracy_interval"]
+        assert low <= row["accuracy"] <= high
+        assert row["cpu_s"] > 0
+    assert result["strategy"] == "compare"
+    assert result["strategy_used"] in rows
+    assert result["verdict"].count("pre-training") + result["verdict"].count("negative") >= 1
+    assert len(service.rows(f"/v1/models/{name}/versions")) == 1
+
+
+def test_a_network_that_does_no_better_leaves_the_head_and_says_so(
+    service: EagerService, stripes: str
+) -> None:
+    job = submit(service, stripes, service.fresh("worse"), **{**FULL, "rate": 1e-9, "epochs": 1})
+    result = job["result"]
+    assert (result["strategy"], result["strategy_used"]) == ("full", "head_only")
+    assert result["verdict"] in job["warnings"]
+    assert result["verdict"].startswith("full does not beat the head alone on the validation side")
+
+
+def test_a_job_is_cancelled_within_a_step_and_registers_nothing(
+    service: EagerService, stripes: str
+) -> None:
+    name = service.fresh("cancelled")
+    with service.held():
+        job = submit(service, stripes, name, **{**FULL, "epochs": 1000, "patience": 1000})
+    working = threading.Thread(target=service.relay)
+    working.start()
+    while not service.rows(f"/v1/jobs/{job['id']}/metrics"):
+        assert working.is_alive()
+        time.sleep(0.05)
+    answer = service.client.post(f"/v1/jobs/{job['id']}/cancel")
+    assert answer.status_code == 202
+    working.join(timeout=30)
+    assert service.get(f"/v1/jobs/{job['id']}")["state"] == "cancelled"
+    assert service.client.get(f"/v1/models/{name}").status_code == 404
+    assert list(service.context.blobs.keys("checkpoints/")) == []
+
+
+def test_what_a_backbone_cannot_be_trained_by_is_refused_before_any_job(
+    service: EagerService, stripes: str
+) -> None:
+    cases = [
+        ({"strategy": "last_blocks", "until": "stam"}, "unknown_block", ["stem"]),
+        ({"strategy": "last_blocks", "blocks": 3}, "invalid", None),
+        ({"strategy": "full", "model": f"{tiny.MODEL}:bf16"}, "impossible_strategy", None),
+        ({"strategy": "full", "compare": ["full", "scratch"]}, "invalid", None),
+        ({"strategy": "best"}, "invalid", None),
+        ({"strategy": "full", "epochs": 0}, "invalid", None),
+        ({"strategy": "full", "bn": "thawed"}, "invalid", None),
+    ]
+    before = service.get("/v1/jobs?limit=1")["data"]
+    for change, code, near in cases:
+        answer = service.client.post("/v1/jobs", json=spec_of(stripes, "x", **change))
+        assert (answer.status_code, answer.get_json()["code"]) == (422, code), change
+        assert answer.get_json().get("nearest") == near
+    assert service.get("/v1/jobs?limit=1")["data"] == before
+
+
+def weights_of(service: ZooService, version: int) -> tuple[str, str]:
+    """The checksums of a version's head and network."""
+    with service.context.catalog.read() as session:
+        record = models.get_version(session, "m", version)
+    assert record is not None
+    with service.context.blobs.open(record.weights_key or "") as file:
+        assert hashlib.sha256(file.read()).hexdigest() == record.weights_sha256
+    return record.sha256, record.weights_sha256 or ""
+
+
+PASSED = {Point.TRAIN_STEPPED: 12, Point.TRAIN_KEPT: 18, Point.TRAIN_TUNED: 1}
+"""How often a training of six epochs of two steps reaches a point, if it keeps every step."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("point", "nth"),
+    [
+        (Point.TRAIN_STEPPED, 1),
+        (Point.TRAIN_STEPPED, 6),
+        (Point.TRAIN_KEPT, 1),
+        (Point.TRAIN_KEPT, 3),
+        (Point.TRAIN_KEPT, 17),
+        (Point.TRAIN_TUNED, 1),
+    ],
+)
+def test_training_that_failed_on_the_way_goes_on_and_gives_the_same_bits(
+    make_zoo_service: MakeZooService, point: Point, nth: int
+) -> None:
+    passed = PASSED[point]
+    service = make_zoo_service(checkpoint_every_s=0, fault=f"{point}:{passed + nth}:raise")
+    service.client.put("/v1/datasets/d", json={})
+    service.client.post(
+        "/v1/datasets/d/items", data=zipped(files(25)), content_type="application/zip"
+    )
+    for version in (1, 2):
+        job = service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))
+        assert (job["state"], job["result"]["strategy_used"]) == ("succeeded", "full")
+        assert job["result"]["version"] == f"m:{version}"
+    assert times_reached(service.home, point) > 2 * passed
+    assert weights_of(service, 1) == weights_of(service, 2)
+    service.close()

@@ -1,0 +1,141 @@
+"""What a train shard has come to durably: files of record that its arguments name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+
+from zoo.catalog import jobs, shards
+from zoo.errors import DamagedError, UnavailableError
+from zoo.faults import Point, reach
+from zoo.jobs.ledger import Claim, fence
+from zoo.names import new_id
+from zoo.storage.blobs import file_sha256
+from zoo_workers.context import Context
+from zoo_workers.tuned import StoredFile
+
+Event = tuple[str, Mapping[str, Any]]
+Write = Callable[[Path], None]
+
+log = structlog.get_logger()
+
+
+class Kept:
+    """The arguments of a train shard: the checkpoint of what goes on, the files of what is done.
+
+    Each file is a member with its `key`, by which a collection of garbage knows that it is needed.
+    Each write is one fenced transaction, and begins the shard's attempts anew.
+    """
+
+    def __init__(self, context: Context, claim: Claim) -> None:
+        self._context = context
+        self._claim = claim
+        self._arguments: dict[str, Any] = dict(claim.arguments)
+
+    @property
+    def has_flips(self) -> bool | None:
+        """Whether pictures are flipped, once that is known."""
+        found: bool | None = self._arguments.get("has_flips")
+        return found
+
+    def keep_flips(self, has_flips: bool) -> None:
+        """Note whether pictures are flipped."""
+        self._arguments["has_flips"] = has_flips
+        self._record([])
+
+    def checkpoint(self, strategy: str) -> Path | None:
+        """Where a strategy's training stood last; None if it begins."""
+        found = self._arguments.get("checkpoint")
+        return self._sound(found) if found and found["strategy"] == strategy else None
+
+    def tuned(self, strategy: str) -> Path | None:
+        """What a strategy came to; None if it is not done."""
+        found = self._arguments.get(f"tuned_{strategy}")
+        return self._sound(found) if found else None
+
+    def keep_checkpoint(self, strategy: str, write: Write, *, events: Sequence[Event]) -> None:
+        """Take the place of the checkpoint before; the events happen with it or not at all."""
+        stored = self.store("checkpoints", write)
+        reach(self._context.settings, Point.TRAIN_KEPT)
+        before = self._arguments.get("checkpoint")
+        self._arguments["checkpoint"] = {"strategy": strategy, **_named(stored)}
+        self._record(events)
+        if before:
+            self._drop(before["key"])
+
+    def keep_tuned(self, strategy: str, stored: StoredFile, network: StoredFile) -> None:
+        """Note that a strategy is done, and what it came to."""
+        self._arguments[f"tuned_{strategy}"] = _named(stored)
+        self._arguments[f"network_{strategy}"] = _named(network)
+        before = self._arguments.pop("checkpoint", None)
+        self._record([])
+        if before:
+            self._drop(before["key"])
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Have events happen, while the claim stands."""
+        with self._context.catalog.write() as session:
+            fence(session, self._claim)
+            for kind, payload in events:
+                jobs.add_event(session, self._claim.job.id, kind, payload)
+
+    def store(self, folder: str, write: Write) -> StoredFile:
+        """A durable file of record that no row names yet."""
+        with self.spool() as spool:
+            path = spool / "file.safetensors"
+            write(path)
+            sha256, size_bytes = file_sha256(path), path.stat().st_size
+            # The token is in the key: what another attempt writes never takes this one's place.
+            shard = self._claim.shard
+            key = f"{folder}/{new_id(f'{shard.id}-{shard.token}')}.safetensors"
+            self._context.blobs.put(key, path)
+        return StoredFile(key=key, sha256=sha256, size_bytes=size_bytes)
+
+    @contextmanager
+    def spool(self) -> Iterator[Path]:
+        """A folder for files that nobody needs later."""
+        root = self._context.settings.home / "tmp"
+        root.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=root) as folder:
+            yield Path(folder)
+
+    def clear(self, *, but: str | None = None) -> None:
+        """Delete what is of no use once the job has ended; `but` the network that is registered.
+
+        What cannot be deleted now is garbage, and collected as such.
+        """
+        for member in self._arguments.values():
+            if isinstance(member, Mapping) and member["key"] != but:
+                self._drop(member["key"])
+
+    def _record(self, events: Sequence[Event]) -> None:
+        with self._context.catalog.write() as session:
+            fence(session, self._claim)
+            shards.set_arguments(session, self._claim.shard.id, self._arguments)
+            for kind, payload in events:
+                jobs.add_event(session, self._claim.job.id, kind, payload)
+
+    def _sound(self, found: Mapping[str, Any]) -> Path | None:
+        """The file if it is as it was written: else what made it makes it again, bit by bit."""
+        try:
+            path = self._context.blobs.local_path(found["key"])
+            if file_sha256(path) == found["sha256"]:
+                return path
+        except (DamagedError, FileNotFoundError) as error:
+            log.warning("kept_file_missing", key=found["key"], detail=str(error))
+            return None
+        log.warning("kept_file_damaged", key=found["key"])
+        return None
+
+    def _drop(self, key: str) -> None:
+        with suppress(UnavailableError, OSError):
+            self._context.blobs.delete(key)
+
+
+def _named(stored: StoredFile) -> dict[str, str]:
+    return {"key": stored.key, "sha256": stored.sha256}

@@ -1,0 +1,212 @@
+"""The strategies that a job tries, each with the head that its network gets in the end."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from zoo.catalog import shards
+from zoo.jobs.ledger import Claim
+from zoo.jobs.specs import FineTuneSpec
+from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, plan_from_json
+from zoo.training.arranging import Arranged
+from zoo.training.calibration import fit_temperature
+from zoo.training.comparing import Candidate, choose_best, choose_cheapest, log_loss_of
+from zoo.training.drift import Drift, measure_drift
+from zoo.training.fitting import fit_head
+from zoo.training.head_only import (
+    Features,
+    HeadOnlyResult,
+    choose_strength,
+    fit_arranged,
+    held_out_on,
+)
+from zoo_workers.context import Context
+from zoo_workers.courses import Course
+from zoo_workers.kept import Kept
+from zoo_workers.tuned import Tuned, read_tuned
+
+Tune = Callable[..., Tuned]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """One strategy, what its network gives, and the head on that."""
+
+    plan: StrategyPlan
+    fitted: HeadOnlyResult
+    candidate: Candidate
+    tuned: Tuned | None = None  # None: the network is as it was
+    drift: Drift | None = None  # of the tuned network from what it was, on the test side
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trials:
+    """All that was tried, the cheapest first, and the one to register."""
+
+    asked: str  # the strategy that was asked for, or "compare"
+    tried: tuple[Trial, ...]
+    chosen: Trial
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Of all trials, in their order."""
+        return tuple(one.candidate for one in self.tried)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """What all trials of a job stand on."""
+
+    context: Context
+    claim: Claim
+    spec: FineTuneSpec
+    arranged: Arranged
+    features: Features  # (n, dim), of the network as it is, in the order of the arrangement
+    sha256s: Sequence[str]  # likewise
+    kept: Kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a trial took."""
+
+    cpu_s: float
+    parameters: int  # that were trained
+    is_alone: bool = False  # nothing else is tried: what only comparing asks for is left out
+
+
+def plans_of(claim: Claim) -> tuple[StrategyPlan, ...]:
+    """The strategies that a job was asked for; one from before there were others has none."""
+    return tuple(plan_from_json(one) for one in claim.job.work.get("plans", ()))
+
+
+def try_all(ground: Ground) -> Trials:
+    """The head, and then each stronger strategy; what is done already is not done again.
+
+    One that was asked for alone has to beat the head on the validation side, one of several to
+    differ from the cheaper ones on the test side.
+    """
+    plans = plans_of(ground.claim)
+    stronger = [plan for plan in plans if plan.strategy != HEAD_ONLY]
+    head = _head_only(ground, is_alone=not stronger)
+    tried = (head, *(_tuned(ground, plan) for plan in stronger))
+    candidates = [one.candidate for one in tried]
+    choose = choose_best if ground.spec.compare is None else choose_cheapest
+    chosen = candidates.index(choose(candidates))
+    asked = ground.spec.strategy if ground.spec.compare is None else "compare"
+    return Trials(asked=asked, tried=tried, chosen=tried[chosen])
+
+
+def _head_only(ground: Ground, *, is_alone: bool) -> Trial:
+    began = time.process_time()
+    with ground.context.watchdog.resting():
+        fitted = fit_arranged(
+            ground.features, ground.arranged, seed=ground.spec.seed, l2=ground.spec.l2
+        )
+        cost = Cost(
+            cpu_s=time.process_time() - began + _embedding_s(ground),
+            parameters=fitted.head.matrix.size + fitted.head.bias.size,
+            is_alone=is_alone,
+        )
+        candidate = _candidate(ground, ground.features, fitted, cost=cost, strategy=HEAD_ONLY)
+    plan = StrategyPlan(strategy=HEAD_ONLY)
+    return Trial(plan=plan, fitted=fitted, candidate=candidate)
+
+
+def _embedding_s(ground: Ground) -> float:
+    """What this job's own embedding took: nothing, where all features were there."""
+    with ground.context.catalog.read() as session:
+        efforts = shards.list_efforts(session, [ground.claim.job.id])
+    return sum(float(effort["cpu_s"]) for _, effort in efforts)
+
+
+def _tuned(ground: Ground, plan: StrategyPlan) -> Trial:
+    path = ground.kept.tuned(plan.strategy)
+    tuned = _tune(ground, plan) if path is None else read_tuned(path)
+    arranged, began = ground.arranged, time.process_time()
+    with ground.context.watchdog.resting():
+        fitted = fit_arranged(
+            tuned.vectors,
+            arranged,
+            seed=ground.spec.seed,
+            l2=ground.spec.l2,
+            # What the network was trained on it knows too well to calibrate by.
+            asked=arranged.splits.validation,
+        )
+        cost = Cost(
+            cpu_s=tuned.story.cpu_s + time.process_time() - began,
+            parameters=tuned.story.parameters,
+        )
+        candidate = _candidate(ground, tuned.vectors, fitted, cost=cost, strategy=plan.strategy)
+    test = arranged.splits.test
+    drift = measure_drift(ground.features[test], tuned.vectors[test])
+    return Trial(plan=plan, fitted=fitted, candidate=candidate, tuned=tuned, drift=drift)
+
+
+def _tune(ground: Ground, plan: StrategyPlan) -> Tuned:
+    # By name: fitting heads needs no torch.
+    tune: Tune = importlib.import_module("zoo_workers.tuning").tune
+    course = _course(ground, plan)
+    return tune(ground.context, ground.claim, course, ground.spec, kept=ground.kept)
+
+
+def _course(ground: Ground, plan: StrategyPlan) -> Course:
+    arranged, train = ground.arranged, ground.arranged.splits.train
+    strength = choose_strength(ground.features, arranged, l2=ground.spec.l2)
+    return Course(
+        plan=plan,
+        sha256s=ground.sha256s,
+        targets=arranged.targets,
+        train=train,
+        validation=arranged.splits.validation,
+        labels=arranged.classes,
+        head=fit_head(
+            ground.features[train], arranged.targets[train], labels=arranged.classes, l2=strength
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Validated:
+    """What held-out validation pictures say; None where there are none."""
+
+    loss: float | None = None  # of tempered probabilities
+    accuracy: float | None = None
+
+
+def _validated(ground: Ground, features: Features, l2: float) -> _Validated:
+    logits, targets = held_out_on(
+        ground.arranged.splits.validation,
+        features,
+        ground.arranged,
+        seed=ground.spec.seed,
+        l2=l2,
+    )
+    if not len(targets):
+        return _Validated()
+    temperature = fit_temperature(logits, targets, method="validation").temperature
+    return _Validated(
+        loss=log_loss_of(logits / temperature, targets),
+        accuracy=float((logits.argmax(axis=1) == targets).mean()),
+    )
+
+
+def _candidate(
+    ground: Ground, features: Features, fitted: HeadOnlyResult, *, cost: Cost, strategy: str
+) -> Candidate:
+    test = ground.arranged.splits.test
+    predicted = fitted.head.logits(features[test]).argmax(axis=1)
+    validated = _Validated() if cost.is_alone else _validated(ground, features, fitted.l2)
+    return Candidate(
+        strategy=strategy,
+        validation_loss=validated.loss,
+        validation_accuracy=validated.accuracy,
+        accuracy=fitted.evaluation.accuracy,
+        accuracy_interval=fitted.evaluation.accuracy_interval,
+        is_right=predicted == ground.arranged.targets[test],
+        cpu_s=cost.cpu_s,
+        trained_parameters=cost.parameters,
+    )

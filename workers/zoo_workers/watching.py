@@ -1,0 +1,109 @@
+"""Looks on while a network is trained: keeps states, tells how it goes, and sees when to stop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from zoo.catalog import jobs
+from zoo.faults import Point, reach
+from zoo.jobs.ledger import Claim
+from zoo.training.states import write_state
+from zoo_workers.context import Context
+from zoo_workers.courses import Course
+from zoo_workers.kept import Kept
+from zoo_workers.stopping import CancelledWorkError
+
+if TYPE_CHECKING:
+    from zoo.training.loop import Training
+
+LOOK_S = 1.0
+"""How often to look whether the job is being cancelled."""
+TELL_S = 2.0
+"""How often to tell of steps; an epoch is always told of."""
+
+
+class JobWatch:
+    """The watch of one strategy's training."""
+
+    def __init__(self, context: Context, claim: Claim, kept: Kept, course: Course) -> None:
+        self._context = context
+        self._claim = claim
+        self._kept = kept
+        self._course = course
+        self._looked = self._told = self._stored = self._began = time.monotonic()
+        self._n_before: int | None = None  # steps that were done when this process began
+
+    def look(self) -> None:
+        """Say that something was done; raises `CancelledWorkError` if the job is to stop."""
+        self._context.watchdog.feed()
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        with self._context.catalog.read() as session:
+            job = jobs.get_job(session, self._claim.job.id)
+        if job is None or job.state == "cancelling":
+            raise CancelledWorkError
+
+    def stepped(self, training: Training) -> None:
+        """After each step."""
+        if self._n_before is None:
+            self._n_before = training.n_done - 1
+            self._tell(training)
+        reach(self._context.settings, Point.TRAIN_STEPPED)
+        self.look()
+        now = time.monotonic()
+        if now - self._stored >= self._context.settings.checkpoint_every_s:
+            self._keep(training, [("step", self._step_json(training))])
+        elif now - self._told >= TELL_S:
+            self._tell(training)
+
+    def ended_epoch(self, training: Training) -> None:
+        """After each epoch: it is told of once, with the state that follows it."""
+        self._keep(training, [("epoch", self._epoch_json(training))])
+        self.look()
+
+    def _tell(self, training: Training) -> None:
+        self._kept.tell([("step", self._step_json(training))])
+        self._told = time.monotonic()
+
+    def _keep(self, training: Training, events: list[tuple[str, dict[str, Any]]]) -> None:
+        state = training.state()
+        self._kept.keep_checkpoint(
+            self._course.strategy, lambda path: write_state(path, state), events=events
+        )
+        self._stored = self._told = time.monotonic()
+
+    def _step_json(self, training: Training) -> dict[str, Any]:
+        at = training.position
+        return {
+            **self._where(training),
+            "epoch": at.epoch + 1,
+            "step": at.step,
+            "train_loss": at.loss / max(1, at.n_seen),
+            "train_accuracy": at.n_right / max(1, at.n_seen),
+            "rate": at.rate,
+        }
+
+    def _epoch_json(self, training: Training) -> dict[str, Any]:
+        figures = asdict(training.history[-1])
+        plan = self._course.plan
+        blocks = (*plan.frozen, *plan.trained)
+        frozen = blocks[: len(blocks) - figures.pop("trained_blocks")]
+        return {**self._where(training), **figures, "frozen_blocks": list(frozen)}
+
+    def _where(self, training: Training) -> dict[str, Any]:
+        return {
+            "strategy": self._course.strategy,
+            "completed": training.n_done,
+            "total": training.n_steps,
+            "eta_s": self._eta_s(training),
+        }
+
+    def _eta_s(self, training: Training) -> float | None:
+        n_done = training.n_done - (self._n_before or 0)
+        if n_done < 1:
+            return None
+        a_step = (time.monotonic() - self._began) / n_done
+        return round(a_step * (training.n_steps - training.n_done), 1)
