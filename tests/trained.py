@@ -85,6 +85,9 @@ def make_training(folder: Path, recipe: Recipe, *, network: Network | None = Non
 class Onlooker:
     """A watch that keeps nothing and stops nothing."""
 
+    def look(self) -> None:
+        pass
+
     def stepped(self, training: Training) -> None:
         pass
 

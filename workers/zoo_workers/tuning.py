@@ -41,6 +41,8 @@ from zoo_workers.shortage import fewer, is_short
 from zoo_workers.tuned import StoredFile, Story, Tuned, write_tuned
 from zoo_workers.watching import JobWatch
 
+MOST_JUDGED = 1000
+"""Validation pictures that are forwarded after each epoch."""
 FOR_VALIDATION = 0.2
 """The share of the scratch file's room for pictures that are judged by."""
 
@@ -158,6 +160,7 @@ def _has_flips(work: Work, base: LoadedBackbone, folder: Path) -> bool:
 
 def _material(work: Work, tower: Tower, recipe: Recipe, folder: Path) -> Material:
     course, plain = work.course, tower.preprocessing
+    judged = _some(course.validation)
     is_cut = recipe.augmentation != "none"
     return Material(
         pictures=work.pictures.store(
@@ -167,12 +170,17 @@ def _material(work: Work, tower: Tower, recipe: Recipe, folder: Path) -> Materia
             share=1 - FOR_VALIDATION,
         ),
         targets=course.targets[course.train],
-        validation=work.pictures.store(
-            folder / "validation", course.validation, plain, share=FOR_VALIDATION
-        ),
-        validation_targets=course.targets[course.validation],
+        validation=work.pictures.store(folder / "validation", judged, plain, share=FOR_VALIDATION),
+        validation_targets=course.targets[judged],
         n_classes=len(course.labels),
     )
+
+
+def _some(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As many as it takes to tell one epoch from another, evenly from all."""
+    if len(places) <= MOST_JUDGED:
+        return places
+    return places[np.linspace(0, len(places) - 1, MOST_JUDGED).round().astype(np.int64)]
 
 
 def _resume(work: Work, training: Training) -> None:

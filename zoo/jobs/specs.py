@@ -76,7 +76,7 @@ class FineTuneSpec:
     mixup: Annotated[float, Ge(0), Le(10)] = 0.0  # alpha; 0: none
     class_weights: Literal["none", "balanced"] = "none"
     bn: Literal["frozen", "train", "recalibrate"] = "frozen"  # statistics of trained blocks
-    l2_sp: Annotated[float, Ge(0), Le(10)] = 0.0  # pull back to where the weights began
+    l2_sp: Annotated[float, Ge(0), Le(1000)] = 0.0  # pull back to where the weights began
 
     @property
     def choice(self) -> Choice:

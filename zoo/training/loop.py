@@ -64,6 +64,10 @@ class Best:
 class Watch(Protocol):
     """Who looks on, keeps states, and may stop training by raising whatever it likes."""
 
+    def look(self) -> None:
+        """A batch is about to be judged."""
+        ...
+
     def stepped(self, training: Training) -> None:
         """A step is done."""
         ...
@@ -139,7 +143,7 @@ class Training:
         self._put(self.best.tensors)
         if self.recipe.bn == "recalibrate":
             layers = self._blocks.normalising(self.recipe.n_trained)
-            recalibrate(self._network, layers, self._material, recipe=self.recipe)
+            recalibrate(self._network, layers, self._material, recipe=self.recipe, look=watch.look)
         self._network.forward.eval()
         self._network.tower.requires_grad_(False)
 
@@ -195,7 +199,10 @@ class Training:
             self.cpu_s += time.process_time() - began
             watch.stepped(self)
         began = time.process_time()
-        found = judge(self._network, self._material.validation, self._material.validation_targets)
+        material = self._material
+        found = judge(
+            self._network, material.validation, material.validation_targets, look=watch.look
+        )
         self._end_epoch(found)
         self.cpu_s += time.process_time() - began
         watch.ended_epoch(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,12 @@ AT_ONCE = 32
 
 @torch.no_grad()
 def recalibrate(
-    network: Network, layers: Sequence[_BatchNorm], material: Material, *, recipe: Recipe
+    network: Network,
+    layers: Sequence[_BatchNorm],
+    material: Material,
+    *,
+    recipe: Recipe,
+    look: Callable[[], None],
 ) -> None:
     """Give the layers the mean statistics of all pictures that were trained on.
 
@@ -32,6 +37,7 @@ def recalibrate(
     once = replace(recipe, batch_size=min(AT_ONCE, len(material.targets)), mixup=0.0)
     epoch = recipe.epochs
     for step, places in enumerate(batches(len(material.targets), recipe=once, epoch=epoch)):
+        look()
         if len(places) > 1 or step == 0:
             batch = make_batch(
                 material, places, recipe=once, epoch=epoch, step=step, to=network.input_size
