@@ -169,7 +169,7 @@ def test_a_version_knows_where_it_comes_from(
     digest = service.get(f"/v1/datasets/{colours}/versions/1")["digest"]
     versions = service.rows(f"/v1/models/{model}/versions")
     assert [version["name"] for version in versions] == ["colours:2", "colours:1"]
-    assert service.get(f"/v1/models/{model}/versions/1") == versions[1]
+    assert service.get(f"/v1/models/{model}/versions/1") == {**versions[1], "detail": None}
     lineage = versions[0]["lineage"]
     assert lineage["backbone"] == versions[0]["backbone"] == LITE0
     assert (lineage["dataset"], lineage["dataset_version"]) == (colours, 1)
