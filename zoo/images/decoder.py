@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import mmap
 import os
 import signal
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from zoo.errors import ImageError, UnavailableError
@@ -27,7 +25,9 @@ END_TIMEOUT_S = 1.0
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """All of the environment that the child gets: the rest holds passwords."""
 
-Request = Mapping[str, object]
+LENGTH = struct.Struct("!I")
+READ_BYTES = 4096
+"""What is read at once of a reply: nearly every one is shorter."""
 
 
 class DecoderLostError(Exception):
@@ -73,16 +73,16 @@ class Decoder:
         return self._process.poll() is None
 
     def ask(
-        self, request: Request, content: bytes, *, answer_bytes: int | None
+        self, request: bytes, content: bytes, *, answer_bytes: int | None
     ) -> tuple[Reply, bytes] | ImageError:
-        """The child's reply with the bytes of its answer, or its refusal.
+        """The child's reply to a JSON object with the bytes of its answer, or its refusal.
 
         `answer_bytes` is how many there have to be, if that is known.
         """
         self._await_ready()
-        text = json.dumps({**request, "size": len(content)}).encode()
+        head = struct.pack("!II", len(request), len(content)) + request
         try:
-            reply = parse_reply(self._exchange(struct.pack("!I", len(text)) + text, content))
+            reply = parse_reply(self._exchange(head, content))
             if isinstance(reply, ImageError):
                 return reply
             self._check(reply, answer_bytes=answer_bytes)
@@ -144,21 +144,22 @@ class Decoder:
 
 
 def _receive_message(channel: socket.socket, *, deadline: float) -> bytes:
-    (length,) = struct.unpack("!I", _receive(channel, 4, deadline=deadline))
-    if length > MAX_REPLY_BYTES:
-        raise ValueError(f"a reply of {length} bytes")
-    return _receive(channel, length, deadline=deadline)
-
-
-def _receive(channel: socket.socket, size: int, *, deadline: float) -> bytes:
+    """The one message that is on its way; the child says nothing more until it is asked."""
     parts = bytearray()
-    while len(parts) < size:
+    length = MAX_REPLY_BYTES
+    while len(parts) < LENGTH.size + length:
         channel.settimeout(max(deadline - time.monotonic(), 0.001))
-        part = channel.recv(size - len(parts))
+        part = channel.recv(READ_BYTES)
         if not part:
             raise ConnectionResetError("the child has ended")
         parts += part
-    return bytes(parts)
+        if len(parts) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(parts)
+        if length > MAX_REPLY_BYTES:
+            raise ValueError(f"a reply of {length} bytes")
+    if len(parts) > LENGTH.size + length:
+        raise ValueError(f"{len(parts)} bytes where a reply has {length}")
+    return bytes(parts[LENGTH.size :])
 
 
 def _anonymous_file(size: int) -> int:

@@ -6,7 +6,9 @@ tried once more, as the fault may have been the child's own.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from zoo.backbone import Preprocessing
 from zoo.errors import ImageError, UnavailableError
-from zoo.images.decoder import Decoder, DecoderLostError, Request
+from zoo.images.decoder import Decoder, DecoderLostError
 from zoo.images.replies import Reply
 
 BASE_MEMORY_BYTES = 1 << 30
@@ -108,20 +110,20 @@ class Sandbox:
 
     def decode(self, content: bytes, preprocessing: Preprocessing) -> Decoded:
         """The picture's pixels as a model's preprocessing asks for."""
-        request = {"act": "decode", "preprocessing": asdict(preprocessing)}
         height, width = preprocessing.input_size
-        reply, pixels = self._ask(request, content, answer_bytes=height * width * 3)
+        wanted = _decoding(preprocessing)
+        reply, pixels = self._ask(wanted, content, answer_bytes=height * width * 3)
         array = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
         return Decoded(pixels=array, width=reply.width, height=reply.height)
 
     def measure(self, content: bytes) -> tuple[int, int]:
         """Width and height of a picture that decodes as a whole."""
-        reply, _ = self._ask({"act": "measure"}, content, answer_bytes=0)
+        reply, _ = self._ask(_request("measure"), content, answer_bytes=0)
         return reply.width, reply.height
 
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels."""
-        return self._ask({"act": "thumbnail", "side": size}, content, answer_bytes=None)[1]
+        return self._ask(_request("thumbnail", side=size), content, answer_bytes=None)[1]
 
     def start(self) -> None:
         """Start the child, if it does not run, ahead of the first picture."""
@@ -145,7 +147,7 @@ class Sandbox:
         return self._decoder
 
     def _ask(
-        self, request: Request, content: bytes, *, answer_bytes: int | None
+        self, request: bytes, content: bytes, *, answer_bytes: int | None
     ) -> tuple[Reply, bytes]:
         self._check_size(content)
         try:
@@ -158,7 +160,7 @@ class Sandbox:
             raise ImageError(lost.detail, code=lost.code) from lost
 
     def _ask_once(
-        self, request: Request, content: bytes, *, answer_bytes: int | None
+        self, request: bytes, content: bytes, *, answer_bytes: int | None
     ) -> tuple[Reply, bytes]:
         try:
             found = self._running().ask(request, content, answer_bytes=answer_bytes)
@@ -180,3 +182,13 @@ class Sandbox:
                 f"the file has {len(content)} bytes; at most {self._limits.max_bytes} are read",
                 code="file_too_large",
             )
+
+
+@lru_cache(maxsize=16)
+def _decoding(preprocessing: Preprocessing) -> bytes:
+    """What is asked for thousands of pictures, made once."""
+    return _request("decode", preprocessing=asdict(preprocessing))
+
+
+def _request(act: str, **fields: object) -> bytes:
+    return json.dumps({"act": act, **fields}).encode()

@@ -1,8 +1,9 @@
 """The child's loop: one request after the other until its parent closes the channel.
 
-A request is a JSON object, its length before it, and the encoded bytes; a reply is such an object,
-its bytes in shared memory. The first reply says that the child is ready. Nothing but Pillow and
-the standard library is imported here, before the first request all of it.
+A request is a JSON object and the encoded bytes, the lengths of both before them; a reply is such
+an object, its length before it, its bytes in shared memory. The first reply says that the child is
+ready. Nothing but Pillow and the standard library is imported here, before the first request all
+of it.
 """
 
 from __future__ import annotations
@@ -82,13 +83,14 @@ def reply_to(
 
 def receive(channel: socket.socket, size: int) -> bytes:
     """Exactly `size` bytes; the process ends when the parent has."""
-    parts = bytearray()
-    while len(parts) < size:
-        part = channel.recv(min(size - len(parts), 1 << 20))
-        if not part:
+    content = bytearray(size)
+    left = memoryview(content)
+    while left:
+        n = channel.recv_into(left)
+        if not n:
             os._exit(0)
-        parts += part
-    return bytes(parts)
+        left = left[n:]
+    return bytes(content)
 
 
 def warm_up() -> None:
@@ -149,10 +151,10 @@ def main() -> None:
     confine(limits)
     send(channel, {})
     while True:
-        (length,) = struct.unpack("!I", receive(channel, 4))
+        length, size = struct.unpack("!II", receive(channel, 8))
         die_alone(limits)
         request = json.loads(receive(channel, length))
-        content = receive(channel, request["size"])
+        content = receive(channel, size)
         reply = reply_to(request, content, arena, limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
         send(channel, reply)

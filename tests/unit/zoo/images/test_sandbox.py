@@ -162,8 +162,14 @@ def test_a_picture_that_kills_every_child_is_given_up(speak: Speak) -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    ["\\xff\\xff\\xff\\xff", "\\0\\0\\0\\2no", "\\0\\0\\0\\2[]", "\\0\\0\\0\\5{}"],
-    ids=["long", "text", "list", "cut"],
+    [
+        "\\xff\\xff\\xff\\xff",
+        "\\0\\0\\0\\2no",
+        "\\0\\0\\0\\2[]",
+        "\\0\\0\\0\\5{}",
+        "\\0\\0\\0\\2{}{}",
+    ],
+    ids=["long", "text", "list", "cut", "more"],
 )
 def test_a_child_that_talks_nonsense_is_not_believed(speak: Speak, reply: str) -> None:
     speak(f"channel.sendall(b'{reply}')")
@@ -320,5 +326,5 @@ def test_a_child_that_hangs_without_its_parent_ends_by_the_clock() -> None:
         )
         os.close(arena)
         assert ours.recv(64)
-        ours.sendall(b"\0\0\0\xff")
+        ours.sendall(b"\0\0\0\xff\0\0\0\xff")
         assert child.wait(10) == -signal.SIGALRM
