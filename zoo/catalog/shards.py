@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
+    bindparam,
     delete,
     func,
     literal_column,
@@ -196,22 +199,27 @@ def set_effort(session: Session, shard_id: int, effort: Mapping[str, Any]) -> No
 
 def list_efforts(session: Session, job_ids: Iterable[str]) -> list[tuple[str, Json]]:
     """What forwarding took in the shards of these jobs: job's id and sums, a row a process."""
+    names = ("engine", "worker", "lanes", "n", *TIMES)
+    found: list[tuple[str, Json]] = []
+    for chunk in chunks(sorted(set(job_ids))):
+        for job_id, *values in session.execute(_efforts_of(), {"job_ids": chunk}):
+            found.append((job_id, dict(zip(names, values, strict=True))))
+    return found
+
+
+@cache
+def _efforts_of() -> Select[Any]:
+    """Made once: whoever waits for a job asks all the time, and making it costs more than it."""
     lanes = func.coalesce(Shard.effort["lanes"].as_integer(), literal_column("0"))
     done_by = [*(Shard.effort[name].as_string() for name in ("engine", "worker")), lanes]
     n = Shard.effort["n"].as_integer()
     sums = [func.sum(n), *(func.sum(Shard.effort[name].as_float()) for name in TIMES)]
-    found: list[tuple[str, Json]] = []
-    for chunk in chunks(sorted(set(job_ids))):
-        statement = (
-            select(Shard.job_id, *done_by, *sums)
-            .where(Shard.job_id.in_(chunk), n.is_not(None))
-            .group_by(Shard.job_id, *done_by)
-            .order_by(Shard.job_id, *done_by)
-        )
-        for job_id, *values in session.execute(statement):
-            names = ("engine", "worker", "lanes", "n", *TIMES)
-            found.append((job_id, dict(zip(names, values, strict=True))))
-    return found
+    return (
+        select(Shard.job_id, *done_by, *sums)
+        .where(Shard.job_id.in_(bindparam("job_ids", expanding=True)), n.is_not(None))
+        .group_by(Shard.job_id, *done_by)
+        .order_by(Shard.job_id, *done_by)
+    )
 
 
 def claims_of(session: Session, worker_ids: Iterable[str]) -> list[ShardRecord]:
