@@ -24,23 +24,13 @@ from zoo_workers.context import Context
 from zoo_workers.effort import Stopwatch
 from zoo_workers.gone import gone_error
 from zoo_workers.models import batch_for, load_model
+from zoo_workers.reserving import Todo, reserve
 from zoo_workers.shortage import fewer
 
 BUSY_ELSEWHERE_S = 1.0
 """When to look again for contents that another shard is forwarding."""
 SAMPLES = 8
 """Pictures of a shard that an export is verified on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Todo:
-    """A shard's inputs, and which of their contents it has to forward itself."""
-
-    inputs: Sequence[InputRecord]
-    contents: Sequence[ContentRecord]
-    gone: frozenset[str]  # not stored any more
-    known: frozenset[str]  # already in the feature store
-    busy: frozenset[str]  # being forwarded by another shard
 
 
 @dataclass(kw_only=True)
@@ -54,7 +44,7 @@ class Outcome:
 
 def run(context: Context, claim: Claim) -> None:
     """Embed the contents of a shard's inputs and make items of them."""
-    todo = _plan(context, claim)
+    todo = reserve(context, claim)
     outcome = _forward(context, claim, todo) if todo.contents else Outcome()
     outcome.failed.update({sha256: gone_error(sha256) for sha256 in todo.gone})
     reach(context.settings, Point.EMBED_FORWARDED)
@@ -78,29 +68,6 @@ def run(context: Context, claim: Claim) -> None:
         _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
         reach(context.settings, Point.EMBED_RECORDED)
         finish(session, claim)
-
-
-def _plan(context: Context, claim: Claim) -> Todo:
-    space_id = claim.job.work["space_id"]
-    with context.catalog.write() as session:
-        fence(session, claim)
-        given = inputs.queued_inputs(session, claim.shard.id)
-        wanted = {str(one.sha256) for one in given}
-        known = frozenset(features.locate(session, space_id=space_id, sha256s=wanted))
-        mine = features.reserve_forwards(
-            session, space_id=space_id, shard_id=claim.shard.id, sha256s=wanted - known
-        )
-        # What another shard finished between the two statements above is known by now.
-        known |= features.locate(session, space_id=space_id, sha256s=mine).keys()
-        mine -= known
-        found = contents.get_contents(session, mine)
-    return Todo(
-        inputs=given,
-        contents=[found[sha256] for sha256 in sorted(found)],
-        gone=frozenset(mine - found.keys()),
-        known=known,
-        busy=frozenset(wanted - known - mine),
-    )
 
 
 def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:

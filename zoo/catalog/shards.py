@@ -162,6 +162,12 @@ def has_kind(session: Session, job_id: str, kind: str) -> bool:
     return session.scalar(statement) is not None
 
 
+def count_queued(session: Session, queue: str, *, most: int) -> int:
+    """How many shards of a queue nobody has claimed, whatever their jobs, up to `most`."""
+    waiting = select(Shard.id).where(Shard.state == "queued", Shard.queue == queue).limit(most)
+    return len(session.scalars(waiting).all())
+
+
 def unfinished(
     session: Session, job_id: str, *, kinds: Sequence[str]
 ) -> list[tuple[str, dict[str, Any]]]:
