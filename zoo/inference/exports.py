@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -209,6 +210,7 @@ def write_export(export: Export) -> None:
         (export.folder / name).unlink(missing_ok=True)
 
 
+@cache
 def runtime_version() -> str:
     """The engine that exports are made for and verified with."""
     try:
