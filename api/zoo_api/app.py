@@ -24,6 +24,7 @@ from zoo_api.item_texts import item_texts
 from zoo_api.items import items
 from zoo_api.job_files import job_files
 from zoo_api.jobs import jobs
+from zoo_api.json_answers import FastJson
 from zoo_api.keyring import KeyRing
 from zoo_api.keys import keys
 from zoo_api.metrics import metrics
@@ -67,7 +68,7 @@ BLUEPRINTS = (
 def create_app(settings: Settings, *, services: Services | None = None) -> Flask:
     """An application on a home whose schema is up to date."""
     app = Flask("zoo_api", static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    app.json = FastJson(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_parts
     parts = services or make_services(settings)
