@@ -249,13 +249,24 @@ def unowned_claims(session: Session, worker_ids: Sequence[str]) -> list[ShardRec
 
 def take_outbox(session: Session, limit: int) -> list[tuple[int, int, str]]:
     """The oldest wake-ups that are due: outbox id, shard id, queue."""
+    instant = now()
     rows = session.execute(
-        select(Outbox.id, Outbox.shard_id, Outbox.queue)
-        .where(_is_past(Outbox.due_at, now()))
-        .order_by(Outbox.id)
-        .limit(limit)
+        _due(), {"now": instant, "latest": instant + LONGEST_DELAY, "limit": limit}
     )
     return [(row.id, row.shard_id, row.queue) for row in rows]
+
+
+@cache
+def _due() -> Select[int, int, str]:
+    """Made once, as the keeper asks several times a second; see `_is_past`."""
+    return (
+        select(Outbox.id, Outbox.shard_id, Outbox.queue)
+        .where(
+            or_(Outbox.due_at <= bindparam("now"), Outbox.due_at > bindparam("latest")),
+        )
+        .order_by(Outbox.id)
+        .limit(bindparam("limit"))
+    )
 
 
 def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None:
