@@ -30,7 +30,7 @@ from benchmarks.contest.task import Task
 from benchmarks.contest.venvs import RivalUnavailableError, ensure
 
 SERVICE, COMPOSITION, NAIVE = "service", "composition", "naive"
-FOLDER = "service-folder"
+FOLDER, FORWARD = "service-folder", "forward"
 WARM_UP = 128  # pictures of each of two ingests before the one that counts
 
 
@@ -52,6 +52,7 @@ CONTESTANTS = (
         name=FOLDER, module="service_folder", title="**FeatureZoo**, reading the folder itself"
     ),
     Contestant(name=COMPOSITION, module="composition", title="hand-tuned composition"),
+    Contestant(name=FORWARD, module="forward", title="bare forward, ONNX Runtime"),
     Contestant(name="dataloader", module="loader", title="DataLoader, torch"),
     Contestant(name="dataloader-8", module="loader", title="DataLoader, batches of 8", batch=8),
     Contestant(
@@ -215,7 +216,9 @@ def report(scores: Sequence[Score]) -> str:
     """All tables."""
     by_name = {one.contestant.name: one for one in scores}
     parts = [main_table(scores, by_name)]
-    parts.extend(service_table(by_name[name]) for name in (SERVICE, FOLDER) if name in by_name)
+    for name in (SERVICE, FOLDER):
+        if name in by_name:
+            parts.extend((service_table(by_name[name]), *forwarding(by_name[name], by_name)))
     found = [finish.versions for one in scores for finish in one.finishes]
     return "\n\n".join([*parts, tables.versions(found)])
 
@@ -229,6 +232,7 @@ def main_table(scores: Sequence[Score], by_name: Mapping[str, Score]) -> str:
         "CPU-ms/image",
         "of the service",
         "of the composition",
+        "of the bare forward",
         "least cosine",
         "same neighbour",
         "peak memory",
@@ -244,6 +248,7 @@ def main_table(scores: Sequence[Score], by_name: Mapping[str, Score]) -> str:
                 f"{one.middle('cpu_ms'):.1f}",
                 ratio(one, by_name.get(SERVICE)),
                 ratio(one, by_name.get(COMPOSITION)),
+                ratio(one, by_name.get(FORWARD)),
                 f"{one.agreement.least_cosine:.5f}",
                 f"{one.agreement.same_neighbours:.1%}",
                 f"{one.middle('peak_mb'):.0f} MB",
@@ -259,6 +264,18 @@ def ratio(one: Score, other: Score | None) -> str:
         return ""
     pairs = zip(one.finishes, other.finishes, strict=True)
     return f"{median(ours.rate / theirs.rate for ours, theirs in pairs):.2f}"
+
+
+def forwarding(ours: Score, by_name: Mapping[str, Score]) -> list[str]:
+    """What the network alone takes in the service's workers, against the bare forward."""
+    if FORWARD not in by_name:
+        return []
+    took = median(one.notes["extraction"]["forward_ms_per_image"] for one in ours.finishes)
+    bare = by_name[FORWARD].middle("cpu_ms")
+    return [
+        f"The network alone: {took:.2f} CPU-ms an image in the service's workers, {bare:.2f} "
+        f"bare: {bare / took:.2f} of its speed."
+    ]
 
 
 def service_table(score: Score) -> str:

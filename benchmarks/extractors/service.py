@@ -58,6 +58,7 @@ def embed(task: Task, give: Give, *, settings: Mapping[str, str] | None = None) 
         again_s=again.wall_s,
         again_cpu_s=again.cpu_s,
         result=job["result"],
+        extraction=job["extraction"],
         again_result=repeated["result"],
         cpu_by_part={part: spent - before.get(part, 0.0) for part, spent in after.items()},
         phases=phases(job),

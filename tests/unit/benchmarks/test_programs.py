@@ -51,8 +51,10 @@ def test_the_naive_loop_always_runs_as_the_others_are_held_against_it():
 
 @pytest.mark.slow
 def test_extraction_compares_the_service_with_the_composition(photographs: Path):
-    few = ("--images", "12", "--rounds", "1", "--only", "service", "service-folder", "composition")
-    ended = run("extraction.py", str(photographs), *few)
+    ours = ("service", "service-folder", "composition", "forward")
+    ended = run(
+        "extraction.py", str(photographs), "--images", "12", "--rounds", "1", "--only", *ours
+    )
 
     assert ended.returncode == 0, ended.stderr
     rows = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
@@ -60,11 +62,13 @@ def test_extraction_compares_the_service_with_the_composition(photographs: Path)
         "**FeatureZoo**, the service end to end",
         "**FeatureZoo**, reading the folder itself",
         "hand-tuned composition",
+        "bare forward, ONNX Runtime",
     )
     for title in titles:
         [row] = [row for row in rows if title in row]
         assert "| 100.0% |" in row
     assert "'embedded': 0, 'reused': 12, 'failed': 0" in ended.stdout
+    assert ended.stdout.count("The network alone: ") == 2
 
 
 def test_sizes_are_numbers_with_commas_between_them(capsys: pytest.CaptureFixture[str]):
