@@ -100,8 +100,10 @@ def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Clai
         shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
         settle(session, shard.job_id)
         return None
-    jobs.start_job(session, job.id)
-    jobs.note_attempt(session, job.id, shard.attempt + 1)
+    if job.state == "queued":
+        jobs.start_job(session, job.id)
+    if shard.attempt >= job.attempt:
+        jobs.note_attempt(session, job.id, shard.attempt + 1)
     enter_phase(session, job, shard.kind)
     return Claim(shard=shard, job=job)
 
