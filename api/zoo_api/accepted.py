@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
-from flask import Response, jsonify, request, url_for
+from flask import Response, current_app, jsonify, request, url_for
 
-from zoo.catalog import Session, inputs, jobs
+from zoo.catalog import Session, jobs
 from zoo.catalog.records import JobRecord
 from zoo.errors import InvalidError, UnavailableError
 from zoo.faults import Point, reach
@@ -18,6 +18,7 @@ from zoo.jobs.ledger import require
 from zoo_api.codes import ONCE, QUEUED, merge
 from zoo_api.contract import Answer
 from zoo_api.job_views import Job, job_json
+from zoo_api.room import Room
 from zoo_api.services import services
 from zoo_api.unowned import find_owner
 
@@ -66,7 +67,8 @@ def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Resp
     """Submit new work once, as `once` does; 429 if too much waits already."""
 
     def submit_if_room(session: Session) -> JobRecord:
-        check_room(session)
+        room: Room = current_app.extensions["zoo_room"]
+        room.check(session, services().settings)
         return submit(session)
 
     return once(fingerprint, submit_if_room)
@@ -89,20 +91,6 @@ def once(fingerprint: str, act: Callable[[Session], JobRecord]) -> Response:
         if error.code == "database_unavailable":
             find_owner()  # it may have been committed all the same
         raise
-
-
-def check_room(session: Session) -> None:
-    """429 if what waits already would take longer than the queue's limit."""
-    settings = services().settings
-    backlog_s = inputs.queued_backlog(session, seconds_per_item=settings.seconds_per_item)
-    queued_s = backlog_s / settings.cores
-    if queued_s > settings.queue_limit_s:
-        raise UnavailableError(
-            f"about {queued_s:.0f} s of work are queued, the limit is "
-            f"{settings.queue_limit_s:.0f} s; try again later",
-            code="queue_full",
-            retry_after_s=max(1, round(queued_s - settings.queue_limit_s)),
-        )
 
 
 def _done_once(

@@ -32,6 +32,7 @@ from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.readiness import Readiness
 from zoo_api.reports import reports
+from zoo_api.room import Room
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     app.extensions["zoo"] = parts
     app.extensions["zoo_keys"] = KeyRing(parts.catalog)
     app.extensions["zoo_backbones"] = BackboneShelf(fresh_s=parts.fresh_s)
+    app.extensions["zoo_room"] = Room(fresh_s=parts.fresh_s)
     app.extensions["zoo_readiness"] = Readiness(parts)
     app.url_map.converters["version"] = VersionNumber
     problems.register(app)

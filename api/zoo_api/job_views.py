@@ -93,7 +93,7 @@ def jobs_json(session: Session, jobs: Sequence[JobRecord]) -> list[Job]:
     """Jobs with how far each has come."""
     ids = [job.id for job in jobs]
     counts = inputs.count_states_of(session, ids)
-    efforts = efforts_of(session, ids)
+    efforts = efforts_of(session, [job.id for job in jobs if job.started_at])
     told = told_of(session, jobs)
     return [
         _job_json(job, counts.get(job.id, {}), efforts.get(job.id, ()), told.get(job.id))

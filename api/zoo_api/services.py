@@ -30,7 +30,7 @@ class Services:
     predictor: Predictor
     searches: Searches
     after_commit: Callable[[], None]
-    fresh_s: float = 0.5  # how old what is known of a backbone may be
+    fresh_s: float = 0.5  # how old what is known of a backbone, or of the queue, may be
     streams: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_STREAMS)
     )

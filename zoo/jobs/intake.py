@@ -99,8 +99,9 @@ def submit_ingest(
     for archive in delivery.archives:
         arguments = {"archive": archive.key, "name": archive.name, "skip": 0}
         shards.add_shard(session, job.id, "expand", arguments=arguments)
-    add_delivery(session, job, delivery, settings=settings)
-    settle(session, job.id)
+    n_shards = _take(session, job, delivery, first=0, settings=settings)
+    if not (n_shards or delivery.archives):
+        settle(session, job.id)
     return job
 
 
@@ -172,15 +173,21 @@ def add_delivery(
     `UnavailableError` with code `content_collected` if a content that was not stored again, as it
     was known, has been collected since.
     """
+    _take(session, job, delivery, first=inputs.next_position(session, job.id), settings=settings)
+
+
+def _take(
+    session: Session, job: JobRecord, delivery: Delivery, *, first: int, settings: Settings
+) -> int:
+    """What `add_delivery` does, from a position on; returns how many shards were made."""
     pack_ids = contents.add_packs(session, delivery.packs)
     contents.add_contents(session, delivery.contents, pack_ids=pack_ids)
     _check_held(session, {one.sha256 for one in delivery.arrivals if one.sha256})
-    first = inputs.next_position(session, job.id)
     given = [
         _to_input(arrival, position)
         for position, arrival in enumerate(delivery.arrivals, start=first)
     ]
-    add_inputs(session, job, given, settings=settings)
+    return add_inputs(session, job, given, settings=settings)
 
 
 def _check_held(session: Session, sha256s: set[str]) -> None:
@@ -196,17 +203,23 @@ def _check_held(session: Session, sha256s: set[str]) -> None:
 
 def add_inputs(
     session: Session, job: JobRecord, given: Sequence[InputRecord], *, settings: Settings
-) -> None:
-    """Add inputs to a job in shards of about equal size, enough for every core."""
+) -> int:
+    """Add inputs to a job in shards of about equal size, enough for every core.
+
+    Returns how many shards that made.
+    """
     refused = [one for one in given if one.state == "failed"]
     inputs.add_inputs(session, job.id, refused, shard_id=None)
     todo = [one for one in given if one.state == "queued"]
     kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
     queue = settings.forward_queue if kind in FORWARDING else CPU_QUEUE
+    n_shards = 0
     for share, size in _shares(session, job, kind, todo, settings=settings):
         for chunk in chunks(share, size):
             shard_id = shards.add_shard(session, job.id, kind, arguments={}, queue=queue)
             inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
+            n_shards += 1
+    return n_shards
 
 
 def _shares(
