@@ -77,6 +77,7 @@ def delete_alias(name: str, alias: str) -> None:
     """Take an alias away; its history stays."""
     with services().catalog.write() as session:
         model = require_own(session, name)
+        catalog_models.lock_model(session, model.id)  # of two that delete it, one finds it gone
         require_alias(session, model, alias)
         catalog_models.move_alias(session, model.id, alias, version=None)
 

@@ -116,8 +116,8 @@ def show_collection(name: str) -> Collection:
 def delete_collection(name: str) -> None:
     """Delete a collection with its items; embeddings stay in the feature store."""
     with services().catalog.write() as session:
-        require_collection(session, name)
-        catalog_collections.delete_collection(session, name)
+        if not catalog_collections.delete_collection(session, name):
+            require_collection(session, name)
 
 
 def require_collection(session: Session, name: str) -> CollectionRecord:
