@@ -1,7 +1,7 @@
 """Who does what at this moment, read from the catalog beside the service."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 
 import psutil
@@ -15,6 +15,7 @@ from zoo.catalog.work_tables import Shard
 from zoo.settings import Settings
 
 POLL_S = 0.02
+PATIENCE_S = 60.0
 
 
 def unfinished(settings: Settings, kind: str = "embed") -> list[ShardRecord]:
@@ -55,6 +56,35 @@ def await_that(holds: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it does not come about"
         time.sleep(POLL_S)
+
+
+def held_by(settings: Settings, pids: Collection[int]) -> list[ShardRecord]:
+    """The shards that these processes hold."""
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog, catalog.read() as one:
+        rows = one.scalars(select(Shard).where(Shard.state == "running", Shard.pid.in_(pids)))
+        return [as_record(ShardRecord, row) for row in rows]
+
+
+def taken_over(settings: Settings, held: Sequence[ShardRecord], *, began: float) -> list[float]:
+    """Wait until others have claimed the shards of the dead; seconds since an instant, for each.
+
+    Of a shard that was closed as its process died, or given up for good, there is nothing to say.
+    """
+    left = {one.id: one.token for one in held}
+    seconds = []
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog:
+        deadline = time.monotonic() + PATIENCE_S
+        while left:
+            assert time.monotonic() < deadline, f"nobody takes these over: {left}"
+            time.sleep(POLL_S)
+            with catalog.read() as session:
+                rows = list(session.scalars(select(Shard).where(Shard.id.in_(left))))
+            taken = [row.id for row in rows if row.token > left[row.id]]
+            seconds += [time.monotonic() - began for _ in taken]
+            closed = [row.id for row in rows if row.state not in OPEN]
+            for shard_id in {*taken, *closed}:
+                del left[shard_id]
+    return seconds
 
 
 def holder(held: ShardRecord) -> psutil.Process:

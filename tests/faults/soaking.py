@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle
@@ -12,6 +11,7 @@ from statistics import quantiles
 import httpx
 import psutil
 
+from tests.faults.claims import held_by, taken_over
 from tests.faults.stranger import Stranger
 from tests.faults.topology import Struck
 from tests.faults.victims import VICTIMS, find
@@ -25,6 +25,7 @@ from tests.faults.workloads import (
     send_files,
 )
 from tests.live import eventually, kill
+from zoo.catalog.records import ShardRecord
 
 STRANGERS = 2
 POOL = 1000
@@ -48,6 +49,7 @@ class Kill:
     victim: str
     after_s: float  # since the one before
     ready_s: float
+    taken_over_s: Sequence[float] = ()  # until another process claimed each shard that it held
 
 
 @dataclass(kw_only=True)
@@ -78,18 +80,17 @@ class Soak:
             raise self.faults[0]
 
     def table(self) -> str:
-        """What was struck and how soon the service was ready again, as Markdown."""
-        lines = [
-            "| killed | times | ready after, median | p95 | at most |",
-            "|---|---|---|---|---|",
-        ]
-        for victim, times in sorted(Counter(one.victim for one in self.kills).items()):
-            waits = [one.ready_s for one in self.kills if one.victim == victim]
-            cuts = quantiles([*waits, *waits[:1]], n=20, method="inclusive")
-            lines.append(
-                f"| {victim} | {times} | {cuts[9]:.2f} s | {cuts[18]:.2f} s | {max(waits):.2f} s |"
+        """What was struck, how soon the service was ready again and work went on, as Markdown."""
+        ready = [(one.victim, [one.ready_s]) for one in self.kills]
+        taken_over = [(one.victim, one.taken_over_s) for one in self.kills]
+        return "\n\n".join(
+            (
+                _table("| killed | times | ready after, median | p95 | at most |", ready),
+                _table(
+                    "| held by | shards | taken over after, median | p95 | at most |", taken_over
+                ),
             )
-        return "\n".join(lines)
+        )
 
     def summary(self) -> str:
         """How much was asked for meanwhile, in a sentence."""
@@ -107,23 +108,38 @@ class Soak:
         victim = dice.choice((*VICTIMS, ALL))
         choice = dice.random()
         time.sleep(after_s)
+        held: Sequence[ShardRecord] = ()
         began = time.monotonic()
         if victim == ALL:
             self._start_anew()
-        elif not self._kill_one(victim, choice):
-            return
+        else:
+            struck = self._choose(victim, choice)
+            if struck is None:
+                return
+            held = self._held_by(struck)
+            began = time.monotonic()
+            kill([struck])
         eventually(self.struck.service.is_ready, what=self.struck.service.said)
         ready_s = time.monotonic() - began
-        self.kills.append(Kill(victim=victim, after_s=after_s, ready_s=ready_s))
+        taken_over_s = taken_over(self.struck.checker.settings, held, began=began)
+        self.kills.append(
+            Kill(victim=victim, after_s=after_s, ready_s=ready_s, taken_over_s=taken_over_s)
+        )
 
-    def _kill_one(self, victim: str, choice: float) -> bool:
+    def _choose(self, victim: str, choice: float) -> psutil.Process | None:
         try:
             found = find(self.struck.service, victim)
         except psutil.NoSuchProcess:
             found = []
-        if found:
-            kill([found[int(choice * len(found))]])
-        return bool(found)
+        return found[int(choice * len(found))] if found else None
+
+    def _held_by(self, process: psutil.Process) -> Sequence[ShardRecord]:
+        """What a process of the worker, or a child that dies with it, is doing."""
+        try:
+            pids = [process.pid, *(one.pid for one in process.children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return ()
+        return held_by(self.struck.checker.settings, pids)
 
     def _start_anew(self) -> None:
         service = self.struck.service
@@ -164,3 +180,14 @@ class Soak:
 
 def _turning(work: Sequence[Workload]) -> "list[Workload]":
     return [*work] * 10_000
+
+
+def _table(head: str, times: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """A row for each victim of which there are times."""
+    lines = [f"| {head}, median | p95 | at most |", "|---|---|---|---|---|"]
+    for victim in sorted({one for one, found in times if found}):
+        waits = [wait for one, found in times if one == victim for wait in found]
+        cuts = quantiles([*waits, *waits[:1]], n=20, method="inclusive")
+        figures = " | ".join(f"{one:.2f} s" for one in (cuts[9], cuts[18], max(waits)))
+        lines.append(f"| {victim} | {len(waits)} | {figures} |")
+    return "\n".join(lines)
