@@ -189,11 +189,20 @@ def drop_pack(session: Session, pack_id: int) -> bool:
 
 
 def drop_references(session: Session) -> int:
-    """Forget files by reference whose contents are gone, and which no source knows any more."""
+    """Forget files by reference whose contents are gone, and which no source knows any more.
+
+    What sources know is joined as a whole: no index leads from a reference to its file.
+    """
+    known = (
+        select(SourceFile.reference).where(SourceFile.reference.is_not(None)).distinct().subquery()
+    )
     is_used = select(Content.sha256).where(Content.pack_id == Pack.id).exists()
-    by_source = select(SourceFile.reference).where(SourceFile.reference.is_not(None))
-    left = (Pack.key.like(REFERENCES), ~is_used, Pack.key.not_in(by_source))
-    return changed(session, delete(Pack).where(*left))
+    left = (
+        select(Pack.id)
+        .outerjoin(known, known.c.reference == Pack.key)
+        .where(Pack.key.like(REFERENCES), ~is_used, known.c.reference.is_(None))
+    )
+    return changed(session, delete(Pack).where(Pack.id.in_(left)))
 
 
 def segment_loads(session: Session) -> list[SegmentLoad]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 from zoo.catalog import soundness
 from zoo.fsck.problems import OpenHome, Problem
@@ -18,8 +18,7 @@ def unsound_rows(home: OpenHome) -> Iterator[Problem]:
             yield Problem(sentence=f"the database is damaged: {problem}")
         for key, sha256 in soundness.features_beyond_segment(session):
             yield Problem(sentence=f"the embedding of content {sha256} lies past the end of {key}")
+        repair = cache(partial(embed_missing, home))  # mends all of them at once
         for name, item_id in soundness.items_without_vector(session):
-            yield Problem(
-                sentence=f"item {item_id} of collection {name!r} has no embedding",
-                repair=partial(embed_missing, home),
-            )
+            sentence = f"item {item_id} of collection {name!r} has no embedding"
+            yield Problem(sentence=sentence, repair=repair)

@@ -61,6 +61,20 @@ def test_the_embeddings_of_a_damaged_segment_are_made_again_by_a_job(
     ]
 
 
+def test_one_job_embeds_all_items_that_have_no_embedding(stock: Stock, settings: Settings) -> None:
+    with stock.catalog.write() as session:
+        for segment in features.list_segments(session):
+            features.forget_segment(session, segment.id)
+
+    mended = repaired(settings)
+
+    [told] = set(mended[:3])  # once for each item
+    assert told.endswith(" embeds 3 items of collection 'c' anew once the service runs")
+    with stock.catalog.read() as session:
+        [job] = jobs.list_jobs(session, job_type=None, state=None, before="", limit=9)
+    assert told.startswith(job.id)
+
+
 def test_a_damaged_original_is_marked_as_lost_and_stored_again_when_it_is_sent(
     stock: Stock, settings: Settings
 ) -> None:

@@ -13,9 +13,10 @@ from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
 from tests.serving import network_columns, register_pets
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
-from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards
-from zoo.catalog.tables import Content
-from zoo.catalog.work_tables import JobInput
+from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards, sources
+from zoo.catalog.sources import Target
+from zoo.catalog.tables import Content, Pack
+from zoo.catalog.work_tables import JobInput, SourceFile
 from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
@@ -290,4 +291,46 @@ def test_contents_are_looked_through_in_one_go_however_many_inputs_jobs_have(
         began = time.monotonic()
         found = garbage.unnamed_contents(session, after="", limit=9, retry_from=grounds.grace_from)
         assert [one.sha256 for one in found] == names[:1]
+        assert time.monotonic() - began < 5
+
+
+def refer_to(catalog: Catalog, n: int) -> list[str]:
+    """Files by reference whose contents are gone, all but the first of which a source knows."""
+    keys = [f"ref:/srv/{i:06}.jpg" for i in range(n)]
+    with catalog.write() as session:
+        c = collections.get_collection(session, "c")
+        assert c is not None
+        source = sources.begin_scan(session, Target(collection_id=c.id, dataset_id=None), "/srv")
+        given = [{"key": key, "size_bytes": 1} for key in keys]
+        session.execute(insert(Pack.__table__), given)
+        known = {"source_id": source.id, "size_bytes": 1, "stamp": "1", "scan": 1, "item_id": "a"}
+        files = [{**known, "name": key, "reference": key} for key in keys[1:]]
+        session.execute(insert(SourceFile.__table__), files)
+    return keys
+
+
+def test_files_by_reference_that_no_source_knows_any_more_are_forgotten(
+    stock: Stock, run: Collect, catalog: Catalog
+) -> None:
+    stock.put("c", {"a": np.ones(4, np.float32)})
+    [stays, *_] = stored(stock.blobs)
+    _, *known = refer_to(catalog, 3)
+
+    assert run()["files by reference"].count == 1
+
+    with catalog.read() as session:
+        assert [key for key, _ in contents.list_packs(session)] == [stays, *known]
+
+
+@pytest.mark.slow
+def test_files_by_reference_are_looked_through_in_one_go_however_many_there_are(
+    stock: Stock, catalog: Catalog
+) -> None:
+    refer_to(stock.catalog, 30_000)
+    with catalog.write() as session:
+        session.execute(text("ANALYZE"))
+        if catalog.engine.dialect.name == "postgresql":
+            session.execute(text("SET LOCAL work_mem = '64kB'"))  # as if there were millions
+        began = time.monotonic()
+        assert garbage.drop_references(session) == 1
         assert time.monotonic() - began < 5
