@@ -218,18 +218,20 @@ def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     """Queue shards again whose node was lost; that is nobody's fault and counts no attempt."""
     for job_id in sorted({shard.job_id for shard in claims}):
         jobs.lock_job(session, job_id)
-    freed = [
-        shard
-        for shard in claims
-        if shards.requeue_shard(
-            session, shard, attempt=shard.attempt, waits=shard.waits, last_error=None
-        )
-    ]
+    freed = [shard for shard in claims if _requeue_as_it_stands(session, shard)]
     counts.note(session, "claims_lost", len(freed))
     features.release_forwards(session, [shard.id for shard in freed])
     for job_id in dict.fromkeys(shard.job_id for shard in freed):
         settle(session, job_id)
     return len(freed)
+
+
+def _requeue_as_it_stands(session: Session, shard: ShardRecord) -> bool:
+    """Queue a claimed shard again; progress may have reset its counts since it was looked at."""
+    now = shards.get_shard(session, shard.id) or shard
+    return shards.requeue_shard(
+        session, shard, attempt=now.attempt, waits=now.waits, last_error=None
+    )
 
 
 def settle(session: Session, job_id: str) -> None:
@@ -278,10 +280,14 @@ def enter_phase(session: Session, job: JobRecord, phase: str) -> None:
 
 
 def reason_of(error: Exception) -> tuple[str, str]:
-    """Code and sentence for an exception that ended an attempt."""
+    """Code and sentence for an exception that ended an attempt.
+
+    Of a fault of ours no more than its kind: what it says may name files and addresses.
+    """
     if isinstance(error, ZooError):
         return error.code, error.detail
-    return "internal_error", f"{type(error).__name__}: {error}"
+    kind = type(error).__name__
+    return "internal_error", f"something went wrong in a worker ({kind}); its log has the job's id"
 
 
 def _close(session: Session, claimed: Claim, *, state: str) -> None:

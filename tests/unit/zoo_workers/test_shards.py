@@ -62,7 +62,8 @@ def test_other_errors_count_an_attempt_and_the_last_one_names_the_cause(
     assert ended.attempt == 3
     assert ended.error_code == "internal_error"
     assert ended.error_detail == (
-        "RuntimeError: a bug (after 3 attempts); "
+        "something went wrong in a worker (RuntimeError); its log has the job's id "
+        "(after 3 attempts); "
         f"once that is mended, POST /v1/jobs/{ended.id}/retry does what is left"
     )
 
@@ -169,7 +170,7 @@ def test_an_outage_uses_up_no_attempt_and_halves_no_batch(
 
     assert states == ["running", "running", "failed"]
     assert batches == [8, 4, 2]
-    assert "RuntimeError: a bug (after 3 attempts); " in str(place.job(job).error_detail)
+    assert "the job's id (after 3 attempts); " in str(place.job(job).error_detail)
 
 
 def test_a_failed_attempt_uses_up_no_wait_and_a_wait_keeps_the_attempts(

@@ -147,6 +147,25 @@ def test_giving_back_keeps_attempts_and_waits(catalog: Catalog, submit: Submit) 
     assert (found.state, found.attempt, found.waits) == ("queued", 1, 2)
 
 
+def test_giving_back_keeps_what_progress_forgave_since_the_claims_were_read(
+    catalog: Catalog, submit: Submit
+) -> None:
+    submit(1)
+    [shard_id] = queued_shards(catalog)
+    fail_attempt(catalog, take(catalog, shard_id).shard, code="x", detail="x", attempts=3)
+    read_before = take(catalog, shard_id).shard
+    with catalog.write() as session:
+        shards.set_arguments(session, shard_id, {})
+
+    with catalog.write() as session:
+        assert give_back(session, [read_before]) == 1
+
+    with catalog.read() as session:
+        found = shards.get_shard(session, shard_id)
+    assert found is not None
+    assert (read_before.attempt, found.attempt) == (1, 0)
+
+
 def test_a_zombie_postpones_nothing(catalog: Catalog, submit: Submit) -> None:
     job = submit(1)
     [shard_id] = queued_shards(catalog)
@@ -252,8 +271,11 @@ def test_every_step_leaves_an_event(catalog: Catalog, submit: Submit) -> None:
     ]
 
 
-def test_an_unexpected_error_is_named_by_its_type() -> None:
-    assert reason_of(ValueError("odd")) == ("internal_error", "ValueError: odd")
+def test_of_an_unexpected_error_nothing_is_told_but_its_kind() -> None:
+    assert reason_of(FileNotFoundError(2, "no such file", "/home/secret")) == (
+        "internal_error",
+        "something went wrong in a worker (FileNotFoundError); its log has the job's id",
+    )
 
 
 def test_a_zombies_failure_frees_nothing_of_the_next_holder(
