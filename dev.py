@@ -28,6 +28,7 @@ TEST_FOLDERS = (  # those of long files first, so that all processes end at abou
     "tests/contract",
     "tests/unit",
 )
+FAULT_FOLDERS = ("tests/faults",)
 DEMO_EXTRAS = ("cpu", "demo", "worker")
 ALL_EXTRAS = ("all", "dev")
 OLDEST = (3, 11)
@@ -86,16 +87,24 @@ def stop(asked: argparse.Namespace) -> int:
 
 
 def test(asked: argparse.Namespace) -> int:
-    """Run the tests; what takes long only with --all."""
+    """Run the tests; what takes long only with --all, and every combination of faults alone."""
     ensure_environment(ALL_EXTRAS)
     if asked.all:
         ensure_compose()
     given = list(asked.pytest)
     has_places = any((ROOT / one.partition("::")[0]).exists() for one in given)
-    places = [] if has_places else [name for name in TEST_FOLDERS if (ROOT / name).is_dir()]
-    which = [] if asked.all or "-m" in given else ["-m", "not slow"]
+    folders = FAULT_FOLDERS if asked.faults else TEST_FOLDERS
+    places = [] if has_places else [name for name in folders if (ROOT / name).is_dir()]
+    which = [] if "-m" in given else left_out(asked)
     spread = [] if has_places else ["-n", str(spread_over()), *BY_FILE]
     return run([BIN / "python", "-m", "pytest", *which, *spread, *places, *given])
+
+
+def left_out(asked: argparse.Namespace) -> list[str]:
+    """What of the tests is not run, as pytest is told."""
+    if asked.faults:
+        return []
+    return ["-m", "not matrix" if asked.all else "not slow"]
 
 
 def spread_over() -> int:
@@ -141,6 +150,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--home", type=Path, help="the service's folder (.zoo/demo)")
     tested = commands.add_parser("test", help="run the tests", epilog="the rest goes to pytest")
     tested.add_argument("--all", action="store_true", help="also those that take long")
+    tested.add_argument(
+        "--faults", action="store_true", help="every fault at every point on every database"
+    )
     soaked = commands.add_parser(
         "soak",
         help="kill parts of a service at random: --kills 1000 --seed 1 --hours H --database NAME",

@@ -282,7 +282,8 @@ SPREAD = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     ("given", "command"),
     [
         ([], ["-m", "not slow", *SPREAD, *dev.TEST_FOLDERS]),
-        (["--all", "-x"], [*SPREAD, *dev.TEST_FOLDERS, "-x"]),
+        (["--all", "-x"], ["-m", "not matrix", *SPREAD, *dev.TEST_FOLDERS, "-x"]),
+        (["--faults"], [*SPREAD, "tests/faults"]),
         (["tests/unit/test_dev.py::test_x"], ["-m", "not slow", "tests/unit/test_dev.py::test_x"]),
         (["-k", "head"], ["-m", "not slow", *SPREAD, *dev.TEST_FOLDERS, "-k", "head"]),
     ],
