@@ -7,11 +7,13 @@ from contextlib import closing
 import psutil
 from sqlalchemy import select
 
-from zoo.catalog import open_unpooled
+from zoo.catalog import open_unpooled, workers
 from zoo.catalog.records import ShardRecord
 from zoo.catalog.rows import as_record
 from zoo.catalog.shards import OPEN
 from zoo.catalog.work_tables import Shard
+from zoo.jobs.keeper import LEASE
+from zoo.jobs.presence import parse_presence
 from zoo.settings import Settings
 
 POLL_S = 0.02
@@ -91,3 +93,11 @@ def holder(held: ShardRecord) -> psutil.Process:
     """The process that holds a shard."""
     assert held.pid is not None
     return psutil.Process(held.pid)
+
+
+def leader(settings: Settings) -> int:
+    """The process id of the keeper that leads; 0 while none does."""
+    with closing(open_unpooled(settings.resolved_database_url)) as catalog, catalog.read() as one:
+        found = workers.read_lease(one, LEASE)
+    holder = parse_presence(found[0]) if found else None
+    return holder.pid if holder else 0

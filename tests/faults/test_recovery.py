@@ -1,15 +1,17 @@
 """How soon work goes on after a death, and what a process does that wakes too late."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cluster import cluster
 from tests.faults.at_work import at_work
-from tests.faults.claims import await_that, claimed_anew, holder, last_held
+from tests.faults.claims import await_that, claimed_anew, holder, last_held, leader
 from tests.faults.topology import Seasoned, Struck
 from tests.faults.victims import PARTS, find
 from tests.faults.workloads import send_files
@@ -45,16 +47,16 @@ def test_what_a_dead_process_did_is_soon_done_by_another(
 
 
 @contextmanager
-def two_workers(seasoned: Seasoned, tmp_path: Path, fault: str) -> Iterator[Struck]:
-    """The processes of a service started one by one, with a second worker."""
+def two_nodes(seasoned: Seasoned, tmp_path: Path, fault: str) -> Iterator[Struck]:
+    """The processes of a service started one by one, with a second keeper and worker."""
     with seasoned.struck(tmp_path, ZOO_FAULT=fault) as struck:
         url = struck.checker.settings.resolved_database_url
         usual = {f"ZOO_{name}_S": str(seconds) for name, seconds in TIMES.items()}
         more = {**struck.service.settings, **usual, "ZOO_DATABASE_URL": url}
         more["ZOO_WORKER_PROCESSES"] = "1"
         with cluster(struck.service.home, url, more) as nodes:
-            for module in (PARTS["keeper"], PARTS["worker"], PARTS["worker"], PARTS["predictor"]):
-                nodes.start(module)
+            for part in ("keeper", "keeper", "worker", "worker", "predictor"):
+                nodes.start(PARTS[part])
             struck.service.process = nodes.start(PARTS["api"], ZOO_PORT=str(struck.service.port))
             await_that(struck.service.is_ready)
             yield struck
@@ -63,7 +65,7 @@ def two_workers(seasoned: Seasoned, tmp_path: Path, fault: str) -> Iterator[Stru
 def test_what_a_lost_node_did_is_done_by_another_within_15_s(
     seasoned: Seasoned, tmp_path: Path, record_property: Record
 ) -> None:
-    with two_workers(seasoned, tmp_path, HANG) as struck:
+    with two_nodes(seasoned, tmp_path, HANG) as struck:
         with at_work(struck):
             held = last_held(struck.checker.settings)
             worker = holder(held).parent()
@@ -78,7 +80,7 @@ def test_what_a_lost_node_did_is_done_by_another_within_15_s(
 def test_a_worker_that_wakes_after_its_claims_were_given_away_changes_nothing(
     seasoned: Seasoned, tmp_path: Path
 ) -> None:
-    with two_workers(seasoned, tmp_path, "embed.forwarded:1:stop") as struck:
+    with two_nodes(seasoned, tmp_path, "embed.forwarded:1:stop") as struck:
         with at_work(struck):
             held = last_held(struck.checker.settings)
             child = holder(held)
@@ -92,6 +94,29 @@ def test_a_worker_that_wakes_after_its_claims_were_given_away_changes_nothing(
             pass
 
         assert (child.is_running(), worker.is_running()) == (True, True)
+        struck.checker.check(struck.asked)
+
+
+def test_a_keeper_that_stands_still_is_replaced_and_publishes_in_vain_when_it_wakes(
+    seasoned: Seasoned, tmp_path: Path, record_property: Record
+) -> None:
+    # What it was about to publish it still holds in its hands when it wakes.
+    with two_nodes(seasoned, tmp_path, "relay.taken:1:stop") as struck:
+        settings = struck.checker.settings
+        began = time.monotonic()
+        with at_work(struck):
+            await_that(lambda: times_reached(struck.service.home, Point.RELAY_TAKEN) > 0)
+            stopped = leader(settings)
+            await_that(lambda: leader(settings) != stopped)
+            seconds = time.monotonic() - began
+        heir = leader(settings)
+        kill([psutil.Process(stopped)], signal.SIGCONT)
+        with at_work(struck):
+            pass
+
+        record_property("led_anew_s", seconds)
+        assert seconds < 15
+        assert leader(settings) == heir
         struck.checker.check(struck.asked)
 
 
