@@ -83,13 +83,9 @@ class Soak:
         """What was struck, how soon the service was ready again and work went on, as Markdown."""
         ready = [(one.victim, [one.ready_s]) for one in self.kills]
         taken_over = [(one.victim, one.taken_over_s) for one in self.kills]
-        return "\n\n".join(
-            (
-                _table("| killed | times | ready after, median | p95 | at most |", ready),
-                _table(
-                    "| held by | shards | taken over after, median | p95 | at most |", taken_over
-                ),
-            )
+        return (
+            f"{_table('killed | times | ready after', ready)}\n\n"
+            f"{_table('held by | shards | taken over after', taken_over)}"
         )
 
     def summary(self) -> str:

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 )
 
 from tests.databases import TWINS
-from tests.faults.history import Act, Call, Truth, explain
-from tests.faults.two_of_each import MODEL, TwoOfEach, two_of_each
+from tests.history import Act, Call, Truth, explain
+from tests.two_of_each import MODEL, TwoOfEach, two_of_each
 from zoo.fsck import check_home
 from zoo.testing.pictures import labelled
 from zoo.testing.plugin import MakeZooService

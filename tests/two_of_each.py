@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 from flask import Flask
 
-from tests.faults.history import Act, Answer, Call
+from tests.history import Act, Answer, Call
 from zoo.catalog import Catalog, jobs, open_catalog
 from zoo.jobs.keeper import Keeper
 from zoo.search.collection import Searches
