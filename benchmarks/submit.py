@@ -41,8 +41,8 @@ POLL_S = 0.02
 class Found:
     """What was measured, by the title of its row."""
 
-    floors: dict[str, Waits]
-    service: dict[str, Waits]
+    floors: Sequence[tuple[str, Waits]]
+    service: Sequence[tuple[str, Waits]]
     api_cpu_ms: float  # a job, while they were sent as fast as they were accepted
     all_cpu_ms: float  # a job, until all were done
     drained_s: float  # from the first job's submission until the last one's end
@@ -75,15 +75,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def measure(root: Path, asked: argparse.Namespace) -> Found:
     """The floors, then the service: idle, with calm clients, and with all that it can take."""
     few = to_send(0, min(1000, asked.jobs), collections=asked.clients)
-    floors = {"a durable commit, alone": commits(root / "commits.sqlite3", few)}
+    floors = [("a durable commit, alone", commits(root / "commits.sqlite3", few))]
     with bare_server(root) as port:
         for clients in (1, asked.clients):
-            _, floors[f"a bare POST, {clients} clients"] = send_all(port, few, clients=clients)
+            _, waits = send_all(port, few, clients=clients)
+            floors.append(("a bare POST", waits))
     with serving(root / "home", settings=settings_of(root)) as service:
         return press(service, floors, asked)
 
 
-def press(service: Service, floors: dict[str, Waits], asked: argparse.Namespace) -> Found:
+def press(
+    service: Service, floors: Sequence[tuple[str, Waits]], asked: argparse.Namespace
+) -> Found:
     """One service under all that is asked."""
     for number in range(asked.clients):
         service.ask("PUT", f"/v1/collections/c{number}", json={"model": tiny.MODEL})
@@ -112,11 +115,11 @@ def press(service: Service, floors: dict[str, Waits], asked: argparse.Namespace)
     check(service, sent + answers)
     return Found(
         floors=floors,
-        service={
-            "**FeatureZoo**, idle": waits["idle"],
-            f"**FeatureZoo**, a job every {asked.every:g} s each": waits["calm"],
-            "**FeatureZoo**, one after the other": waits["hasty"],
-        },
+        service=[
+            ("**FeatureZoo**, idle", waits["idle"]),
+            (f"**FeatureZoo**, a job every {asked.every:g} s each", waits["calm"]),
+            ("**FeatureZoo**, one after the other", waits["hasty"]),
+        ],
         api_cpu_ms=1000 * (taken["api"] - before["api"]) / asked.jobs,
         all_cpu_ms=1000 * (sum(done.values()) - sum(before.values())) / asked.jobs,
         drained_s=drained_s,
@@ -156,7 +159,7 @@ def report(found: Found, asked: argparse.Namespace) -> str:
             f"{one.most_ms:.1f}",
             f"{one.rate:.0f}" if one.rate else "",
         )
-        for title, one in {**found.floors, **found.service}.items()
+        for title, one in (*found.floors, *found.service)
     ]
     return (
         f"{tables.table(head, rows)}\n\n"

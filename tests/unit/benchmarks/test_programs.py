@@ -92,6 +92,16 @@ def test_scale_takes_tiny_pictures_and_photographs_in(photographs: Path):
 
 
 @pytest.mark.slow
+def test_submit_accepts_each_job_once_beside_its_floors():
+    ended = run("submit.py", "--jobs", "20", "--clients", "4", "--every", "0.1")
+
+    assert ended.returncode == 0, ended.stderr
+    for title in ("a durable commit, alone | 1", "a bare POST | 4", "**FeatureZoo**, idle | 1"):
+        assert f"| {title} | " in ended.stdout
+    assert "20 jobs were accepted and done in " in ended.stdout
+
+
+@pytest.mark.slow
 def test_online_reports_each_number_of_clients(photographs: Path):
     few = ("--requests", "8", "--rounds", "1", "--clients", "1", "2", "--only", "service")
     ended = run("online.py", str(photographs), *few)
