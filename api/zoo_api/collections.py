@@ -12,7 +12,7 @@ from zoo.backbone import RANDOM_WEIGHTS
 from zoo.catalog import Session, features
 from zoo.catalog import collections as catalog_collections
 from zoo.catalog.records import CollectionRecord, ModelRecord
-from zoo.errors import ConflictError, InvalidError
+from zoo.errors import ConflictError, InvalidError, NotFoundError
 from zoo.names import unknown
 from zoo.predictor import BackboneDetail
 from zoo.space import split_precision
@@ -117,14 +117,14 @@ def delete_collection(name: str) -> None:
     """Delete a collection with its items; embeddings stay in the feature store."""
     with services().catalog.write() as session:
         if not catalog_collections.delete_collection(session, name):
-            require_collection(session, name)
+            raise _unknown(session, name)
 
 
 def require_collection(session: Session, name: str) -> CollectionRecord:
     """A collection by name, or `NotFoundError` with the nearest."""
     found = catalog_collections.get_collection(session, name)
     if found is None:
-        raise unknown("collection", name, catalog_collections.collection_names(session))
+        raise _unknown(session, name)
     return found
 
 
@@ -147,6 +147,10 @@ def collection_json(session: Session, collection: CollectionRecord) -> Collectio
 def index_json() -> Index:
     """What every collection is searched with."""
     return {"kind": "flat", "exact": True}
+
+
+def _unknown(session: Session, name: str) -> NotFoundError:
+    return unknown("collection", name, catalog_collections.collection_names(session))
 
 
 def _backbone_name(wanted: CollectionRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -39,6 +40,8 @@ LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 OTHER_SCHEMA = frozenset({"42P01", "42703"})  # no such table, no such column
 NOT_WRITABLE = frozenset({"25006", "42501"})  # a standby, a user without rights
 REPEATED = frozenset({"database_busy", "concurrent_change"})
+BEFORE_WORDS = re.compile(r".*(?:FATAL|connection .* failed):")
+NAMED_HOST = re.compile(r"host '[^']*'")
 
 
 class Catalog:
@@ -190,5 +193,6 @@ def _passing(state: str, reason: str, *, is_operational: bool) -> UnavailableErr
 def first_line(error: Exception) -> str:
     """The first line of what a driver says, without the addresses that it tried."""
     said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    # When a connection fails, PostgreSQL's own words stand behind where it was tried.
-    return said.splitlines()[0].rpartition("FATAL:")[2].strip()
+    # When a connection fails, what went wrong stands behind where it was tried.
+    said = BEFORE_WORDS.sub("", said.splitlines()[0]).strip()
+    return NAMED_HOST.sub("its host", said)

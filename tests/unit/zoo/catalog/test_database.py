@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from zoo.catalog import Catalog, database, datasets, engines, open_catalog
+from zoo.catalog.database import first_line
 from zoo.catalog.engines import sqlite_path
 from zoo.errors import ConflictError, DamagedError, UnavailableError
 from zoo.settings import Settings
@@ -152,6 +153,33 @@ def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None
         datasets.dataset_names(session)
     assert caught.value.code == "database_unavailable"
     assert caught.value.detail == "the database does not answer: unable to open database file"
+
+
+AT = 'connection failed: connection to server at "10.1.2.3", port 5432 failed'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (f"{AT}: Connection refused\n\tIs the server running?", "Connection refused"),
+        (
+            f"{AT}: FATAL:  the database system is starting up",
+            "the database system is starting up",
+        ),
+        (
+            'connection is bad: connection to server on socket "/srv/.s.PGSQL.5432" failed: '
+            "No such file or directory",
+            "No such file or directory",
+        ),
+        (
+            "failed to resolve host 'db.internal': [Errno -2] Name or service not known",
+            "failed to resolve its host: [Errno -2] Name or service not known",
+        ),
+        ("canceling statement due to statement timeout",) * 2,
+    ],
+)
+def test_of_a_failed_connection_the_reason_is_told_and_no_address(said: str, told: str) -> None:
+    assert first_line(RuntimeError(said)) == told
 
 
 def test_a_race_for_a_name_is_a_conflict(catalog: Catalog) -> None:
