@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contest.task import Task, write_task
+from benchmarks.contest.tuning import TuningTask
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("", "api", "workers", "migrations", "plugins")
@@ -48,7 +49,7 @@ class Finish:
         return 1000 * self.cpu_s / self.n
 
 
-def run(module: str, task: Task, *, python: Path) -> Finish:
+def run(module: str, task: Task | TuningTask, *, python: Path) -> Finish:
     """Run a contestant to its end; raises `ContestantError` with its last words."""
     scratch = Path(task.scratch)
     scratch.mkdir(parents=True)

@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FloatArray = NDArray[np.float32]
 SAMPLE_EVERY_S = 2.0
@@ -50,7 +53,7 @@ class Task:
         return [Path(self.folder, name) for name in self.names]
 
 
-def write_task(task: Task, path: Path) -> None:
+def write_task(task: DataclassInstance, path: Path) -> None:
     """Leave a task for a contestant."""
     path.write_text(json.dumps(asdict(task)))
 
@@ -140,12 +143,17 @@ def hand_in(
 ) -> None:
     """Write the vectors and print the one line that the contest reads."""
     np.save(task.vectors, np.ascontiguousarray(vectors, np.float32))
+    print(finish_line(len(vectors), watch, packages=packages, **notes), flush=True)
+
+
+def finish_line(n: int, watch: Stopwatch, *, packages: tuple[str, ...], **notes: object) -> str:
+    """What a contest reads as the last line of its contestants, who handled `n` pictures."""
     line = {
-        "n": len(vectors),
+        "n": n,
         "wall_s": watch.wall_s,
         "cpu_s": watch.cpu_s,
         "peak_mb": watch.peak_bytes / MEGABYTE,
         "versions": {name: version(name) for name in packages},
         "notes": notes,
     }
-    print("\n" + json.dumps(line), flush=True)
+    return "\n" + json.dumps(line)

@@ -62,6 +62,7 @@ RECIPES = {
         Recipe(name="img2vec-pytorch", requirements=("img2vec-pytorch>=1",)),
         Recipe(name="litserve", requirements=("litserve>=0.2", "python-multipart")),
         Recipe(name="bentoml", requirements=("bentoml>=1.4",)),
+        Recipe(name="fastai", requirements=("fastai>=2.8",)),
         Recipe(name="ray", requirements=("ray[serve]>=2.50",)),
     )
 }

@@ -1,0 +1,1 @@
+"""Contestants that learn to classify, each a program: `python -m benchmarks.tuners.X TASK`."""
