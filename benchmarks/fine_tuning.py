@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -44,21 +44,12 @@ INSTALLED = ("fastai",)  # in environments of their own
 
 @dataclass(frozen=True, kw_only=True)
 class Contestant:
-    """Who takes part: the service by a strategy, or a rival."""
+    """Who takes part: the service by a strategy, or a rival; and whose Python runs it."""
 
     name: str
     module: str
+    python: Path
     strategy: str = ""
-
-
-@dataclass(kw_only=True)
-class Contest:
-    """Who still takes part, in whose Python, and what they did, by contestant."""
-
-    standing: Standing
-    contestants: list[Contestant]
-    pythons: dict[str, Path]
-    trials: list[Trial] = field(default_factory=list)
 
 
 def main() -> None:
@@ -68,14 +59,14 @@ def main() -> None:
     print(tables.machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="zoo-fine-tuning-") as name:
         try:
-            found = contest(asked, Path(name))
+            standing, trials = contest(asked, Path(name))
         except (NoTaskError, ServiceError) as error:
             sys.exit(f"fine_tuning.py: {error}")
     print(
-        f"{found.standing.model}, {asked.size} px, {asked.epochs} epochs, {asked.seeds} seeds; an "
-        f"idle service takes {1000 * found.standing.idle_cpu_s:.0f} CPU-ms a second\n"
+        f"{standing.model}, {asked.size} px, {asked.epochs} epochs, {asked.seeds} seeds; an "
+        f"idle service takes {1000 * standing.idle_cpu_s:.0f} CPU-ms a second\n"
     )
-    print(report(found.trials, reference=found.contestants[0].name))
+    print(report(trials))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -95,47 +86,49 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def contest(asked: argparse.Namespace, root: Path) -> Contest:
-    """All tasks, each by every contestant in turn."""
+def contest(asked: argparse.Namespace, root: Path) -> tuple[Standing, list[Trial]]:
+    """All tasks, each by every contestant in turn; who fails is left out from then on."""
     labelled = read_labelled(asked.folder)
     pictures = [path for paths in labelled.held_out.values() for path in paths]
     standing = stand(root / "standing", size=asked.size, pictures=pictures)
     contestants = list(chosen(asked, standing.strategies))
-    found = Contest(
-        standing=standing, contestants=contestants, pythons=pythons(contestants, asked.venvs)
-    )
-    for task in tasks(asked, labelled, root):
-        for one in contestants:
-            hold(found, one, task, asked)
-    return found
+    trials = []
+    for seed, task in tasks(asked, labelled, root):
+        for one in tuple(contestants):
+            work = work_of(one, task, standing, seed=seed, epochs=asked.epochs)
+            try:
+                finish = run(f"benchmarks.tuners.{one.module}", work, python=one.python)
+            except ContestantError as error:
+                print(f"{one.name} is left out: {error}", file=sys.stderr, flush=True)
+                contestants.remove(one)
+                continue
+            trials.append(judge(one.name, task, work, finish))
+            print(trials[-1], file=sys.stderr, flush=True)
+    return standing, trials
 
 
 def chosen(asked: argparse.Namespace, offered: Sequence[str]) -> Iterator[Contestant]:
     """The contestants asked for; raises `NoTaskError` for a strategy that is not offered."""
-    names = asked.only or (SERVICE, *RIVALS)
+    names, here = asked.only or (SERVICE, *RIVALS), Path(sys.executable)
     for strategy in asked.strategies or offered:
         if strategy not in offered:
             raise NoTaskError(f"no strategy {strategy!r}; the service offers {', '.join(offered)}")
         if SERVICE in names:
-            yield Contestant(name=strategy, module=SERVICE, strategy=strategy)
+            yield Contestant(name=strategy, module=SERVICE, python=here, strategy=strategy)
     for name, module in RIVALS.items():
-        if name in names:
-            yield Contestant(name=name, module=module)
+        if name in names and (python := python_of(name, asked.venvs)):
+            yield Contestant(name=name, module=module, python=python)
 
 
-def pythons(contestants: Sequence[Contestant], venvs: Path) -> dict[str, Path]:
-    """The Python that each runs in; who cannot be installed has none and is left out."""
-    found = {}
-    for one in contestants:
-        try:
-            found[one.name] = (
-                ensure(one.name, venvs.absolute())
-                if one.name in INSTALLED
-                else Path(sys.executable)
-            )
-        except RivalUnavailableError as error:
-            print(f"{one.name} is left out: {error}", file=sys.stderr, flush=True)
-    return found
+def python_of(rival: str, venvs: Path) -> Path | None:
+    """The Python that a rival runs in; none, and the reason is told, if it has no place here."""
+    if rival not in INSTALLED:
+        return Path(sys.executable)
+    try:
+        return ensure(rival, venvs.absolute())
+    except RivalUnavailableError as error:
+        print(f"{rival} is left out: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def tasks(asked: argparse.Namespace, labelled: Labelled, root: Path) -> Iterator[tuple[int, Cut]]:
@@ -149,25 +142,6 @@ def tasks(asked: argparse.Namespace, labelled: Labelled, root: Path) -> Iterator
                 except NoTaskError as error:
                     print(f"no task of {size}: {error}", file=sys.stderr, flush=True)
                     break
-
-
-def hold(
-    found: Contest, contestant: Contestant, drawn: tuple[int, Cut], asked: argparse.Namespace
-) -> None:
-    """One contestant's turn at a task; who fails is left out from then on."""
-    if contestant.name not in found.pythons:
-        return
-    seed, task = drawn
-    work = work_of(contestant, task, found.standing, seed=seed, epochs=asked.epochs)
-    python = found.pythons[contestant.name]
-    try:
-        finish = run(f"benchmarks.tuners.{contestant.module}", work, python=python)
-    except ContestantError as error:
-        print(f"{contestant.name} is left out: {error}", file=sys.stderr, flush=True)
-        del found.pythons[contestant.name]
-        return
-    found.trials.append(judge(contestant.name, task, work, finish, seed=seed))
-    print(found.trials[-1], file=sys.stderr, flush=True)
 
 
 def work_of(

@@ -29,8 +29,7 @@ import numpy as np
 from benchmarks.contest import tables
 from benchmarks.contest.peaks import Peaks
 from benchmarks.contest.pictures import NoPicturesError, gather
-from benchmarks.contest.running import environment
-from benchmarks.contest.service import Json, Service, ServiceError, serving
+from benchmarks.contest.service import Json, Service, ServiceError, knowing, serving
 from benchmarks.contest.tiny import write_tars
 from benchmarks.scaling.measured import MORE, PAGE, SEARCHES, Measured, Waits
 from benchmarks.scaling.report import report
@@ -154,8 +153,7 @@ def settings_of(root: Path) -> dict[str, str]:
     plugins = write_distribution(
         root / "plugins", "zoo-tiny", version="1", plugins={tiny.NAME: "zoo.testing.tiny:plugin"}
     )
-    path = os.pathsep.join([environment()["PYTHONPATH"], str(plugins)])
-    return {"ZOO_ALLOWED_ROOTS": str(root), "PYTHONPATH": path}
+    return {"ZOO_ALLOWED_ROOTS": str(root), **knowing(plugins)}
 
 
 def timed(act: Callable[[], Result]) -> tuple[float, Result]:

@@ -109,7 +109,7 @@ def _by_label(folder: Path, seen: set[str]) -> dict[str, list[Path]]:
             if path.suffix.lower() in SUFFIXES
         }
         found[place.name] = [contents[key] for key in sorted(contents.keys() - seen)]
-        seen |= contents.keys()
+        seen.update(contents)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -108,6 +109,11 @@ def serving(home: Path, *, settings: Mapping[str, str] | None = None) -> Iterato
     finally:
         process.terminate()
         process.wait(60)
+
+
+def knowing(plugins: Path) -> dict[str, str]:
+    """Settings of a service that finds the plugins which a folder tells of."""
+    return {"PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(plugins)])}
 
 
 def await_ready(service: Service) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from zoo.training.calibration import expected_calibration_error
 
 from benchmarks.contest.labelled import TEST, Cut, files_of
 from benchmarks.contest.running import Finish
 from benchmarks.contest.tuning import TuningTask
+from zoo.training.calibration import expected_calibration_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Trial:
     tests: frozenset[Path] = field(repr=False)  # which of the folder's pictures it was judged on
 
 
-def judge(contestant: str, task: Cut, work: TuningTask, finish: Finish, *, seed: int) -> Trial:
+def judge(contestant: str, task: Cut, work: TuningTask, finish: Finish) -> Trial:
     """Its answers against the truth; a service has judged itself on the same pictures."""
     metrics = finish.notes.get("metrics")
     if metrics:
@@ -47,7 +47,7 @@ def judge(contestant: str, task: Cut, work: TuningTask, finish: Finish, *, seed:
         contestant=contestant,
         n=task.n,
         n_labels=len(task.labels),
-        seed=seed,
+        seed=work.seed,
         n_right=n_right,
         n_tests=n_tests,
         ece=ece,

@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean, median
 
-from zoo.training.intervals import wilson_interval
-
 from benchmarks.contest import tables
 from benchmarks.tuners.judging import Trial
+from zoo.training.intervals import wilson_interval
 
-HEAD = ("contestant", "accuracy", "95 %", "ECE", "CPU-s", "of the first's", "seconds", "again")
 
-
-def report(trials: Sequence[Trial], *, reference: str) -> str:
-    """All tables; costs stand beside those of the contestant that is the reference."""
+def report(trials: Sequence[Trial]) -> str:
+    """All tables; costs stand beside those of who took part first."""
     kinds = sorted({(one.n_labels, one.n) for one in trials})
     parts = []
     for n_labels, n in kinds:
         of_kind = [one for one in trials if (one.n_labels, one.n) == (n_labels, n)]
-        parts.append(f"{n} pictures of {n_labels} labels\n\n{table_of(of_kind, reference)}")
+        parts.append(f"{n} pictures of {n_labels} labels\n\n{table_of(of_kind)}")
     return "\n\n".join([*parts, tables.versions(one.versions for one in trials)])
 
 
-def table_of(trials: Sequence[Trial], reference: str) -> str:
+def table_of(trials: Sequence[Trial]) -> str:
     """A row a contestant, in the order in which they took part."""
     names = list(dict.fromkeys(one.contestant for one in trials))
-    first = {one.seed: one for one in trials if one.contestant == reference}
+    first = {one.seed: one for one in trials if one.contestant == names[0]}
     rows = [row_of([one for one in trials if one.contestant == name], first) for name in names]
-    return tables.table(HEAD, rows)
+    of_first = f"of {names[0]}'s"
+    head = ("contestant", "accuracy", "95 %", "ECE", "CPU-s", of_first, "seconds", "again")
+    return tables.table(head, rows)
 
 
 def row_of(trials: Sequence[Trial], first: dict[int, Trial]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import extraction, online, scale
+from benchmarks import extraction, fine_tuning, online, scale
+from benchmarks.contest.labelled import NoTaskError
 from tests.pictures import picture
 
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
@@ -37,7 +38,7 @@ def run(
     )
 
 
-@pytest.mark.parametrize("program", [extraction, online])
+@pytest.mark.parametrize("program", [extraction, fine_tuning, online])
 def test_an_unknown_contestant_is_refused(program: ModuleType, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit, match="2"):
         program.parse(["photographs", "--only", "nobody"])
@@ -47,6 +48,40 @@ def test_an_unknown_contestant_is_refused(program: ModuleType, capsys: pytest.Ca
 
 def test_the_naive_loop_always_runs_as_the_others_are_held_against_it():
     assert [one.name for one in extraction.chosen(["dataloader"])] == ["naive", "dataloader"]
+
+
+def test_a_strategy_that_the_service_does_not_offer_is_refused():
+    asked = fine_tuning.parse(["pictures", "--strategies", "boldest"])
+
+    with pytest.raises(NoTaskError) as error:
+        list(fine_tuning.chosen(asked, ("head_only", "full")))
+
+    assert str(error.value) == "no strategy 'boldest'; the service offers head_only, full"
+
+
+def test_the_service_takes_part_once_a_strategy():
+    asked = fine_tuning.parse(["pictures", "--only", "service", "naive"])
+
+    found = [one.name for one in fine_tuning.chosen(asked, ("head_only", "full"))]
+
+    assert found == ["head_only", "full", "naive"]
+
+
+@pytest.mark.slow
+def test_fine_tuning_compares_the_service_with_the_usual_loop(tmp_path: Path):
+    for position, label in enumerate(("cat", "dog")):
+        (tmp_path / label).mkdir()
+        for seed in range(10):
+            content = picture(100 * position + seed)
+            (tmp_path / label / f"{seed}.jpg").write_bytes(content)
+    few = ("--sizes", "8", "--labels", "2", "--seeds", "1", "--epochs", "1", "--size", "64")
+    who = ("--only", "service", "timm", "naive", "--strategies", "head_only")
+    ended = run("fine_tuning.py", str(tmp_path), *few, *who)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "left out" not in ended.stderr
+    rows = [line.split(" | ")[0] for line in ended.stdout.splitlines() if line.startswith("| ")]
+    assert rows[2:] == ["| **FeatureZoo**, `head_only`", "| timm", "| naive"]
 
 
 @pytest.mark.slow
