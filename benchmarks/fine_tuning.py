@@ -1,6 +1,6 @@
 """Fine-tuning on labelled pictures: the service against what else one would train with.
 
-    python benchmarks/fine_tuning.py FOLDER [--sizes 50 500 2000] [--labels 2 10] [--seeds 3]
+    python benchmarks/fine_tuning.py FOLDER [--images 50 500 2000] [--labels 2 10] [--seeds 3]
 
 FOLDER holds `train/LABEL/` and `test/LABEL/`, or `LABEL/` alone. Tasks of each size and number of
 labels are cut from it, one a seed. Every contestant gets the same pictures, splits, network and
@@ -73,7 +73,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description="fine-tuning, compared")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--sizes", type=int, nargs="+", default=(50, 500, 2000))
+    parser.add_argument("--images", type=int, nargs="+", default=(50, 500, 2000))
     parser.add_argument("--labels", type=int, nargs="+", default=(2, 10))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10, help="of the rivals, who name no number")
@@ -134,7 +134,7 @@ def python_of(rival: str, venvs: Path) -> Path | None:
 def tasks(asked: argparse.Namespace, labelled: Labelled, root: Path) -> Iterator[tuple[int, Cut]]:
     """Seeds and tasks; those that the folder has too little for are left out with the reason."""
     for n_labels in asked.labels:
-        for size in asked.sizes:
+        for size in asked.images:
             for seed in range(asked.seeds):
                 into = root / f"{size}-of-{n_labels}-{seed}"
                 try:

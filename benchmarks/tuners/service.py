@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.contest.service import Json, Service, knowing, serving
+from benchmarks.contest.service import Json, Service, ServiceError, knowing, serving
 from benchmarks.contest.task import Stopwatch, finish_line
 from benchmarks.contest.tuning import TuningTask, read_tuning_task
 
@@ -58,7 +58,7 @@ def send(service: Service, path: str, archive: str) -> None:
         job = service.ask("POST", f"{path}/items", content=content, headers=ZIP)
     done = service.finished(job)
     if done["result"]["failed"]:
-        raise ValueError(f"not every picture could be used: {done['result']}")
+        raise ServiceError(f"not every picture could be used: {done['result']}")
 
 
 def fine_tune(service: Service, task: TuningTask) -> Json:

@@ -74,7 +74,7 @@ def test_fine_tuning_compares_the_service_with_the_usual_loop(tmp_path: Path):
         for seed in range(10):
             content = picture(100 * position + seed)
             (tmp_path / label / f"{seed}.jpg").write_bytes(content)
-    few = ("--sizes", "8", "--labels", "2", "--seeds", "1", "--epochs", "1", "--size", "64")
+    few = ("--images", "8", "--labels", "2", "--seeds", "1", "--epochs", "1", "--size", "64")
     who = ("--only", "service", "timm", "naive", "--strategies", "head_only")
     ended = run("fine_tuning.py", str(tmp_path), *few, *who)
 
