@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contest.pictures import SUFFIXES
-
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 MANIFEST = "manifest.csv"
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})  # what every contestant looks for
 SHARE = 5  # one of so many is held out: for the test, then of the rest to choose by
 MOST_TESTS = 1000
+LEAST = 2  # pictures of a label: one to learn from and one to choose by
 
 ByLabel = Mapping[str, Sequence[Path]]
 
@@ -39,7 +39,7 @@ class Cut:
     """Where the pictures of one task lie: `train`, `validation` and `test`, a folder a label."""
 
     tree: Path
-    labels: tuple[str, ...]
+    labels: tuple[str, ...]  # numbered, so that whoever sorts them gets the same order
     n: int  # pictures to learn from and to choose by
     labelled: Path  # those as a zip with a manifest
     tests: Path  # those to judge on, likewise
@@ -78,20 +78,23 @@ def cut(labelled: Labelled, *, size: int, n_labels: int, seed: int, into: Path) 
     """
     labels = _draw_labels(labelled, n_labels, seed)
     each = size // n_labels
+    if each < LEAST:
+        raise NoTaskError(f"{n_labels} labels have {each} pictures each, not {LEAST} or more")
     n_validation = max(1, round(each / SHARE))
     drawn = np.random.default_rng([seed, size, n_labels])
     parts: dict[str, dict[str, Sequence[Path]]] = {TRAIN: {}, VALIDATION: {}, TEST: {}}
-    for label in labels:
+    titles = {label: f"{number:03d}-{label}" for number, label in enumerate(labels)}
+    for label, title in titles.items():
         paths = labelled.pool[label]
-        if min(each, len(paths)) < max(each, 2):
+        if len(paths) < each:
             raise NoTaskError(f"{label!r} has {len(paths)} pictures to learn from, not {each}")
         taken = [paths[place] for place in drawn.permutation(len(paths))[:each]]
-        parts[VALIDATION][label] = taken[:n_validation]
-        parts[TRAIN][label] = taken[n_validation:]
-        parts[TEST][label] = labelled.held_out[label][: MOST_TESTS // n_labels]
+        parts[VALIDATION][title] = taken[:n_validation]
+        parts[TRAIN][title] = taken[n_validation:]
+        parts[TEST][title] = labelled.held_out[label][: MOST_TESTS // n_labels]
     for part, by_label in parts.items():
         _link(by_label, into / "tree" / part)
-    return _packed(into, labels=labels, n=each * n_labels)
+    return _packed(into, labels=tuple(titles.values()), n=each * n_labels)
 
 
 def files_of(part: Path) -> list[tuple[Path, str]]:
@@ -139,15 +142,14 @@ def _packed(into: Path, *, labels: tuple[str, ...], n: int) -> Cut:
 
 def _pack(parts: Iterable[str], tree: Path, archive: Path) -> None:
     """Parts of a task as the service takes them, with a manifest that tells the splits."""
-    rows = [(path, label, part) for part in parts for path, label in files_of(tree / part)]
+    rows = [
+        (path.relative_to(tree).as_posix(), label, part)
+        for part in parts
+        for path, label in files_of(tree / part)
+    ]
+    manifest = io.StringIO()
+    csv.writer(manifest).writerows([("path", "label", "split"), *rows])
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as writer:
-        names = [path.relative_to(tree).as_posix() for path, _, _ in rows]
-        for name, (path, _, _) in zip(names, rows, strict=True):
-            writer.write(path, name)
-        text = io.StringIO()
-        lines = csv.writer(text)
-        lines.writerow(("path", "label", "split"))
-        lines.writerows(
-            (name, label, part) for name, (_, label, part) in zip(names, rows, strict=True)
-        )
-        writer.writestr(MANIFEST, text.getvalue())
+        for name, _, _ in rows:
+            writer.write(tree / name, name)
+        writer.writestr(MANIFEST, manifest.getvalue())

@@ -58,6 +58,16 @@ def test_a_seed_always_draws_the_same_task_and_another_seed_another(tmp_path: Pa
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+def test_labels_are_numbered_as_contestants_sort_them_in_different_ways(tmp_path: Path):
+    labelled = read_labelled(fill(tmp_path / "all", n=10))
+
+    task = cut(labelled, size=6, n_labels=3, seed=0, into=tmp_path / "task")
+
+    assert task.labels == ("000-cat", "001-dog", "002-ship")
+    assert [label for _, label in files_of(task.tree / "test")] == list(task.truth)
+    assert set(task.truth) == set(task.labels)
+
+
 def test_the_service_is_given_the_same_splits_in_a_manifest(tmp_path: Path):
     labelled = read_labelled(fill(tmp_path / "all", n=10))
     task = cut(labelled, size=8, n_labels=2, seed=0, into=tmp_path / "task")
@@ -81,6 +91,8 @@ def test_a_folder_that_has_too_little_is_refused(tmp_path: Path):
         cut(labelled, size=30, n_labels=3, seed=0, into=tmp_path / "task")
     with pytest.raises(NoTaskError, match="the folder has 3 labels, not 4"):
         cut(labelled, size=8, n_labels=4, seed=0, into=tmp_path / "task")
+    with pytest.raises(NoTaskError, match="2 labels have 1 pictures each, not 2 or more"):
+        cut(labelled, size=3, n_labels=2, seed=0, into=tmp_path / "task")
     (tmp_path / "few").mkdir()
     with pytest.raises(NoTaskError, match="few has 0 labels with pictures to train and to test"):
         read_labelled(tmp_path / "few")

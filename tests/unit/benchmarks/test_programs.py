@@ -14,7 +14,7 @@ from benchmarks.contest.labelled import NoTaskError
 from tests.pictures import picture
 
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 
 
 @pytest.fixture
