@@ -56,7 +56,7 @@ def fit_temperature(logits: Numbers, targets: Targets, *, method: Method) -> Cal
     """
     if len(targets) < LEAST_IMAGES:
         return Calibration(
-            reason=f"a temperature needs {LEAST_IMAGES} images to be fitted to, "
+            reason=f"a temperature needs {LEAST_IMAGES} examples to be fitted to, "
             f"there are {len(targets)}"
         )
     rows = np.arange(len(targets))

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from zoo.training.calibration import Calibration
 from zoo.training.evaluation import Evaluation
 from zoo.training.head_only import ClassCounts, HeadOnlyResult
+from zoo.training.suspects import Suspect
+
+MOST_SUSPECTS = 50
 
 
 def report_json(
@@ -15,6 +18,8 @@ def report_json(
     *,
     calibration: Calibration,
     examples: Sequence[ClassCounts],
+    suspects: Sequence[Suspect],
+    unfamiliarity: float | None,
     training: Mapping[str, object],
     warnings: Sequence[str],
 ) -> dict[str, object]:
@@ -23,17 +28,23 @@ def report_json(
         **evaluation.to_json(),
         "calibration": {**calibration.to_json(), **evaluation.calibration_json()},
         "examples": [asdict(one) for one in examples],
+        "suspects": [one.to_json() for one in suspects[:MOST_SUSPECTS]],
+        "unfamiliarity": unfamiliarity,
         "training": dict(training),
         "warnings": list(warnings),
     }
 
 
-def head_report_json(fitted: HeadOnlyResult, *, warnings: Sequence[str]) -> dict[str, object]:
+def head_report_json(
+    fitted: HeadOnlyResult, *, warnings: Sequence[str], unfamiliarity: float | None = None
+) -> dict[str, object]:
     """The report of a head on frozen features."""
     return report_json(
         fitted.evaluation,
         calibration=fitted.calibration,
         examples=fitted.classes,
+        suspects=fitted.suspects,
+        unfamiliarity=unfamiliarity,
         training={
             "strategy": "head_only",
             "l2": fitted.l2,

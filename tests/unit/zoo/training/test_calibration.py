@@ -75,7 +75,7 @@ def test_too_few_images_give_no_temperature_and_a_reason() -> None:
         temperature=1.0,
         method="none",
         n=0,
-        reason="a temperature needs 20 images to be fitted to, there are 19",
+        reason="a temperature needs 20 examples to be fitted to, there are 19",
     )
 
 
