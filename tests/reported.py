@@ -17,7 +17,7 @@ def make_report(*, labels: tuple[str, ...] = ("cat", "dog", "eel", "fox")) -> di
     rng = np.random.default_rng(0)
     targets = np.arange(N * len(labels)) % len(labels)
     is_dark = rng.random(len(targets)) < 0.3
-    spread = np.where(is_dark, 3.0, 0.3)[:, np.newaxis]
+    spread = np.where(is_dark, 1.2, 0.2)[:, np.newaxis]
     features = np.eye(len(labels))[targets] + spread * rng.standard_normal(
         (len(targets), len(labels))
     )
