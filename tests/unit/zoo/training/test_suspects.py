@@ -37,15 +37,16 @@ def test_most_suspects_are_wrong_labels_and_many_of_those_are_found(flipped: flo
 
 
 def test_a_suspect_is_named_with_the_label_that_it_may_deserve() -> None:
-    probabilities = np.array([[0.99, 0.01]] * 38 + [[0.98, 0.02], [0.995, 0.005]])
-    targets = np.array([0] * 38 + [1, 1])
-    samples = [Sample(item_id=f"i{n}", name=f"{n}.jpg") for n in range(40)]
+    probabilities = np.array([[0.99, 0.01]] * 98 + [[0.992, 0.008], [0.995, 0.005]])
+    targets = np.array([0] * 98 + [1, 1])
+    samples = [Sample(item_id=f"i{n}", name=f"{n}.jpg") for n in range(100)]
     first, second = find_suspects(probabilities, targets, labels=LABELS, samples=samples)
     assert first == Suspect(
-        item_id="i39", name="39.jpg", label="dog", suggested="cat", probability=0.995
+        item_id="i99", name="99.jpg", label="dog", suggested="cat", probability=0.995
     )
-    assert second.item_id == "i38"
+    assert second.item_id == "i98"
 
 
 def test_of_very_few_examples_nothing_is_suspected() -> None:
-    assert not contradicted(np.array([[0.99, 0.01]] * 3), np.array([0, 0, 1])).any()
+    probabilities, targets, _ = drawn(99, flipped=0.2)
+    assert not contradicted(probabilities, targets).any()
