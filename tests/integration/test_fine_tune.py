@@ -150,7 +150,7 @@ def test_a_version_has_a_report_that_names_what_it_was_judged_by(
     assert [one["label"] for one in report["classes"]] == version["labels"]
     assert sum(one["support"] for one in report["classes"]) == version["metrics"]["n_test"]
     assert report["calibration"]["method"] == "cross_validation"
-    assert 0 < report["unfamiliarity"] < 1
+    assert report["unfamiliarity"] is None  # what forwards in torch leaves no native head behind
     assert service.get(f"/v1/jobs/{version['job_id']}")["warnings"] == report["warnings"]
 
 
