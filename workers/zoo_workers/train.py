@@ -56,6 +56,7 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
         n_lost=n_lost,
         unfamiliarity=unfamiliarity,
         backbone=claim.job.work["backbone"],
+        strategies=[one.plan.strategy for one in trials.tried],
     )
     warnings += strategy_warnings(trials)
     values = {

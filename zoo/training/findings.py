@@ -185,13 +185,19 @@ def of_evaluation(
 
 
 def of_head(
-    fitted: HeadOnlyResult, *, n_lost: int, unfamiliarity: float | None, backbone: str
+    fitted: HeadOnlyResult,
+    *,
+    n_lost: int,
+    unfamiliarity: float | None,
+    backbone: str,
+    strategies: Sequence[str],
 ) -> list[str]:
-    """What is to say of a head on frozen features."""
+    """What is to say of a head and of the `strategies` that were tried for it."""
     seen = sum(one.seen for one in fitted.classes)
     return [
         *said(
             left_out(n_lost),
+            *(too_little_for(strategy, fitted.classes) for strategy in strategies),
             leaked(fitted.sizes.moved),
             wrong_labels(fitted.suspects),
             far_domain(unfamiliarity, backbone=backbone),

@@ -161,7 +161,7 @@ def test_the_overfitting_trap_is_told_and_the_default_keeps_out_of_it(
         any(
             sentence.startswith("overfitting:")
             for sentence in findings.of_head(
-                one, n_lost=0, unfamiliarity=None, backbone="lite.tiny.in1k"
+                one, n_lost=0, unfamiliarity=None, backbone="b", strategies=["head_only"]
             )
         )
         for one in (naive, ours)
@@ -180,6 +180,12 @@ def test_a_sound_head_is_warned_of_nothing() -> None:
         given_splits=[None] * 600,
         seed=0,
     )
-    assert findings.of_head(fitted, n_lost=0, unfamiliarity=0.1, backbone="b") == []
+    sound = findings.of_head(
+        fitted, n_lost=0, unfamiliarity=0.1, backbone="b", strategies=["head_only", "full"]
+    )
+    assert sound == []
     spoiled = replace(fitted, sizes=replace(fitted.sizes, moved=1))
-    assert len(findings.of_head(spoiled, n_lost=1, unfamiliarity=0.9, backbone="b")) == 3
+    told = findings.of_head(
+        spoiled, n_lost=1, unfamiliarity=0.9, backbone="b", strategies=["head_only", "scratch"]
+    )
+    assert [sentence.split()[0] for sentence in told] == ["1", "240", "1", "the"]
