@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from zoo.training.calibration import Calibration
 from zoo.training.evaluation import Evaluation
-from zoo.training.head_only import ClassCounts, HeadOnlyResult
+from zoo.training.head_only import ClassCounts
 from zoo.training.suspects import Suspect
 
 MOST_SUSPECTS = 50
@@ -33,23 +33,3 @@ def report_json(
         "training": dict(training),
         "warnings": list(warnings),
     }
-
-
-def head_report_json(
-    fitted: HeadOnlyResult, *, warnings: Sequence[str], unfamiliarity: float | None = None
-) -> dict[str, object]:
-    """The report of a head on frozen features."""
-    return report_json(
-        fitted.evaluation,
-        calibration=fitted.calibration,
-        examples=fitted.classes,
-        suspects=fitted.suspects,
-        unfamiliarity=unfamiliarity,
-        training={
-            "strategy": "head_only",
-            "l2": fitted.l2,
-            "train_accuracy": fitted.train_accuracy,
-            "splits": asdict(fitted.sizes),
-        },
-        warnings=warnings,
-    )
