@@ -34,7 +34,7 @@ def card_page(card: ModelCard) -> str:
         "Limitations": bullets(card["limitations"]),
         "Results": list(_results(card["results"])),
         "Training data": list(_trained_on(card["training_data"])),
-        "Training": pairs(card["training"]),
+        "Training": list(_training(card["training"])),
         "Lineage": pairs(card["lineage"]),
     }
     parts = [_front_matter(card), f"# {card['model_name']}", escape(card["description"])]
@@ -98,6 +98,22 @@ def _trained_on(given: TrainedOn) -> Iterator[str]:
             for one in given["examples"]
         ],
     )
+
+
+def _training(given: Mapping[str, Any]) -> Iterator[str]:
+    """Figures as a list; epochs and what was compared, a row each, as tables."""
+    tables = {name: value for name, value in given.items() if _has_rows(value)}
+    yield from pairs({name: value for name, value in given.items() if name not in tables})
+    for name, rows in tables.items():
+        head = list(rows[0])
+        yield f"{escape(name)}:"
+        yield from table(
+            [escape(one) for one in head], [[shown(row.get(one)) for one in head] for row in rows]
+        )
+
+
+def _has_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def _of_class(one: Mapping[str, Any]) -> list[str]:

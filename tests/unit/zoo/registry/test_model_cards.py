@@ -148,6 +148,15 @@ def test_the_page_begins_with_metadata_and_has_every_section(catalog: Catalog) -
     assert "| light = dark |" in body
 
 
+def test_what_was_compared_is_a_table() -> None:
+    rows = [{"strategy": "head_only", "loss": 0.5}, {"strategy": "full", "loss": 0.25}]
+    page = card_page({**card_of_terms("MIT"), "training": {"l2": 1.0, "comparison": rows}})
+    assert (
+        "## Training\n\n* l2: 1.000\n\ncomparison:\n\n| strategy | loss |\n| --- | --- |\n"
+        "| head\\_only | 0.500 |\n| full | 0.250 |\n"
+    ) in page
+
+
 def test_a_licence_of_another_name_is_other() -> None:
     card: ModelCard = card_of_terms("Meteo Terms: 1")
     _, front, _ = card_page(card).split("---\n", 2)
