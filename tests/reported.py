@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.catalog import Catalog, models
 from zoo.training.head_only import fit_and_evaluate
-from zoo.training.reports import head_report_json
+from zoo.training.reports import report_json
 from zoo.training.samples import Sample
 
 N = 90
@@ -17,7 +17,7 @@ def make_report(*, labels: tuple[str, ...] = ("cat", "dog", "eel", "fox")) -> di
     rng = np.random.default_rng(0)
     targets = np.arange(N * len(labels)) % len(labels)
     is_dark = rng.random(len(targets)) < 0.3
-    spread = np.where(is_dark, 3.0, 0.3)[:, np.newaxis]
+    spread = np.where(is_dark, 1.2, 0.2)[:, np.newaxis]
     features = np.eye(len(labels))[targets] + spread * rng.standard_normal(
         (len(targets), len(labels))
     )
@@ -33,7 +33,15 @@ def make_report(*, labels: tuple[str, ...] = ("cat", "dog", "eel", "fox")) -> di
             for place, light in enumerate(np.where(is_dark, "dark", "bright").tolist())
         ],
     )
-    return head_report_json(fitted, warnings=["a warning"])
+    return report_json(
+        fitted.evaluation,
+        calibration=fitted.calibration,
+        examples=fitted.classes,
+        suspects=fitted.suspects,
+        unfamiliarity=0.5,
+        training={"strategy": "head_only", "l2": fitted.l2},
+        warnings=["a warning"],
+    )
 
 
 def register_reported(catalog: Catalog, name: str, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
 from zoo_api.backbones import BackboneShelf
 from zoo_api.bodies import CheckedBodies
+from zoo_api.cards import cards
 from zoo_api.classify import classify
 from zoo_api.collections import collections
 from zoo_api.curves import curves
@@ -41,6 +42,7 @@ from zoo_api.system import system
 
 BLUEPRINTS = (
     aliases,
+    cards,
     classify,
     collections,
     curves,

@@ -106,6 +106,16 @@ class Mistake(TypedDict):
     probability: float
 
 
+class Suspect(TypedDict):
+    """An example whose label is contradicted with confidence: it may be wrong."""
+
+    item_id: str
+    name: str
+    label: str
+    suggested: str
+    probability: float
+
+
 class ClassCounts(TypedDict):
     """How many examples of a label stood on each side."""
 
@@ -127,6 +137,8 @@ class Report(TypedDict):
     worst_slice: WorstSlice | None
     mistakes: list[Mistake]
     examples: list[ClassCounts]
+    suspects: list[Suspect]
+    unfamiliarity: float | None
     training: dict[str, Any]
     warnings: list[str]
 

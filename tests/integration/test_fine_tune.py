@@ -150,6 +150,8 @@ def test_a_version_has_a_report_that_names_what_it_was_judged_by(
     assert [one["label"] for one in report["classes"]] == version["labels"]
     assert sum(one["support"] for one in report["classes"]) == version["metrics"]["n_test"]
     assert report["calibration"]["method"] == "cross_validation"
+    assert report["unfamiliarity"] is None  # what forwards in torch leaves no native head behind
+    assert service.get(f"/v1/jobs/{version['job_id']}")["warnings"] == report["warnings"]
 
 
 def test_nothing_is_forwarded_when_the_features_are_there(

@@ -131,7 +131,9 @@ def _lineage(
     }
 
 
-def report_of(trials: Trials, *, warnings: list[str]) -> dict[str, object]:
+def report_of(
+    trials: Trials, *, warnings: list[str], unfamiliarity: float | None
+) -> dict[str, object]:
     """The version's report: how it was judged, and how it came about."""
     chosen = trials.chosen
     fitted = chosen.fitted
@@ -139,6 +141,8 @@ def report_of(trials: Trials, *, warnings: list[str]) -> dict[str, object]:
         fitted.evaluation,
         calibration=fitted.calibration,
         examples=fitted.classes,
+        suspects=fitted.suspects,
+        unfamiliarity=unfamiliarity,
         training={**_training(chosen), **_comparison(trials)},
         warnings=warnings,
     )

@@ -12,9 +12,10 @@ from zoo.features.store import read_vectors
 from zoo.jobs.ledger import Claim, fence, finish, succeed
 from zoo.jobs.specs import FineTuneSpec, read_fine_tune
 from zoo.training.arranging import arrange
-from zoo.training.head_only import HeadOnlyResult
+from zoo.training.findings import of_head
 from zoo.training.samples import Sample
 from zoo_workers.context import Context
+from zoo_workers.familiarity import measure_unfamiliarity
 from zoo_workers.kept import Kept
 from zoo_workers.registering import (
     add_embeddings,
@@ -47,10 +48,20 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
     trials = try_all(ground)
     made = store(ground, trials.chosen)
     reach(context.settings, Point.TRAIN_STORED)
-    warnings = [*_warnings(trials.chosen.fitted, n_lost), *strategy_warnings(trials)]
+    unfamiliarity = measure_unfamiliarity(
+        context, ground.features, space_id=claim.job.work["space_id"]
+    )
+    warnings = of_head(
+        trials.chosen.fitted,
+        n_lost=n_lost,
+        unfamiliarity=unfamiliarity,
+        backbone=claim.job.work["backbone"],
+        strategies=[one.plan.strategy for one in trials.tried],
+    )
+    warnings += strategy_warnings(trials)
     values = {
         **values_of(ground, trials, made, version),
-        "report": report_of(trials, warnings=warnings),
+        "report": report_of(trials, warnings=warnings, unfamiliarity=unfamiliarity),
     }
     tuned = trials.chosen.tuned
     with context.catalog.write() as session:
@@ -117,15 +128,3 @@ def _embedded(session: Session, space_id: str, listed: Sequence[Example]) -> lis
 
 def _card(claim: Claim) -> dict[str, object]:
     return {"backbone": claim.job.work["backbone"], "is_random": claim.job.work["is_random"]}
-
-
-def _warnings(fitted: HeadOnlyResult, n_lost: int) -> list[str]:
-    found = []
-    if n_lost:
-        found.append(f"{n_lost} examples could not be embedded and were left out")
-    if fitted.sizes.moved:
-        found.append(
-            f"{fitted.sizes.moved} examples have the same bytes as one of another split "
-            "and were counted there, so that nothing leaks"
-        )
-    return found

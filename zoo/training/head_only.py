@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from zoo.errors import InvalidError
 from zoo.training.arranging import Arranged, Places, arrange
 from zoo.training.calibration import Calibration, fit_temperature
 from zoo.training.evaluation import Evaluation, evaluate
 from zoo.training.fitting import choose_l2, fit_head
-from zoo.training.folds import hold_out
+from zoo.training.folds import HeldOut, hold_out
 from zoo.training.heads import Head
 from zoo.training.samples import Sample
+from zoo.training.suspects import Suspect, find_suspects
 
 Features = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -57,6 +59,7 @@ class HeadOnlyResult:
     train_accuracy: float  # on train and validation, which the head was fitted to
     sizes: SplitSizes
     classes: tuple[ClassCounts, ...]
+    suspects: tuple[Suspect, ...]  # judged by heads that they did not train
 
 
 def fit_and_evaluate(
@@ -100,8 +103,10 @@ def fit_arranged(
     """
     strength = choose_strength(features, arranged, l2=l2)
     seen, targets = arranged.seen, arranged.targets
-    calibration = _calibrated(
-        features, arranged, asked=seen if asked is None else asked, seed=seed, l2=strength
+    asked = seen if asked is None else asked
+    held_out = _held_out(asked, features, arranged, seed=seed, l2=strength)
+    calibration = fit_temperature(
+        held_out.logits, targets[held_out.places], method="cross_validation"
     )
     fitted = fit_head(features[seen], targets[seen], labels=arranged.classes, l2=strength)
     head = fitted.tempered(calibration.temperature)
@@ -120,6 +125,9 @@ def fit_arranged(
             moved=splits.moved,
         ),
         classes=_counted(arranged),
+        suspects=_suspected(
+            features, arranged, held_out, head=head, temperature=calibration.temperature
+        ),
     )
 
 
@@ -145,8 +153,15 @@ def held_out_on(
     All other places but the test side's are fitted to every time. A place whose label nothing
     else has is left out.
     """
+    found = _held_out(asked, features, arranged, seed=seed, l2=l2)
+    return found.logits, arranged.targets[found.places]
+
+
+def _held_out(
+    asked: Places, features: Features, arranged: Arranged, *, seed: int, l2: float
+) -> HeldOut:
     seen = arranged.seen
-    held_out = hold_out(
+    found = hold_out(
         features[seen],
         arranged.targets[seen],
         keys=[arranged.keys[place] for place in seen],
@@ -155,14 +170,23 @@ def held_out_on(
         seed=seed,
         always=~np.isin(seen, asked),
     )
-    return held_out.logits, arranged.targets[seen][held_out.places]
+    return HeldOut(places=seen[found.places], logits=found.logits)
 
 
-def _calibrated(
-    features: Features, arranged: Arranged, *, asked: Places, seed: int, l2: float
-) -> Calibration:
-    logits, targets = held_out_on(asked, features, arranged, seed=seed, l2=l2)
-    return fit_temperature(logits, targets, method="cross_validation")
+def _suspected(
+    features: Features, arranged: Arranged, held_out: HeldOut, *, head: Head, temperature: float
+) -> tuple[Suspect, ...]:
+    if not arranged.samples:
+        return ()
+    test = arranged.splits.test
+    places = np.concatenate([held_out.places, test])
+    judged = [held_out.logits / temperature, head.logits(features[test])]
+    return find_suspects(
+        softmax(np.concatenate(judged), axis=1),
+        arranged.targets[places],
+        labels=arranged.classes,
+        samples=[arranged.samples[place] for place in places],
+    )
 
 
 def _judged(

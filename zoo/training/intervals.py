@@ -6,6 +6,7 @@ from math import sqrt
 from statistics import NormalDist
 
 LEVEL = 0.95
+Z_95 = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 Interval = tuple[float, float]
 

@@ -7,7 +7,10 @@ from dataclasses import asdict
 
 from zoo.training.calibration import Calibration
 from zoo.training.evaluation import Evaluation
-from zoo.training.head_only import ClassCounts, HeadOnlyResult
+from zoo.training.head_only import ClassCounts
+from zoo.training.suspects import Suspect
+
+MOST_SUSPECTS = 50
 
 
 def report_json(
@@ -15,6 +18,8 @@ def report_json(
     *,
     calibration: Calibration,
     examples: Sequence[ClassCounts],
+    suspects: Sequence[Suspect],
+    unfamiliarity: float | None,
     training: Mapping[str, object],
     warnings: Sequence[str],
 ) -> dict[str, object]:
@@ -23,22 +28,8 @@ def report_json(
         **evaluation.to_json(),
         "calibration": {**calibration.to_json(), **evaluation.calibration_json()},
         "examples": [asdict(one) for one in examples],
+        "suspects": [one.to_json() for one in suspects[:MOST_SUSPECTS]],
+        "unfamiliarity": unfamiliarity,
         "training": dict(training),
         "warnings": list(warnings),
     }
-
-
-def head_report_json(fitted: HeadOnlyResult, *, warnings: Sequence[str]) -> dict[str, object]:
-    """The report of a head on frozen features."""
-    return report_json(
-        fitted.evaluation,
-        calibration=fitted.calibration,
-        examples=fitted.classes,
-        training={
-            "strategy": "head_only",
-            "l2": fitted.l2,
-            "train_accuracy": fitted.train_accuracy,
-            "splits": asdict(fitted.sizes),
-        },
-        warnings=warnings,
-    )

@@ -62,6 +62,15 @@ def test_the_temperature_takes_back_what_sharpened_the_logits(sharpened: float) 
     assert (found.method, found.n, found.reason) == ("validation", 5000, "")
 
 
+@pytest.mark.parametrize(("sharpened", "expected"), [(0.5, 0.5**0.5), (3.0, 3.0)])
+def test_cross_validated_logits_are_sharpened_by_half_only(
+    sharpened: float, expected: float
+) -> None:
+    logits, targets = drawn(5000, sharpened=sharpened)
+    found = fit_temperature(logits, targets, method="cross_validation")
+    assert found.temperature == pytest.approx(expected, rel=0.1)
+
+
 def test_a_few_images_move_the_temperature_less_than_many() -> None:
     few, many = (
         fit_temperature(*drawn(n, sharpened=4.0), method="validation").temperature
@@ -75,7 +84,7 @@ def test_too_few_images_give_no_temperature_and_a_reason() -> None:
         temperature=1.0,
         method="none",
         n=0,
-        reason="a temperature needs 20 images to be fitted to, there are 19",
+        reason="a temperature needs 20 examples to be fitted to, there are 19",
     )
 
 

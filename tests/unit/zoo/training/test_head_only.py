@@ -117,7 +117,7 @@ def test_two_images_a_class_are_enough_to_answer() -> None:
     assert result.sizes.validation == 0
     assert result.evaluation.n_test == 2
     assert result.calibration.reason == (
-        "a temperature needs 20 images to be fitted to, there are 0"
+        "a temperature needs 20 examples to be fitted to, there are 0"
     )
 
 

@@ -15,6 +15,8 @@ def test_a_report_has_everything_and_is_plain_json() -> None:
         "worst_slice",
         "mistakes",
         "examples",
+        "suspects",
+        "unfamiliarity",
         "training",
         "warnings",
     }
