@@ -33,6 +33,7 @@ from zoo_api.plugins import plugins
 from zoo_api.readiness import Readiness
 from zoo_api.reports import reports
 from zoo_api.room import Room
+from zoo_api.retiring import retiring
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     models,
     plugins,
     reports,
+    retiring,
     search,
     sessions,
     sources,

@@ -18,7 +18,6 @@ from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
 from zoo.errors import (
     DamagedError,
     InvalidError,
-    NotFoundError,
     PluginError,
     UnavailableError,
 )
@@ -48,6 +47,13 @@ class ModelQuery(Closed):
     """Which models to list."""
 
     kind: ModelKind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionsQuery(Paging):
+    """Which versions to list."""
+
+    archived: bool = False  # those that were put away too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +113,7 @@ class ModelVersion(TypedDict):
     sha256: str
     size_bytes: int
     network: Network | None
+    archived_at: Instant | None
     job_id: str
     created_at: Instant
 
@@ -122,7 +129,7 @@ class ShownModel(Model):
 
     detail: NotRequired[BackboneDetail | None]
     detail_error: NotRequired[StoredError]
-    newest: NotRequired[ModelVersion]
+    newest: NotRequired[ModelVersion | None]
     aliases: NotRequired[dict[str, int]]
 
 
@@ -138,7 +145,7 @@ def list_models(query: Query[ModelQuery]) -> Response:
 
 
 @models.get("/v1/models/<name>")
-@contract(codes=merge(BUILT, {404: ("unknown_version",)}))
+@contract(codes=BUILT)
 def show_model(name: str) -> ShownModel:
     """One model: a backbone with its detail tier if it can be had, or a user's own."""
     model = await_described(lambda session: require_model(session, name))
@@ -150,13 +157,17 @@ def show_model(name: str) -> ShownModel:
 
 @models.get("/v1/models/<name>/versions")
 @contract(codes=MODEL)
-def list_versions(name: str, paging: Query[Paging]) -> Page[ModelVersion]:
-    """A model's versions, newest first."""
+def list_versions(name: str, paging: Query[VersionsQuery]) -> Page[ModelVersion]:
+    """A model's versions, newest first; those that were put away only if they are asked for."""
     before = decode_cursor(paging.cursor, AFTER_ALL)
     with services().catalog.read() as session:
         model = require_model(session, name)
         found = catalog_models.list_versions(
-            session, model.name, before=before, limit=paging.limit + 1
+            session,
+            model.name,
+            before=before,
+            limit=paging.limit + 1,
+            with_archived=paging.archived,
         )
     page = found[: paging.limit]
     more = encode_cursor(page[-1].version) if len(found) > paging.limit else None
@@ -233,6 +244,7 @@ def version_json(version: VersionRecord) -> ModelVersion:
         "sha256": version.sha256,
         "size_bytes": version.size_bytes,
         "network": _network(version),
+        "archived_at": instant(version.archived_at) if version.archived_at else None,
         "job_id": version.job_id,
         "created_at": instant(version.created_at),
     }
@@ -254,10 +266,8 @@ def _detail(model: ModelRecord) -> dict[str, object]:
 
 def _history(session: Session, model: ModelRecord) -> dict[str, object]:
     newest = catalog_models.get_version(session, model.name, None)
-    if newest is None:
-        raise NotFoundError(f"model {model.name!r} has no versions", code="unknown_version")
     aliases = catalog_models.list_aliases(session, model.id)
     return {
-        "newest": version_json(newest),
+        "newest": version_json(newest) if newest else None,
         "aliases": {alias.alias: alias.version for alias in aliases},
     }

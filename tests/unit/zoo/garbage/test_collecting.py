@@ -17,10 +17,14 @@ from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, sh
 from zoo.catalog.sources import Target
 from zoo.catalog.tables import Content, Pack
 from zoo.catalog.work_tables import JobInput, SourceFile
+from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, models, shards
+from zoo.catalog.tables import Content
+from zoo.catalog.work_tables import JobInput
 from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
 from zoo.jobs.ledger import cancel
+from zoo.registry.retiring import delete_version
 from zoo.search.collection import Searches
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore
@@ -248,6 +252,12 @@ def test_networks_stay_with_their_versions_and_checkpoints_as_long_as_training_g
 
     assert while_it_runs == ["checkpoints/job/2", "versions/job", "versions/network"]
     assert stored(blobs) == ["versions/job", "versions/network"]
+    with catalog.write() as session:
+        pets = models.get_model(session, "pets")
+        assert pets is not None
+        delete_version(session, pets, 1)
+    run(hours=9)
+    assert stored(blobs) == []
 
 
 def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
