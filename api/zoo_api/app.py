@@ -27,6 +27,7 @@ from zoo_api.jobs import jobs
 from zoo_api.json_answers import FastJson
 from zoo_api.keyring import KeyRing
 from zoo_api.keys import keys
+from zoo_api.lineage import lineage
 from zoo_api.metrics import metrics
 from zoo_api.models import models
 from zoo_api.plugins import plugins
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     job_files,
     jobs,
     keys,
+    lineage,
     metrics,
     models,
     plugins,
