@@ -9,6 +9,7 @@ from zoo_api import guards, problems
 from zoo_api import metrics as metrics_of
 from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
+from zoo_api.artifacts import artifacts
 from zoo_api.backbones import BackboneShelf
 from zoo_api.bodies import CheckedBodies
 from zoo_api.classify import classify
@@ -43,6 +44,7 @@ from zoo_api.system import system
 
 BLUEPRINTS = (
     aliases,
+    artifacts,
     classify,
     collections,
     curves,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, cast
+from typing import Any, Literal, NotRequired, cast
 
-from flask import Blueprint, Response, send_file
-from pydantic import Field
+from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
 from zoo.backbone import InputSizes, Preprocessing, TextPreprocessing, Weights
@@ -16,18 +15,14 @@ from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
 from zoo.errors import (
-    DamagedError,
-    InvalidError,
     PluginError,
     UnavailableError,
 )
 from zoo.predictor import BackboneDetail, detail_to_json
 from zoo.registry.models import require_model, require_version
-from zoo.storage.blobs import file_sha256
 from zoo_api.backbones import await_described, ready_backbone
-from zoo_api.codes import BUILT, KEPT, MODEL, merge
+from zoo_api.codes import BUILT, MODEL, merge
 from zoo_api.contract import Answer, Query, contract
-from zoo_api.downloads import BYTES_TYPE, download
 from zoo_api.job_views import Instant, StoredError, error_json, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed
@@ -37,7 +32,6 @@ models = Blueprint("models", __name__)
 
 AFTER_ALL = 1 << 62
 OWNER = "user"
-FORMATS = ["safetensors"]
 VERSION = merge(MODEL, {404: ("unknown_version",)})
 ModelKind = Literal["backbone", "tuned"]
 
@@ -54,13 +48,6 @@ class VersionsQuery(Paging):
     """Which versions to list."""
 
     archived: bool = False  # those that were put away too
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArtifactQuery(Closed):
-    """In which form to hand a version out."""
-
-    format: Annotated[str, Field(json_schema_extra={"enum": FORMATS})] = FORMATS[0]
 
 
 class Model(TypedDict):
@@ -182,29 +169,6 @@ def show_version(name: str, number: int) -> ShownVersion:
         version = require_version(session, require_model(session, name).name, number)
     shown = {**version_json(version), "detail": version.detail}
     return cast("ShownVersion", shown)
-
-
-@models.get("/v1/models/<name>/versions/<version:number>/artifact")
-@contract(*download(BYTES_TYPE), codes=merge(VERSION, KEPT, {422: ("unknown_format",)}))
-def download_version(name: str, number: int, query: Query[ArtifactQuery]) -> Response:
-    """The version's file, verified before it is sent."""
-    if query.format not in FORMATS:
-        raise InvalidError(
-            f"format {query.format!r} is not offered; use 'safetensors'", code="unknown_format",
-            field="format",
-        )  # fmt: skip
-    with services().catalog.read() as session:
-        version = require_version(session, require_model(session, name).name, number)
-    path = services().blobs.local_path(version.blob_key)
-    if file_sha256(path) != version.sha256:
-        raise DamagedError(f"the file of {version.model}:{version.version} is damaged")
-    return send_file(
-        path,
-        mimetype=BYTES_TYPE,
-        as_attachment=True,
-        download_name=f"{version.model}-{version.version}.safetensors",
-        etag=version.sha256,
-    )
 
 
 def model_json(model: ModelRecord) -> Mapping[str, Any]:
