@@ -18,6 +18,17 @@ from zoo.catalog.sources import Target
 from zoo.catalog.tables import Content, Pack
 from zoo.catalog.work_tables import JobInput, SourceFile
 from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, models, shards
+from zoo.catalog import (
+    Catalog,
+    collections,
+    contents,
+    features,
+    garbage,
+    items,
+    jobs,
+    models,
+    shards,
+)
 from zoo.catalog.tables import Content
 from zoo.catalog.work_tables import JobInput
 from zoo.features.store import read_vectors
@@ -258,6 +269,31 @@ def test_networks_stay_with_their_versions_and_checkpoints_as_long_as_training_g
         delete_version(session, pets, 1)
     run(hours=9)
     assert stored(blobs) == []
+
+
+def test_embeddings_by_a_deleted_network_go_though_their_contents_stay(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore
+) -> None:
+    columns = network_columns("versions/network")
+    register_pets(catalog, job_id="job", **columns)
+    tuned = Stock(catalog=catalog, blobs=blobs, space_id=str(columns["space_id"]))
+    tuned.collection("tuned", model="pets:1")
+    [vector] = put_one_by_one(stock, 1)
+    tuned.put("tuned", {"same": vector})
+    with catalog.write() as session:
+        collections.delete_collection(session, "tuned")
+    assert run().keys() & {"embeddings", "segments"} == set()
+    with catalog.write() as session:
+        pets = models.get_model(session, "pets")
+        assert pets is not None
+        delete_version(session, pets, 1)
+    told = run(is_dry=True)
+    assert told == run()
+    assert told["embeddings"] == Collected(kind="embeddings", count=1)
+    assert told["segments"] == Collected(kind="segments", count=1, size_bytes=16)
+    with catalog.read() as session:
+        assert features.locate(session, space_id=tuned.space_id, sha256s=[sha256_of(vector)]) == {}
+        assert features.locate(session, space_id=stock.space_id, sha256s=[sha256_of(vector)]) != {}
 
 
 def test_strangers_files_stay(settings: Settings, run: Collect) -> None:
