@@ -34,8 +34,8 @@ from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.readiness import Readiness
 from zoo_api.reports import reports
-from zoo_api.room import Room
 from zoo_api.retiring import retiring
+from zoo_api.room import Room
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions

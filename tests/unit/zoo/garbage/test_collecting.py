@@ -13,11 +13,6 @@ from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
 from tests.serving import network_columns, register_pets
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
-from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards, sources
-from zoo.catalog.sources import Target
-from zoo.catalog.tables import Content, Pack
-from zoo.catalog.work_tables import JobInput, SourceFile
-from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, models, shards
 from zoo.catalog import (
     Catalog,
     collections,
@@ -28,9 +23,11 @@ from zoo.catalog import (
     jobs,
     models,
     shards,
+    sources,
 )
-from zoo.catalog.tables import Content
-from zoo.catalog.work_tables import JobInput
+from zoo.catalog.sources import Target
+from zoo.catalog.tables import Content, Pack
+from zoo.catalog.work_tables import JobInput, SourceFile
 from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
