@@ -64,7 +64,7 @@ def register_tuned(
         write_network(path, loaded.image_tower)
         detail = describe_network(ref, path, name=name, weights_cache=cache)
         network = _store(context.blobs, path, name)
-        write_head(path, _head(), {"model": name})
+        write_head(path, _head(detail.dim), {"model": name})
         head = _store(context.blobs, path, name)
     values = _values(below.name, detail, head=head, network=network)
     with context.catalog.write() as session:
@@ -92,9 +92,10 @@ def _values(
     }
 
 
-def _head() -> Head:
+def _head(dim: int) -> Head:
+    """Of the tiny backbone, what its own says; of another nothing that means anything."""
     signs = np.concatenate([np.eye(3), -np.eye(3)], axis=1)
-    matrix = np.repeat(signs, tiny.DIM // 6, axis=1).astype(np.float32)
+    matrix = np.resize(np.repeat(signs, tiny.DIM // 6, axis=1), (3, dim)).astype(np.float32)
     return Head(matrix=matrix, bias=np.zeros(3, np.float32), labels=tiny.LABELS)
 
 

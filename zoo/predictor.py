@@ -220,6 +220,15 @@ class Predictor:
         }
         self._ask("/warm", _framed(request))
 
+    def graph(self, backbone: BackboneRef, *, head: HeadRef, name: str) -> memoryview:
+        """A classifier as one ONNX graph that bears the name; pixels in, logits out.
+
+        Raises `InvalidError` if no graph can hold it, `UnavailableError` while it is being made.
+        """
+        request = {"backbone": asdict(backbone), "head": asdict(head), "name": name}
+        _, blobs = self._ask("/graph", _framed(request))
+        return blobs[0]
+
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels; raises `ImageError`."""
         _, blobs = self._ask("/thumbnail", _framed({"size": size}, content))

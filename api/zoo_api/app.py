@@ -9,6 +9,7 @@ from zoo_api import guards, problems
 from zoo_api import metrics as metrics_of
 from zoo_api.addresses import VersionNumber
 from zoo_api.aliases import aliases
+from zoo_api.artifacts import artifacts
 from zoo_api.backbones import BackboneShelf
 from zoo_api.bodies import CheckedBodies
 from zoo_api.cards import cards
@@ -28,11 +29,13 @@ from zoo_api.jobs import jobs
 from zoo_api.json_answers import FastJson
 from zoo_api.keyring import KeyRing
 from zoo_api.keys import keys
+from zoo_api.lineage import lineage
 from zoo_api.metrics import metrics
 from zoo_api.models import models
 from zoo_api.plugins import plugins
 from zoo_api.readiness import Readiness
 from zoo_api.reports import reports
+from zoo_api.retiring import retiring
 from zoo_api.room import Room
 from zoo_api.search import search
 from zoo_api.services import Services, make_services
@@ -42,6 +45,7 @@ from zoo_api.system import system
 
 BLUEPRINTS = (
     aliases,
+    artifacts,
     cards,
     classify,
     collections,
@@ -57,10 +61,12 @@ BLUEPRINTS = (
     job_files,
     jobs,
     keys,
+    lineage,
     metrics,
     models,
     plugins,
     reports,
+    retiring,
     search,
     sessions,
     sources,

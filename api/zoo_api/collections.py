@@ -15,6 +15,7 @@ from zoo.catalog.records import CollectionRecord, ModelRecord
 from zoo.errors import ConflictError, InvalidError, NotFoundError
 from zoo.names import unknown
 from zoo.predictor import BackboneDetail
+from zoo.registry.retiring import hold_backbone
 from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import STOOD_ON, merge
@@ -173,6 +174,7 @@ def _backbone_name(wanted: CollectionRequest) -> str:
 def _create(
     session: Session, name: str, metric: str, backbone: ModelRecord, detail: BackboneDetail
 ) -> CollectionRecord:
+    hold_backbone(session, backbone)
     space = detail.space
     features.add_space(
         session, space.space_id, model=backbone.name, dim=detail.dim, description=asdict(space)

@@ -11,6 +11,7 @@ from zoo.catalog.records import JobRecord, Json
 from zoo.errors import ConflictError, InvalidError
 from zoo.jobs.intake import submit_extract
 from zoo.jobs.specs import ExtractSpec
+from zoo.registry.retiring import hold_backbone
 from zoo.taps import Form, size_of
 from zoo_api.collections import require_collection
 from zoo_api.datasets import require_filled
@@ -40,6 +41,7 @@ def prepare_extract(spec: ExtractSpec) -> Callable[[Session], JobRecord]:
     }
 
     def submit(session: Session) -> JobRecord:
+        hold_backbone(session, asked.backbone)
         return submit_extract(session, spec, work={**resolved, **_source(session, spec)})
 
     return submit

@@ -15,6 +15,7 @@ from zoo.jobs.strategies import StrategyPlan, make_plans, plan_to_json
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
 from zoo.registry.models import is_own, resolve_version
+from zoo.registry.retiring import hold_backbone
 from zoo.settings import CPU_QUEUE
 from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
@@ -44,6 +45,7 @@ def _submit(
             field="model",
         )
     plans = make_plans(spec.choice, model=backbone.name, detail=detail)
+    hold_backbone(session, backbone)
     space_id = detail.space.space_id
     features.add_space(
         session,

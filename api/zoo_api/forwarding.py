@@ -88,6 +88,14 @@ def warm(version: VersionRecord) -> None:
         log.warning("not_warmed", model=version.model, version=version.version, code=error.code)
 
 
+def classifier_graph(version: VersionRecord) -> memoryview:
+    """A version as one ONNX graph; raises as the predictor's `graph` does."""
+    asked = _of_version(version)
+    head = HeadRef(blob_key=version.blob_key, sha256=version.sha256)
+    with _naming_damage(asked):
+        return services().predictor.graph(asked.ref, head=head, name=version.name)
+
+
 def _of_version(version: VersionRecord) -> Asked:
     backbone, detail = backbone_under(version)
     check_space(detail, version.space_id, owner=f"model {version.name}")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, cast
+from typing import Any, Literal, NotRequired, cast
 
-from flask import Blueprint, Response, send_file
-from pydantic import Field
+from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
 from zoo.backbone import InputSizes, Preprocessing, TextPreprocessing, Weights
@@ -16,19 +15,14 @@ from zoo.catalog import Session
 from zoo.catalog import models as catalog_models
 from zoo.catalog.records import ListedModelRecord, ModelRecord, VersionRecord
 from zoo.errors import (
-    DamagedError,
-    InvalidError,
-    NotFoundError,
     PluginError,
     UnavailableError,
 )
 from zoo.predictor import BackboneDetail, detail_to_json
 from zoo.registry.models import require_model, require_version
-from zoo.storage.blobs import file_sha256
 from zoo_api.backbones import await_described, ready_backbone
-from zoo_api.codes import BUILT, KEPT, MODEL, merge
+from zoo_api.codes import BUILT, MODEL, merge
 from zoo_api.contract import Answer, Query, contract
-from zoo_api.downloads import BYTES_TYPE, download
 from zoo_api.job_views import Instant, StoredError, error_json, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed
@@ -38,7 +32,6 @@ models = Blueprint("models", __name__)
 
 AFTER_ALL = 1 << 62
 OWNER = "user"
-FORMATS = ["safetensors"]
 VERSION = merge(MODEL, {404: ("unknown_version",)})
 ModelKind = Literal["backbone", "tuned"]
 
@@ -51,10 +44,10 @@ class ModelQuery(Closed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactQuery(Closed):
-    """In which form to hand a version out."""
+class VersionsQuery(Paging):
+    """Which versions to list."""
 
-    format: Annotated[str, Field(json_schema_extra={"enum": FORMATS})] = FORMATS[0]
+    archived: bool = False  # those that were put away too
 
 
 class Model(TypedDict):
@@ -107,6 +100,7 @@ class ModelVersion(TypedDict):
     sha256: str
     size_bytes: int
     network: Network | None
+    archived_at: Instant | None
     job_id: str
     created_at: Instant
 
@@ -122,7 +116,7 @@ class ShownModel(Model):
 
     detail: NotRequired[BackboneDetail | None]
     detail_error: NotRequired[StoredError]
-    newest: NotRequired[ModelVersion]
+    newest: NotRequired[ModelVersion | None]
     aliases: NotRequired[dict[str, int]]
 
 
@@ -138,7 +132,7 @@ def list_models(query: Query[ModelQuery]) -> Response:
 
 
 @models.get("/v1/models/<name>")
-@contract(codes=merge(BUILT, {404: ("unknown_version",)}))
+@contract(codes=BUILT)
 def show_model(name: str) -> ShownModel:
     """One model: a backbone with its detail tier if it can be had, or a user's own."""
     model = await_described(lambda session: require_model(session, name))
@@ -150,13 +144,17 @@ def show_model(name: str) -> ShownModel:
 
 @models.get("/v1/models/<name>/versions")
 @contract(codes=MODEL)
-def list_versions(name: str, paging: Query[Paging]) -> Page[ModelVersion]:
-    """A model's versions, newest first."""
+def list_versions(name: str, paging: Query[VersionsQuery]) -> Page[ModelVersion]:
+    """A model's versions, newest first; those that were put away only if they are asked for."""
     before = decode_cursor(paging.cursor, AFTER_ALL)
     with services().catalog.read() as session:
         model = require_model(session, name)
         found = catalog_models.list_versions(
-            session, model.name, before=before, limit=paging.limit + 1
+            session,
+            model.name,
+            before=before,
+            limit=paging.limit + 1,
+            with_archived=paging.archived,
         )
     page = found[: paging.limit]
     more = encode_cursor(page[-1].version) if len(found) > paging.limit else None
@@ -171,29 +169,6 @@ def show_version(name: str, number: int) -> ShownVersion:
         version = require_version(session, require_model(session, name).name, number)
     shown = {**version_json(version), "detail": version.detail}
     return cast("ShownVersion", shown)
-
-
-@models.get("/v1/models/<name>/versions/<version:number>/artifact")
-@contract(*download(BYTES_TYPE), codes=merge(VERSION, KEPT, {422: ("unknown_format",)}))
-def download_version(name: str, number: int, query: Query[ArtifactQuery]) -> Response:
-    """The version's file, verified before it is sent."""
-    if query.format not in FORMATS:
-        raise InvalidError(
-            f"format {query.format!r} is not offered; use 'safetensors'", code="unknown_format",
-            field="format",
-        )  # fmt: skip
-    with services().catalog.read() as session:
-        version = require_version(session, require_model(session, name).name, number)
-    path = services().blobs.local_path(version.blob_key)
-    if file_sha256(path) != version.sha256:
-        raise DamagedError(f"the file of {version.model}:{version.version} is damaged")
-    return send_file(
-        path,
-        mimetype=BYTES_TYPE,
-        as_attachment=True,
-        download_name=f"{version.model}-{version.version}.safetensors",
-        etag=version.sha256,
-    )
 
 
 def model_json(model: ModelRecord) -> Mapping[str, Any]:
@@ -233,6 +208,7 @@ def version_json(version: VersionRecord) -> ModelVersion:
         "sha256": version.sha256,
         "size_bytes": version.size_bytes,
         "network": _network(version),
+        "archived_at": instant(version.archived_at) if version.archived_at else None,
         "job_id": version.job_id,
         "created_at": instant(version.created_at),
     }
@@ -254,10 +230,8 @@ def _detail(model: ModelRecord) -> dict[str, object]:
 
 def _history(session: Session, model: ModelRecord) -> dict[str, object]:
     newest = catalog_models.get_version(session, model.name, None)
-    if newest is None:
-        raise NotFoundError(f"model {model.name!r} has no versions", code="unknown_version")
     aliases = catalog_models.list_aliases(session, model.id)
     return {
-        "newest": version_json(newest),
+        "newest": version_json(newest) if newest else None,
         "aliases": {alias.alias: alias.version for alias in aliases},
     }

@@ -3,13 +3,19 @@
 import base64
 import io
 import itertools
+import json
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
+from safetensors.numpy import load
 
-from tests.eager import EagerService, Json
+from tests.eager import LITE0, EagerService, Json
 from tests.tuned import register_tuned
+from zoo import wire
+from zoo.catalog import models
+from zoo.inference.classifiers import run_classifier
 from zoo.testing import tiny
 from zoo.testing.service import ZooService
 
@@ -182,3 +188,77 @@ def test_a_damaged_network_is_named_with_what_to_use_instead(
     assert detail.startswith(f"{pets}:2 is refused: the network {second.weights_key!r} has the ")
     assert detail.endswith(f"use {pets}:1, or restore the file from a backup")
     assert service.get(f"/v1/models/{pets}")["aliases"] == {"champion": 1}
+
+
+def test_it_is_taken_away_as_one_file_with_network_and_head(
+    zoo_service: ZooService, service: EagerService, pets: str
+) -> None:
+    with zoo_service.context.catalog.read() as session:
+        version = models.get_version(session, pets, 1)
+    assert version is not None
+    url = f"/v1/models/{pets}/versions/1/artifact"
+    with service.client.get(url) as answer:
+        whole, etag = answer.get_data(), answer.headers["ETag"]
+    with service.client.get(url, headers={"Range": "bytes=0-7"}) as part:
+        assert (part.status_code, part.get_data()) == (206, whole[:8])
+    with service.client.get(url, headers={"If-None-Match": etag}) as again:
+        assert again.status_code == 304
+
+    found = load(whole)
+    for part_name, key in (("network", version.weights_key), ("head", version.blob_key)):
+        kept = load(zoo_service.context.blobs.local_path(key).read_bytes())
+        assert kept
+        for name, tensor in kept.items():
+            np.testing.assert_array_equal(found.pop(f"{part_name}.{name}"), tensor)
+    assert found == {}
+    assert list((zoo_service.home / "tmp").glob("*.safetensors")) == []
+
+
+def graph_of(service: EagerService, name: str) -> bytes:
+    """The first version's graph; whoever asks before it is made waits a while each time."""
+    for _ in range(10):
+        url = f"/v1/models/{name}/versions/1/artifact?format=onnx"
+        with service.client.get(url) as answer:
+            if answer.status_code == 200:
+                return answer.get_data()
+            assert problem(answer) == (503, "export_pending")
+            assert answer.headers["Retry-After"] == "5"
+    raise AssertionError("the graph is not made")
+
+
+@pytest.mark.slow
+def test_it_is_taken_away_as_a_graph_that_answers_what_the_service_does(
+    zoo_service: ZooService, service: EagerService
+) -> None:
+    name = service.fresh("pets")
+    register_tuned(zoo_service, name, model=LITE0)
+    content = plain("red", 9)
+
+    whole = graph_of(service, name)
+    about = {one.key: one.value for one in onnx.load_from_string(whole).metadata_props}
+    prepared = wire.preprocessing_from_json(json.loads(about["preprocessing"]))
+    decoded = zoo_service.context.sandbox.decode(content, prepared)
+    [logits] = run_classifier(whole, decoded.pixels[None])
+
+    [labels] = zoo_service.classify(name, content)
+    told = {one["label"]: one["probability"] for one in labels}
+    weights = np.exp(logits - logits.max())
+    found = dict(zip(tiny.LABELS, weights / weights.sum(), strict=True))
+    assert found == pytest.approx(told, abs=1e-3)
+
+
+def test_a_network_that_computes_otherwise_is_no_graph(
+    service: EagerService, zoo_service: ZooService
+) -> None:
+    dataset, name = zoo_service.dataset(), service.fresh("rounded")
+    zoo_service.add_labelled(
+        dataset,
+        {f"{label}/{n}.png": plain(label, next(_numbers)) for label in COLOURS for n in range(8)},
+    )
+    zoo_service.fine_tune(dataset, name=name, model=f"{tiny.MODEL}:bf16")
+    answer = service.client.get(f"/v1/models/{name}/versions/1/artifact?format=onnx")
+    assert problem(answer) == (422, "not_exportable")
+    assert answer.get_json()["detail"] == (
+        f"{tiny.MODEL}:bf16 cannot be exported: it computes in bfloat16, a graph in float32; "
+        "take format=safetensors"
+    )

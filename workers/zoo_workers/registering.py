@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -14,6 +15,7 @@ from zoo.jobs.strategies import HEAD_ONLY, SCRATCH
 from zoo.predictor import detail_to_json
 from zoo.storage.blobs import file_sha256
 from zoo.storage.segments import WrittenSegment, write_segment
+from zoo.training.arranging import Arranged
 from zoo.training.comparing import transfer_note, verdict
 from zoo.training.heads import write_head
 from zoo.training.reports import report_json
@@ -127,8 +129,22 @@ def _lineage(
         "seed": spec.seed,
         "l2": chosen.fitted.l2,
         "splits": asdict(chosen.fitted.sizes),
+        "test_digest": judged_digest(ground.sha256s, ground.arranged),
         "job_id": ground.claim.job.id,
     }
+
+
+def judged_digest(sha256s: Sequence[str], arranged: Arranged) -> str:
+    """sha256 over content and label of the examples that a version was judged on.
+
+    Versions of which it is the same can be compared, whatever else they saw. `sha256s` are those
+    of the arranged examples, in their order.
+    """
+    judged = sorted(
+        f"{sha256s[place]} {arranged.classes[arranged.targets[place]]}"
+        for place in arranged.splits.test
+    )
+    return hashlib.sha256("\n".join(judged).encode()).hexdigest()
 
 
 def report_of(

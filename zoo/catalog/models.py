@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, Text, cast, delete, literal, select, update
@@ -98,7 +99,9 @@ def lock_model(session: Session, model_id: int) -> None:
     session.execute(held)
 
 
-def list_versions(session: Session, name: str, *, before: int, limit: int) -> list[VersionRecord]:
+def list_versions(
+    session: Session, name: str, *, before: int, limit: int, with_archived: bool = False
+) -> list[VersionRecord]:
     """A model's versions, newest first, those before a number."""
     statement = (
         _versions(name)
@@ -106,16 +109,50 @@ def list_versions(session: Session, name: str, *, before: int, limit: int) -> li
         .order_by(ModelVersion.version.desc())
         .limit(limit)
     )
+    if not with_archived:
+        statement = statement.where(ModelVersion.archived_at.is_(None))
     return [as_record(VersionRecord, row, model=name) for row in session.scalars(statement)]
 
 
 def get_version(session: Session, name: str, version: int | None) -> VersionRecord | None:
-    """One version of a model, or with None its newest."""
+    """One version of a model, or with None the newest that is not archived."""
     statement = _versions(name).order_by(ModelVersion.version.desc()).limit(1)
-    if version is not None:
-        statement = statement.where(ModelVersion.version == version)
+    is_wanted = (
+        ModelVersion.archived_at.is_(None) if version is None else ModelVersion.version == version
+    )
+    statement = statement.where(is_wanted)
     row = session.scalar(statement)
     return as_record(VersionRecord, row, model=name) if row else None
+
+
+def set_archived(
+    session: Session, model_id: int, version: VersionRecord, *, is_archived: bool
+) -> VersionRecord:
+    """Put a version away or take it back; one that is there already keeps its time."""
+    if is_archived == (version.archived_at is not None):
+        return version
+    archived_at = now() if is_archived else None
+    session.execute(
+        update(ModelVersion)
+        .where(ModelVersion.model_id == model_id, ModelVersion.version == version.version)
+        .values(archived_at=archived_at)
+    )
+    return replace(version, archived_at=archived_at)
+
+
+def drop_version(session: Session, model_id: int, version: int) -> None:
+    """Delete a version's row, and with the last one the model."""
+    mine = ModelVersion.model_id == model_id
+    session.execute(delete(ModelVersion).where(mine, ModelVersion.version == version))
+    if session.scalar(select(ModelVersion.id).where(mine).limit(1)) is None:
+        drop_model(session, model_id)
+
+
+def drop_model(session: Session, model_id: int) -> None:
+    """Delete a user's model with its versions, aliases and their history; not its numbers."""
+    for table in (Alias, AliasMove, ModelVersion):
+        session.execute(delete(table).where(table.model_id == model_id))
+    session.execute(delete(Model).where(Model.id == model_id))
 
 
 def get_report(session: Session, name: str, version: int) -> Json | None:

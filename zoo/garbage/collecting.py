@@ -12,6 +12,7 @@ from zoo.garbage.files import collect_caches, collect_files
 from zoo.garbage.grounds import Collected, Dead, Grounds
 from zoo.garbage.packs import collect_packs
 from zoo.garbage.segments import collect_segments
+from zoo.garbage.spaces import collect_spaces
 from zoo.settings import Settings
 from zoo.storage.blobs import open_blobs
 from zoo.storage.upkeep import alone_with_files
@@ -56,6 +57,7 @@ def _steps(grounds: Grounds) -> Iterator[Collected]:
     yield collect_contents(grounds, dead)
     yield collect_references(grounds)
     yield collect_packs(grounds, dead)
+    yield collect_spaces(grounds, dead)
     yield collect_segments(grounds, dead)
     yield from collect_files(grounds)
     yield from collect_caches(grounds)

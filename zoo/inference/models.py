@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import structlog
 
 from zoo.backbone import IMAGE, TEXT, Preprocessing
@@ -153,6 +154,15 @@ class ModelCache:
         if made.is_ready:
             with self._lock:
                 self._forget_built(ref)
+
+    def make_graph(self, ref: BackboneRef, detail: BackboneDetail) -> Export:
+        """What exporting the model gives, though it may not run by it here; waits for it.
+
+        Where nobody's pictures have verified it yet, made ones do. Raises as `export` does.
+        """
+        height, width = preprocessing_of(detail).input_size
+        none = np.empty((0, height, width, 3), np.uint8)
+        return self._exports.make(ref, detail, samples=lambda: none, network=self._network(ref))
 
     def is_exported(self, detail: BackboneDetail) -> bool:
         """Whether `export` has nothing left to do: it is done, was refused, or is not wanted."""

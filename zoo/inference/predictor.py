@@ -55,6 +55,7 @@ class PredictorApp:
             "/embed_texts": self._answering.embed_texts,
             "/classify": self._answering.classify,
             "/features": self._answering.features,
+            "/graph": self._answering.graph,
             "/thumbnail": self._thumbnail,
         }
         threading.Thread(target=self._answering.warm_up, name="warm-up", daemon=True).start()

@@ -98,14 +98,14 @@ def require_model(session: Session, name: str) -> ModelRecord:
 
 
 def require_version(session: Session, name: str, number: int | None) -> VersionRecord:
-    """A version by number, or with None the newest."""
+    """A version by number, or with None the newest that is not archived."""
     version = models.get_version(session, name, number)
-    if version is None:
-        newest = models.get_version(session, name, None)
-        known = f"its newest version is {newest.version}" if newest else "it has no versions"
-        raise NotFoundError(f"no version {number} of model {name!r}; {known}",
-                            code="unknown_version")  # fmt: skip
-    return version
+    if version is not None:
+        return version
+    newest = models.get_version(session, name, None)
+    known = f"its newest version is {newest.version}" if newest else "all that it has are archived"
+    wanted = "newest version" if number is None else f"version {number}"
+    raise NotFoundError(f"no {wanted} of model {name!r}; {known}", code="unknown_version")
 
 
 def require_alias(session: Session, model: ModelRecord, alias: str) -> int:

@@ -85,6 +85,42 @@ def test_rolling_back_returns_to_the_version_before_and_is_a_move_itself(
     assert client.get("/v1/models/pets").get_json()["aliases"] == {"champion": 1}
 
 
+def test_rolling_back_loads_the_version_before_the_alias_names_it(
+    client: FlaskClient, predictor: FakePredictor
+) -> None:
+    move(client, 1)
+    move(client, 3)
+    predictor.heads.clear()
+    client.post(f"{URL}/rollback")
+    predictor.damaged = {"versions/job_3"}
+    damaged = client.post(f"{URL}/rollback")
+
+    assert [head and head.blob_key for head in predictor.heads] == ["versions/job_1"]
+    assert (damaged.status_code, damaged.get_json()["code"]) == (500, "damaged_file")
+    assert moves(client)[0] == (3, 1)
+
+
+def test_a_version_that_does_not_pass_the_gate_leaves_the_alias_where_it_is(
+    client: FlaskClient, stock: Stock
+) -> None:
+    for number, accuracy in ((4, 0.9), (5, 0.8)):
+        metrics = {"accuracy": accuracy, "ece": 0.01, "n_test": 50}
+        register_pets(
+            stock.catalog, job_id=f"job_{number}", metrics=metrics, lineage={"test_digest": "d"}
+        )
+    gate = {"min_accuracy": 0.5, "not_below": "champion"}
+    first = client.put(URL, json={"version": 4, "gate": gate})
+    second = client.put(URL, json={"version": 5, "gate": gate})
+    third = client.put(URL, json={"version": 5, "gate": {**gate, "margin": 0.1}})
+    unknown = client.put(URL, json={"version": 5, "gate": {"not_below": "champio"}})
+
+    assert first.status_code == 200
+    assert (second.status_code, second.get_json()["code"]) == (409, "gate_failed")
+    assert third.status_code == 200
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "unknown_alias")
+    assert moves(client) == [(4, 5), (None, 4)]
+
+
 def test_there_is_nothing_to_roll_back_to_before_the_first_move(client: FlaskClient) -> None:
     move(client, 2)
     answer = client.post(f"{URL}/rollback")

@@ -138,9 +138,11 @@ def test_an_artifact_is_a_file_to_keep_with_its_checksum(client: FlaskClient) ->
 
 @pytest.mark.usefixtures("pets")
 def test_a_format_that_is_not_offered_is_refused(client: FlaskClient) -> None:
-    answer = client.get("/v1/models/real/versions/1/artifact?format=onnx")
+    answer = client.get("/v1/models/real/versions/1/artifact?format=pickle")
     assert answer.status_code == 422
-    assert answer.get_json()["detail"] == "format 'onnx' is not offered; use 'safetensors'"
+    assert answer.get_json()["detail"] == (
+        "format 'pickle' is not offered; use 'safetensors' or 'onnx'"
+    )
 
 
 @pytest.mark.usefixtures("pets")

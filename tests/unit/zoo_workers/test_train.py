@@ -14,8 +14,10 @@ from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.ledger import give_back
 from zoo.jobs.specs import FineTuneSpec
 from zoo.storage.segments import write_segment
+from zoo.training.arranging import arrange
 from zoo.training.heads import read_head
 from zoo_workers import plan, shards, train
+from zoo_workers.registering import judged_digest
 
 SPACE = "5" * 64
 
@@ -149,3 +151,21 @@ def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, datase
 def test_training_a_head_imports_no_torch() -> None:
     program = "import sys, zoo_workers.train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_versions_that_were_judged_on_the_same_images_say_so() -> None:
+    def digest(*judged: str, seen: str = "efgh", cats: str = "abef") -> str:
+        sha256s = [*seen, *judged]
+        arranged = arrange(
+            ["cat" if one in cats else "dog" for one in sha256s],
+            keys=sha256s,
+            given_splits=["train"] * len(seen) + ["test"] * len(judged),
+            seed=0,
+        )
+        return judged_digest([sha256s[place] for place in arranged.order], arranged)
+
+    pair = digest("a", "c")
+    assert pair == digest("c", "a", seen="efghi")
+    assert pair != digest("b", "c")
+    assert pair != digest("a", "c", "d")
+    assert pair != digest("a", "c", cats="acef")

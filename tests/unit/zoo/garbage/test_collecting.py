@@ -13,7 +13,18 @@ from tests.litter import put_in_one_pack, put_one_by_one, sha256_of
 from tests.serving import network_columns, register_pets
 from tests.stock import Stock
 from tests.unit.zoo.garbage.conftest import Collect
-from zoo.catalog import Catalog, collections, contents, garbage, items, jobs, shards, sources
+from zoo.catalog import (
+    Catalog,
+    collections,
+    contents,
+    features,
+    garbage,
+    items,
+    jobs,
+    models,
+    shards,
+    sources,
+)
 from zoo.catalog.sources import Target
 from zoo.catalog.tables import Content, Pack
 from zoo.catalog.work_tables import JobInput, SourceFile
@@ -21,6 +32,7 @@ from zoo.features.store import read_vectors
 from zoo.fsck import check_home
 from zoo.garbage import Collected, Grounds, segments
 from zoo.jobs.ledger import cancel
+from zoo.registry.retiring import delete_version
 from zoo.search.collection import Searches
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore
@@ -248,6 +260,37 @@ def test_networks_stay_with_their_versions_and_checkpoints_as_long_as_training_g
 
     assert while_it_runs == ["checkpoints/job/2", "versions/job", "versions/network"]
     assert stored(blobs) == ["versions/job", "versions/network"]
+    with catalog.write() as session:
+        pets = models.get_model(session, "pets")
+        assert pets is not None
+        delete_version(session, pets, 1)
+    run(hours=9)
+    assert stored(blobs) == []
+
+
+def test_embeddings_by_a_deleted_network_go_though_their_contents_stay(
+    stock: Stock, run: Collect, catalog: Catalog, blobs: BlobStore
+) -> None:
+    columns = network_columns("versions/network")
+    register_pets(catalog, job_id="job", **columns)
+    tuned = Stock(catalog=catalog, blobs=blobs, space_id=str(columns["space_id"]))
+    tuned.collection("tuned", model="pets:1")
+    [vector] = put_one_by_one(stock, 1)
+    tuned.put("tuned", {"same": vector})
+    with catalog.write() as session:
+        collections.delete_collection(session, "tuned")
+    assert run().keys() & {"embeddings", "segments"} == set()
+    with catalog.write() as session:
+        pets = models.get_model(session, "pets")
+        assert pets is not None
+        delete_version(session, pets, 1)
+    told = run(is_dry=True)
+    assert told == run()
+    assert told["embeddings"] == Collected(kind="embeddings", count=1)
+    assert told["segments"] == Collected(kind="segments", count=1, size_bytes=16)
+    with catalog.read() as session:
+        assert features.locate(session, space_id=tuned.space_id, sha256s=[sha256_of(vector)]) == {}
+        assert features.locate(session, space_id=stock.space_id, sha256s=[sha256_of(vector)]) != {}
 
 
 def test_strangers_files_stay(settings: Settings, run: Collect) -> None:

@@ -8,6 +8,7 @@ from zoo.catalog import Catalog, models, open_catalog, plugins
 from zoo.errors import NotFoundError, PluginError, UnavailableError
 from zoo.predictor import to_ref
 from zoo.registry.models import require_model, resolve_backbone, resolve_version
+from zoo.registry.retiring import delete_version, hold_backbone
 
 
 @pytest.fixture
@@ -123,6 +124,19 @@ def test_a_tuned_network_is_a_backbone_that_its_parents_plugin_builds(known: Cat
         "versions/c",
         "versions/d",
     ]
+
+
+def test_a_version_that_was_just_deleted_is_held_by_nobody(known: Catalog) -> None:
+    register_pets(known, job_id="c", **network_columns("versions/c"))
+    with known.read() as session:
+        found = resolve_backbone(session, "pets:3")
+        pets = models.get_model(session, "pets")
+    with known.write() as session:
+        hold_backbone(session, found)
+        delete_version(session, pets, 3)
+    with known.write() as session, pytest.raises(NotFoundError) as caught:
+        hold_backbone(session, found)
+    assert caught.value.detail == "no version 3 of model 'pets'; its newest version is 2"
 
 
 def test_a_version_is_no_model_with_versions_of_its_own(known: Catalog) -> None:
