@@ -14,14 +14,13 @@ from pydantic import JsonValue, StringConstraints, TypeAdapter
 from zoo.errors import InvalidError, TextError
 from zoo.jobs.intake import Arrival, Delivery
 from zoo.storage.packs import PackWriter, open_packs
-from zoo.texts import encode_text
+from zoo.texts import encode_text, title_of
 from zoo_api.reading import Closed
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 from zoo_api.uploads import Received
 
 MAX_TEXTS = 10_000
-NAME_LETTERS = 80
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
@@ -64,7 +63,7 @@ def _check_ids(ids: Sequence[str]) -> None:
 
 
 def _arrive(writer: PackWriter, one: TextItem) -> Arrival:
-    name = one.name or " ".join(one.text.split())[:NAME_LETTERS] or "empty"
+    name = one.name or title_of(one.text)
     try:
         sha256 = writer.add(encode_text(one.text)).sha256
     except TextError as error:

@@ -14,7 +14,8 @@ def test_a_dataset_is_created_once_and_answered_the_same_again(client: FlaskClie
     body = created.get_json()
     assert body == again.get_json() == client.get(URL).get_json()
     assert body.pop("created_at").endswith("+00:00")
-    assert body == {"name": "pets", "version": None, "items": 0, "labels": {}}
+    empty = {"version": None, "items": 0, "labels": {}, "changes": 0}
+    assert body == {"name": "pets", "kind": None, **empty}
 
 
 def test_a_sealed_version_is_shown_with_its_labels_and_digest(

@@ -182,8 +182,11 @@ def test_a_row_with_too_many_cells_is_bad_and_one_with_fewer_is_not() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"name,label\na,b\n", "it has no column 'path'; its columns are 'name', 'label'"),
-        (b"", "it has no column 'path'; its columns are none"),
+        (
+            b"name,label\na,b\n",
+            "it has no column 'path' and no 'text'; its columns are 'name', 'label'",
+        ),
+        (b"", "it has no column 'path' and no 'text'; its columns are none"),
         (b"path,a,a\n", "two of its columns have the same name"),
         (b"path\n\xff\xfe\n", "it is not UTF-8 text"),
         (b'path\n"a', "unexpected end of data (line 2)"),
@@ -210,7 +213,8 @@ def test_a_parquet_that_is_none_is_refused(content: bytes) -> None:
 def test_a_parquet_without_paths_is_refused(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"file": ["a"]}), tmp_path / "m.parquet")
     assert refusal((tmp_path / "m.parquet").read_bytes(), "parquet") == (
-        "the manifest cannot be read: it has no column 'path'; its columns are ['file']"
+        "the manifest cannot be read: it has no column 'path' and no 'text'; "
+        "its columns are ['file']"
     )
 
 
