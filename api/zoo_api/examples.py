@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Len, MaxLen
 from flask import Blueprint, Response
@@ -38,7 +38,7 @@ from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
 from zoo_api.services import services
 from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
-from zoo_api.text_items import MAX_TEXTS, Name, TextItem, receive_texts
+from zoo_api.text_items import MAX_TEXTS, Name, Split, TextExample, receive_texts
 
 examples = Blueprint("examples", __name__)
 
@@ -49,7 +49,6 @@ REFUSED = {
     422: ("repeated_id",),
 }
 NO_LABEL = "the file has no label; send a form field 'label', or an archive of labelled folders"
-Split = Literal["train", "validation", "test"]
 SPELLINGS: Mapping[str, tuple[str, ...]] = {"validation": ("validation", "val")}
 
 
@@ -59,14 +58,6 @@ class ExamplesOptions(Closed):
 
     name: str | None = None  # of the file, where it is the bare body
     label: Annotated[str, MaxLen(1000)] | None = None  # of every file that is no archive
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextExample(TextItem):
-    """A labelled text; an example that has the same id is replaced."""
-
-    label: Name
-    split: Split | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,17 +236,12 @@ def _send_texts(name: str, given: list[TextExample]) -> Response:
     with services().catalog.read() as session:
         _check_takes_texts(require_dataset(session, name))
     received = receive_texts(given)
-    arrivals = [
-        replace(one, split=said.split)
-        for one, said in zip(received.delivery.arrivals, given, strict=True)
-    ]
-    delivery = replace(received.delivery, arrivals=arrivals)
 
     def submit(session: Session) -> JobRecord:
         dataset = require_dataset(session, name)
         settled = catalog_datasets.settle_kind(session, dataset.id, TEXT)
         _check_takes_texts(replace(dataset, kind=settled))
-        return _submit(session, name, delivery)
+        return _submit(session, name, received.delivery)
 
     return idempotent(received.fingerprint, submit)
 
