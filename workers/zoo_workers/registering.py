@@ -127,6 +127,8 @@ def _lineage(
         "seed": spec.seed,
         "l2": chosen.fitted.l2,
         "splits": asdict(chosen.fitted.sizes),
+        "shares": asdict(ground.spec.splits),
+        "near_duplicates": ground.spec.near_duplicates,
         "job_id": ground.claim.job.id,
     }
 

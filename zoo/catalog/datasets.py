@@ -192,9 +192,24 @@ def list_versions(
 
 def list_examples(session: Session, dataset_id: int, *, version: int | None) -> list[Example]:
     """The labelled contents of a version, or with None of the version to come, by content."""
-    statement = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id, is_in(version))
-    ordered = statement.order_by(DatasetItem.sha256, DatasetItem.item_id)
-    return [as_record(Example, row, metadata=row.meta) for row in session.scalars(ordered)]
+    statement = (
+        select(  # as columns: there may be hundreds of thousands
+            DatasetItem.item_id,
+            DatasetItem.name,
+            DatasetItem.label,
+            DatasetItem.split,
+            DatasetItem.sha256,
+            DatasetItem.meta,
+        )
+        .where(DatasetItem.dataset_id == dataset_id, is_in(version))
+        .order_by(DatasetItem.sha256, DatasetItem.item_id)
+    )
+    return [
+        Example(
+            item_id=item_id, name=name, label=label, split=split, sha256=sha256, metadata=metadata
+        )
+        for item_id, name, label, split, sha256, metadata in session.execute(statement)
+    ]
 
 
 def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str, int]:
