@@ -92,7 +92,7 @@ def _row(number: int, line: int, raw: RawRow) -> Row | BadRow:
         return BadRow(number=number, line=line, detail=raw)
     try:
         attributes = read_attributes(raw)
-        if "path" not in raw and "text" in raw:
+        if raw.get("path") is None and raw.get("text") is not None:
             return _text_row(number, line, raw)
         return Row(number=number, line=line, path=_path(raw), attributes=attributes)
     except InvalidError as error:
