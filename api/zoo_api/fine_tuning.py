@@ -11,7 +11,7 @@ from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord, 
 from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.specs import FineTuneSpec, Shares
-from zoo.jobs.strategies import StrategyPlan, make_plans, plan_to_json
+from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, make_plans, plan_to_json
 from zoo.jobs.validation import look_through
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
@@ -43,6 +43,7 @@ def _submit(
     version, dataset = _dataset_version(session, spec)
     _check_tower(dataset, detail, model=backbone.name)
     plans = make_plans(spec.choice, model=backbone.name, detail=detail)
+    _check_plans(dataset, plans)
     space_id = detail.space.space_id
     features.add_space(
         session,
@@ -71,6 +72,18 @@ def _submit(
 def _has_training(plans: Sequence[StrategyPlan]) -> bool:
     """Whether a network is trained, and not only a head."""
     return any(plan.trained for plan in plans)
+
+
+def _check_plans(dataset: DatasetRecord, plans: Sequence[StrategyPlan]) -> None:
+    """Refuse to train an image tower on texts."""
+    wrong = [plan.strategy for plan in plans if plan.strategy != HEAD_ONLY]
+    if dataset.kind == TEXT and wrong:
+        raise InvalidError(
+            f"{wrong[0]} trains the image tower, and dataset {dataset.name!r} holds texts; "
+            f"use {HEAD_ONLY}",
+            code="impossible_strategy",
+            field="strategy",
+        )
 
 
 def _parent(session: Session, model: str, backbone: ModelRecord) -> str:
