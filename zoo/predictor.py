@@ -189,12 +189,20 @@ class Predictor:
             "top_k": top_k,
         }
         header, _ = self._ask("/classify", _framed(request, *images))
-        return [
-            wire.content_error_from_json(answer["error"])
-            if "error" in answer
-            else [Label(label=label, probability=p) for label, p in answer["labels"]]
-            for answer in header["answers"]
-        ]
+        return _labels(header)
+
+    def classify_texts(
+        self, backbone: BackboneRef, texts: Sequence[str], *, head: HeadRef | None, top_k: int
+    ) -> list[list[Label] | ContentError]:
+        """The same of texts; `InvalidError` if the model takes none."""
+        request = {
+            "backbone": asdict(backbone),
+            "head": None if head is None else asdict(head),
+            "top_k": top_k,
+            "texts": list(texts),
+        }
+        header, _ = self._ask("/classify_texts", _framed(request))
+        return _labels(header)
 
     def features(
         self, backbone: BackboneRef, images: Sequence[bytes], *, taps: Sequence[Tap]
@@ -280,6 +288,15 @@ def _framed(header: Mapping[str, object], *blobs: bytes) -> bytes:
     request_id = current_request()
     named = header if request_id is None else {**header, REQUEST_ID: request_id}
     return wire.encode(named, *blobs)
+
+
+def _labels(header: wire.Header) -> list[list[Label] | ContentError]:
+    return [
+        wire.content_error_from_json(answer["error"])
+        if "error" in answer
+        else [Label(label=label, probability=p) for label, p in answer["labels"]]
+        for answer in header["answers"]
+    ]
 
 
 def _vectors(header: wire.Header, blobs: Sequence[memoryview]) -> list[FloatArray | ContentError]:

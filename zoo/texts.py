@@ -6,6 +6,7 @@ from zoo.errors import TextError
 
 MAX_TEXT_BYTES = 1_000_000
 """No encoder sees more than the first thousands of words; the rest would only cost time."""
+TITLE_LETTERS = 80
 _NUL = "\0"  # in files that are no text, hardly ever in one
 
 
@@ -41,6 +42,11 @@ def check_text(text: str) -> str:
     if not text.strip():
         raise TextError("the text is empty, or only white space", code="empty_text")
     return text
+
+
+def title_of(text: str) -> str:
+    """What a text without a name is called: its first words."""
+    return " ".join(text.split())[:TITLE_LETTERS] or "empty"
 
 
 def is_text(content: bytes) -> bool:

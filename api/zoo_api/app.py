@@ -16,10 +16,12 @@ from zoo_api.cards import cards
 from zoo_api.classify import classify
 from zoo_api.collections import collections
 from zoo_api.curves import curves
+from zoo_api.dataset_versions import dataset_versions
 from zoo_api.datasets import datasets
 from zoo_api.documentation import documentation
 from zoo_api.embeddings import embeddings
 from zoo_api.events import events
+from zoo_api.examples import examples
 from zoo_api.features import features
 from zoo_api.item_images import item_images
 from zoo_api.item_texts import item_texts
@@ -42,6 +44,7 @@ from zoo_api.services import Services, make_services
 from zoo_api.sessions import sessions
 from zoo_api.sources import sources
 from zoo_api.system import system
+from zoo_api.version_examples import version_examples
 
 BLUEPRINTS = (
     aliases,
@@ -50,10 +53,12 @@ BLUEPRINTS = (
     classify,
     collections,
     curves,
+    dataset_versions,
     datasets,
     documentation,
     embeddings,
     events,
+    examples,
     features,
     item_images,
     item_texts,
@@ -71,6 +76,7 @@ BLUEPRINTS = (
     sessions,
     sources,
     system,
+    version_examples,
 )
 
 

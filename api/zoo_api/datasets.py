@@ -3,80 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
-from annotated_types import MaxLen
-from flask import Blueprint, Response
+from flask import Blueprint
 from typing_extensions import TypedDict
 
-from zoo.catalog import Session
+from zoo.backbone import IMAGE, TEXT
+from zoo.catalog import Session, examples
 from zoo.catalog import datasets as catalog_datasets
-from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord
+from zoo.catalog.records import DatasetRecord, DatasetVersionRecord
 from zoo.errors import ConflictError, NotFoundError
-from zoo.jobs.intake import Arrival, Delivery, submit_ingest, submit_source
-from zoo.jobs.specs import IngestSpec
 from zoo.names import unknown
-from zoo_api.accepted import ACCEPTED, idempotent
-from zoo_api.codes import merge
 from zoo_api.contract import Json, OwnName, Query, contract
-from zoo_api.deliveries import FilesOrJson, Incoming
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
-from zoo_api.reading import Closed
+from zoo_api.reading import Closed, closed
 from zoo_api.services import services
-from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
 
 datasets = Blueprint("datasets", __name__)
 
 UNKNOWN = {404: ("unknown_dataset",)}
-NO_LABEL = "the file has no label; send a form field 'label', or an archive of labelled folders"
+Kind = Literal["image", "text"]
+PLURAL = {IMAGE: "pictures", TEXT: "texts"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRequest(Closed):
-    """A dataset is made with nothing but its name."""
+    """What a dataset holds, if it should be settled before the first files are in."""
 
+    __pydantic_config__ = closed(examples=[{}, {"kind": "text"}])
 
-@dataclass(frozen=True, kw_only=True)
-class ExamplesOptions(Closed):
-    """What may stand beside the files."""
-
-    name: str | None = None  # of the file, where it is the bare body
-    label: Annotated[str, MaxLen(1000)] | None = None  # of every file that is no archive
+    kind: Kind | None = None
 
 
 class Dataset(TypedDict):
-    """A dataset with its newest version, null until files are in."""
+    """A dataset with its newest version, null until files are in.
+
+    `changes` counts what the next version will add to it, change or leave out.
+    """
 
     name: str
+    kind: Kind | None
     version: int | None
     items: int
     labels: dict[str, int]
-    created_at: Instant
-
-
-class DatasetVersion(TypedDict):
-    """An immutable version of a dataset."""
-
-    dataset: str
-    version: int
-    digest: str
-    items: int
-    labels: dict[str, int]
-    job_id: str
+    changes: int
     created_at: Instant
 
 
 @datasets.put("/v1/datasets/<name>")
-@contract(statuses=(200, 201))
+@contract(statuses=(200, 201), codes={409: ("dataset_exists",)})
 def create_dataset(
-    name: Annotated[str, OwnName("dataset")], _wanted: Json[DatasetRequest]
+    name: Annotated[str, OwnName("dataset")], wanted: Json[DatasetRequest]
 ) -> tuple[Dataset, int]:
-    """Create a dataset (201), or answer the one that is there (200)."""
+    """Create a dataset (201), or answer the one that is there (200).
+
+    One that holds nothing yet becomes of the kind that is asked for.
+    """
 
     def put(session: Session) -> tuple[Dataset, int]:
         known = catalog_datasets.get_dataset(session, name)
-        dataset = known or catalog_datasets.create_dataset(session, name)
+        if known is not None and wanted.kind not in (None, known.kind):
+            known = _of_kind(session, known, wanted.kind)
+        dataset = known or catalog_datasets.create_dataset(session, name, kind=wanted.kind)
         return dataset_json(session, dataset), 200 if known else 201
 
     return services().catalog.transact(put)
@@ -110,41 +99,6 @@ def delete_dataset(name: str) -> None:
     with services().catalog.write() as session:
         require_dataset(session, name)
         catalog_datasets.delete_dataset(session, name)
-
-
-@datasets.post("/v1/datasets/<name>/items")
-@contract(ACCEPTED, codes=merge(UNKNOWN, SOURCES))
-def send_examples(
-    name: str, body: FilesOrJson[SourceRequest, Incoming[ExamplesOptions]]
-) -> Response:
-    """Take labelled files in, or read a source; the job's end seals the next version."""
-    with services().catalog.read() as session:
-        require_dataset(session, name)
-    if isinstance(body, SourceRequest):
-        return _read_source(name, body)
-    options, received = body.receive()
-    delivery = _labelled(received.delivery, options.label)
-
-    def submit(session: Session) -> JobRecord:
-        dataset = require_dataset(session, name)
-        return submit_ingest(
-            session,
-            IngestSpec(dataset=name),
-            delivery,
-            work={"dataset_id": dataset.id},
-            settings=services().settings,
-        )
-
-    return idempotent(received.fingerprint, submit)
-
-
-@datasets.get("/v1/datasets/<name>/versions/<version:number>")
-@contract(codes={404: ("unknown_dataset", "unknown_version")})
-def show_dataset_version(name: str, number: int) -> DatasetVersion:
-    """One dataset version."""
-    with services().catalog.read() as session:
-        dataset = require_dataset(session, name)
-        return version_json(require_dataset_version(session, dataset, number))
 
 
 def require_dataset(session: Session, name: str) -> DatasetRecord:
@@ -184,43 +138,21 @@ def dataset_json(session: Session, dataset: DatasetRecord) -> Dataset:
     newest = catalog_datasets.get_version(session, dataset.name, dataset.version)
     return {
         "name": dataset.name,
+        "kind": cast("Kind | None", dataset.kind),
         "version": dataset.version or None,
         "items": newest.n_items if newest else 0,
         "labels": dict(newest.labels) if newest else {},
+        "changes": examples.count_changes(session, dataset.id),
         "created_at": instant(dataset.created_at),
     }
 
 
-def version_json(version: DatasetVersionRecord) -> DatasetVersion:
-    """A dataset version as answered."""
-    return {
-        "dataset": version.dataset,
-        "version": version.version,
-        "digest": version.digest,
-        "items": version.n_items,
-        "labels": dict(version.labels),
-        "job_id": version.job_id,
-        "created_at": instant(version.created_at),
-    }
-
-
-def _read_source(name: str, wanted: SourceRequest) -> Response:
-    open_source(wanted.source)
-    spec = IngestSpec(dataset=name, source=wanted.source)
-
-    def submit(session: Session) -> JobRecord:
-        return submit_source(session, spec, work={"dataset_id": require_dataset(session, name).id})
-
-    return idempotent(fingerprint_of(wanted), submit)
-
-
-def _labelled(delivery: Delivery, label: str | None) -> Delivery:
-    return replace(delivery, arrivals=[_with_label(one, label) for one in delivery.arrivals])
-
-
-def _with_label(arrival: Arrival, label: str | None) -> Arrival:
-    if arrival.error:
-        return arrival
-    if label:
-        return replace(arrival, label=label)
-    return replace(arrival, sha256=None, error=("no_label", NO_LABEL))
+def _of_kind(session: Session, known: DatasetRecord, kind: Kind | None) -> DatasetRecord:
+    if examples.has_any(session, known.id):
+        raise ConflictError(
+            f"dataset {known.name!r} holds {PLURAL[known.kind or IMAGE]}; "
+            "make another for the others",
+            code="dataset_exists",
+        )
+    catalog_datasets.change_kind(session, known.id, kind)
+    return replace(known, kind=kind)

@@ -24,9 +24,12 @@ class Incoming(Generic[Options]):
 
     options: type[Options]
 
-    def receive(self) -> tuple[Options, Received]:
-        """Take them all in, with what stood beside them."""
-        received = receive_delivery()
+    def receive(self, *, with_manifests: bool = False) -> tuple[Options, Received]:
+        """Take them all in, with what stood beside them.
+
+        With manifests, tables by their names are read row by row; else they are files.
+        """
+        received = receive_delivery(with_manifests=with_manifests)
         return validated(self.options, received.fields), received
 
 

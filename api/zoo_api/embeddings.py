@@ -12,8 +12,8 @@ from typing_extensions import TypedDict
 from zoo.predictor import FloatArray
 from zoo_api.codes import KEPT, OWN_OR_BUILT, TEXTS, merge
 from zoo_api.contract import contract
-from zoo_api.forwarding import Asked, resolve_asked
-from zoo_api.inputs import Input, embed_inputs, read_inputs
+from zoo_api.forwarding import resolve_asked
+from zoo_api.inputs import embed_inputs, inputs_of
 from zoo_api.pictured import Pictured, Sent
 from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
@@ -82,7 +82,7 @@ def create_embeddings(
     """
     options = body.options if isinstance(body, Sent) else body
     asked = resolve_asked(options.model)
-    embedded = embed_inputs(asked, _inputs(asked, body))
+    embedded = embed_inputs(asked, inputs_of(body, asked))
     encoded = [_encoded(vector, options.encoding_format) for vector in embedded.vectors]
     return {
         "object": "list",
@@ -95,13 +95,6 @@ def create_embeddings(
         "space_id": asked.detail.space.space_id,
         "dim": asked.detail.dim,
     }
-
-
-def _inputs(asked: Asked, body: EmbeddingsRequest | Sent[EmbeddingsOptions]) -> list[Input]:
-    if isinstance(body, EmbeddingsRequest):
-        return read_inputs(body.input, asked)
-    given = zip(body.pictures.images, body.pictures.fields, strict=True)
-    return [Input(content=image, field=field) for image, field in given]
 
 
 def _encoded(vector: FloatArray, encoding: Encoding) -> list[float] | str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from zoo.backbone import IMAGE
+from zoo.backbone import IMAGE, TEXT
 from zoo.catalog import Session, features
-from zoo.catalog.records import DatasetVersionRecord, JobRecord, ModelRecord
+from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord, ModelRecord
 from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_fine_tune
-from zoo.jobs.specs import FineTuneSpec
-from zoo.jobs.strategies import StrategyPlan, make_plans, plan_to_json
+from zoo.jobs.specs import FineTuneSpec, Shares
+from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, make_plans, plan_to_json
+from zoo.jobs.validation import look_through
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
 from zoo.registry.models import is_own, resolve_version
@@ -23,10 +24,14 @@ from zoo_api.datasets import require_dataset_version, require_filled
 from zoo_api.inputs import towers_of
 from zoo_api.services import services
 
+SLACK = 1e-6
+"""What decimal shares may miss 1 by, as binary numbers."""
+
 
 def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
     """What submits the job; raises what keeps it from being one."""
     check_own_name("model", spec.name)
+    _check_shares(spec.splits)
     with services().catalog.read() as session:
         _dataset_version(session, spec)
     backbone, detail = ready_backbone(spec.model)
@@ -36,16 +41,11 @@ def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
 def _submit(
     session: Session, spec: FineTuneSpec, backbone: ModelRecord, detail: BackboneDetail
 ) -> JobRecord:
-    version, dataset_id = _dataset_version(session, spec)
-    if IMAGE not in towers_of(detail):
-        raise InvalidError(
-            f"{backbone.name} takes texts, and datasets hold pictures; name a model that has an "
-            "image tower",
-            code="images_not_supported",
-            field="model",
-        )
+    version, dataset = _dataset_version(session, spec)
+    _check_tower(dataset, detail, model=backbone.name)
     plans = make_plans(spec.choice, model=backbone.name, detail=detail)
     hold_backbone(session, backbone)
+    _check_plans(dataset, plans)
     space_id = detail.space.space_id
     features.add_space(
         session,
@@ -55,7 +55,7 @@ def _submit(
         description=asdict(detail.space),
     )
     work = {
-        "dataset_id": dataset_id,
+        "dataset_id": dataset.id,
         "dataset_version": version.version,
         "backbone": backbone.name,
         "model": backbone.name,
@@ -76,6 +76,18 @@ def _has_training(plans: Sequence[StrategyPlan]) -> bool:
     return any(plan.trained for plan in plans)
 
 
+def _check_plans(dataset: DatasetRecord, plans: Sequence[StrategyPlan]) -> None:
+    """Refuse to train an image tower on texts."""
+    wrong = [plan.strategy for plan in plans if plan.strategy != HEAD_ONLY]
+    if dataset.kind == TEXT and wrong:
+        raise InvalidError(
+            f"{wrong[0]} trains the image tower, and dataset {dataset.name!r} holds texts; "
+            f"use {HEAD_ONLY}",
+            code="impossible_strategy",
+            field="strategy",
+        )
+
+
 def _parent(session: Session, model: str, backbone: ModelRecord) -> str:
     """What the new version comes from: the version that was named, or else the backbone."""
     if not is_own(model):
@@ -83,14 +95,43 @@ def _parent(session: Session, model: str, backbone: ModelRecord) -> str:
     return resolve_version(session, split_precision(model)[0]).name
 
 
-def _dataset_version(session: Session, spec: FineTuneSpec) -> tuple[DatasetVersionRecord, int]:
+def _check_shares(shares: Shares) -> None:
+    total = sum(shares.by_side.values())
+    if abs(total - 1) > SLACK:
+        raise InvalidError(
+            f"the shares of the splits sum to {total:g}; they should sum to 1", field="splits"
+        )
+
+
+def _check_tower(dataset: DatasetRecord, detail: BackboneDetail, *, model: str) -> None:
+    """Refuse a backbone that cannot take what the dataset holds."""
+    towers = towers_of(detail)
+    if dataset.kind == TEXT and TEXT not in towers:
+        raise InvalidError(
+            f"{model} takes pictures, and dataset {dataset.name!r} holds texts; name a model that "
+            "has a text tower",
+            code="text_not_supported",
+            field="model",
+        )
+    if dataset.kind != TEXT and IMAGE not in towers:
+        raise InvalidError(
+            f"{model} takes texts, and dataset {dataset.name!r} holds pictures; name a model that "
+            "has an image tower",
+            code="images_not_supported",
+            field="model",
+        )
+
+
+def _dataset_version(
+    session: Session, spec: FineTuneSpec
+) -> tuple[DatasetVersionRecord, DatasetRecord]:
     dataset = require_filled(session, spec.dataset)
     version = require_dataset_version(session, dataset, spec.dataset_version or dataset.version)
-    if len(version.labels) > 1:
-        return version, dataset.id
-    raise InvalidError(
-        f"dataset {spec.dataset!r} has one label only, {next(iter(version.labels))!r}; "
-        "a classifier needs at least two",
-        code="too_few_classes",
-        field="dataset",
-    )
+    found = look_through(session, dataset.id, version)
+    if found and found[0].severity == "error":
+        raise InvalidError(
+            f"dataset {spec.dataset!r}, version {version.version}: {found[0].sentence}",
+            code=found[0].kind,
+            field="dataset",
+        )
+    return version, dataset

@@ -127,9 +127,24 @@ def classify_images(
     asked: Asked, images: Sequence[bytes], *, fields: Sequence[str], top_k: int
 ) -> list[list[Label]]:
     """The best labels of each image; `PicturesError` naming each that cannot be read."""
+    if not images:
+        return []
     check_all([check_bytes(image) for image in images], fields)
     with _naming_damage(asked):
         answers = services().predictor.classify(asked.ref, images, head=asked.head, top_k=top_k)
+    return _readable(answers, fields)
+
+
+def classify_texts(
+    asked: Asked, texts: Sequence[str], *, fields: Sequence[str], top_k: int
+) -> list[list[Label]]:
+    """The best labels of each text; `PicturesError` naming each that cannot be read."""
+    if not texts:
+        return []
+    with _naming_damage(asked):
+        answers = services().predictor.classify_texts(
+            asked.ref, texts, head=asked.head, top_k=top_k
+        )
     return _readable(answers, fields)
 
 

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 from zoo.backbone import IMAGE, TEXT
 from zoo.errors import ContentError, InvalidError
-from zoo.predictor import BackboneDetail, FloatArray
+from zoo.predictor import BackboneDetail, FloatArray, Label
 from zoo_api.data_uris import decode_data_uri, is_data_uri
-from zoo_api.forwarding import Asked, check_all, embed_images
+from zoo_api.forwarding import (
+    Asked,
+    check_all,
+    classify_images,
+    classify_texts,
+    embed_images,
+)
+from zoo_api.pictured import Options, Sent, WithInput
 from zoo_api.pictures import check_count
 from zoo_api.services import services
 
@@ -31,6 +38,14 @@ class Embedded:
 
     vectors: list[FloatArray]
     tokens: int
+
+
+def inputs_of(body: WithInput | Sent[Options], asked: Asked) -> list[Input]:
+    """What is asked about, in whichever form it came."""
+    if not isinstance(body, Sent):
+        return read_inputs(body.input, asked)
+    given = zip(body.pictures.images, body.pictures.fields, strict=True)
+    return [Input(content=image, field=field) for image, field in given]
 
 
 def read_inputs(given: str | Sequence[str], asked: Asked) -> list[Input]:
@@ -97,6 +112,22 @@ def embed_inputs(asked: Asked, inputs: Sequence[Input]) -> Embedded:
         vectors=[next(vectors[isinstance(one.content, bytes)]) for one in inputs],
         tokens=of_texts.tokens,
     )
+
+
+def classify_inputs(asked: Asked, inputs: Sequence[Input], *, top_k: int) -> list[list[Label]]:
+    """The best labels of each input; `PicturesError` naming each that cannot be read."""
+    for one in inputs:
+        check_towers(asked.detail, one, model=asked.name)
+    images = [(one.content, one.field) for one in inputs if isinstance(one.content, bytes)]
+    texts = [(one.content, one.field) for one in inputs if isinstance(one.content, str)]
+    of_images = classify_images(
+        asked, [content for content, _ in images], fields=[f for _, f in images], top_k=top_k
+    )
+    of_texts = classify_texts(
+        asked, [content for content, _ in texts], fields=[f for _, f in texts], top_k=top_k
+    )
+    labels = {True: iter(of_images), False: iter(of_texts)}
+    return [next(labels[isinstance(one.content, bytes)]) for one in inputs]
 
 
 def embed_texts(asked: Asked, texts: Sequence[Input]) -> Embedded:

@@ -58,12 +58,17 @@ def _stored(name: str, item_id: str) -> ItemRecord:
         return require_item(session, require_collection(session, name), item_id)
 
 
-def _read(item: ItemRecord) -> bytes:
+def read_kept(sha256: str, *, of: str) -> bytes:
+    """The bytes of a content that something holds, whose name an error says."""
     with services().catalog.read() as session:
-        content = contents.get_contents(session, [item.sha256]).get(item.sha256)
-    if content is None:  # deleted, and collected, since the item was read
-        raise collected(item.sha256)
+        content = contents.get_contents(session, [sha256]).get(sha256)
+    if content is None:  # deleted, and collected, since it was looked up
+        raise collected(sha256)
     try:
         return read_stored(services().catalog, services().blobs, content)
     except DamagedError as error:
-        raise DamagedError(f"item {item.item_id!r}: {error.detail}", code=error.code) from error
+        raise DamagedError(f"{of}: {error.detail}", code=error.code) from error
+
+
+def _read(item: ItemRecord) -> bytes:
+    return read_kept(item.sha256, of=f"item {item.item_id!r}")

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar, Union, get_args
 from zoo_api.codes import PICTURES, merge
 from zoo_api.contract import Described, JsonBody, Schema, Schemas
 from zoo_api.contract.schemas import BYTES
-from zoo_api.data_uris import decode_inputs
 from zoo_api.pictures import Pictures, body_form, read_pictures
 from zoo_api.reading import read_json
 
@@ -32,16 +31,6 @@ class WithInput(Protocol):
     def input(self) -> str | list[str]:
         """One data: URI, or several."""
         ...
-
-
-JsonOptions = TypeVar("JsonOptions", bound=WithInput)
-
-
-def pictures_of(body: JsonOptions | Sent[Options]) -> tuple[JsonOptions | Options, Pictures]:
-    """What was asked and of which pictures, in whichever form they came."""
-    if isinstance(body, Sent):
-        return body.options, body.pictures
-    return body, decode_inputs(body.input)
 
 
 class PicturesBody:

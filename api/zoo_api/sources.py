@@ -105,6 +105,12 @@ def preview_source(wanted: Json[PreviewRequest]) -> SourcePreview:
 
 def open_source(spec: SourceSpec) -> OpenedSource:
     """What a request names; `InvalidError` for what is not allowed or not there."""
+    if spec.collection is not None or spec.label is not None:
+        raise InvalidError(
+            "a collection, and the field that labels its items, can be a dataset's source only",
+            code="invalid_source",
+            field="source",
+        )
     if (spec.path is None) == (spec.url is None):
         raise InvalidError(
             "a source has either a path or a url", code="invalid_source", field="source"

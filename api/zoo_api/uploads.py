@@ -26,6 +26,7 @@ from werkzeug.sansio.multipart import (
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import HEAD_BYTES, is_archive
+from zoo.images.sources.manifests import manifest_format
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
 from zoo.storage.blobs import out_of_room
@@ -62,8 +63,10 @@ class Received:
     fields: Mapping[str, str]
 
 
-def receive_delivery() -> Received:
+def receive_delivery(*, with_manifests: bool = False) -> Received:
     """Take in all files of a request: the parts of a form, or the bare body.
+
+    With manifests, files that are named as tables of texts are kept whole, as archives are.
 
     415 for another body, 413 for one beyond the limits, 422 `no_files` without a file; what is
     wrong with a single file makes it a failed arrival.
@@ -76,7 +79,9 @@ def receive_delivery() -> Received:
     spool.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writer = stack.enter_context(open_packs(parts.catalog, parts.blobs, settings))
-        intake = _Intake(writer, spool, max_bytes=settings.max_image_bytes)
+        intake = _Intake(
+            writer, spool, max_bytes=settings.max_image_bytes, with_manifests=with_manifests
+        )
         stack.callback(intake.clean)
         fields = _read_body(intake)
         return _delivered(intake, writer, fields)
@@ -172,14 +177,17 @@ def _keep_archive(upload: Upload) -> ArrivedArchive:
     await_owner([key])
     if upload.archive:
         services().blobs.put(key, upload.archive)
-    return ArrivedArchive(name=upload.name, key=key)
+    return ArrivedArchive(name=upload.name, key=key, form=upload.form)
 
 
 class _Intake:
     """The files of one request, one after the other."""
 
-    def __init__(self, writer: PackWriter, spool: Path, *, max_bytes: int) -> None:
+    def __init__(
+        self, writer: PackWriter, spool: Path, *, max_bytes: int, with_manifests: bool
+    ) -> None:
         self.uploads: list[Upload] = []
+        self.with_manifests = with_manifests
         self.writer = writer
         self.spool = spool
         self.max_bytes = max_bytes
@@ -236,6 +244,7 @@ class Upload:
     def __init__(self, intake: _Intake, name: str) -> None:
         self.name = name
         self.archive: Path | None = None
+        self.form: str | None = None  # of a manifest
         self._intake = intake
         self._hash = hashlib.sha256()
         self._head = bytearray()
@@ -289,7 +298,10 @@ class Upload:
             self.archive.unlink(missing_ok=True)
 
     def _decide(self) -> None:
-        if is_archive(bytes(self._head)):
+        is_packed = is_archive(bytes(self._head))
+        if not is_packed and self._intake.with_manifests:
+            self.form = manifest_format(self.name)
+        if is_packed or self.form:
             self.archive = self._intake.spool / new_id("archive")
             with _room_for_archive():
                 self._spool = self.archive.open("wb")

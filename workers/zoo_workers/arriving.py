@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from zoo.catalog import Session, shards, sources
+from zoo.backbone import TEXT
+from zoo.catalog import Session, datasets, shards, sources
 from zoo.catalog.records import ContentRecord, SourceFileRecord, SourceRecord
 from zoo.catalog.sources import Target
-from zoo.images.archives import FailedMember
+from zoo.images.archives import FailedMember, Member
 from zoo.images.attributes import Attributes
 from zoo.images.sources.opening import OpenedSource, open_path, open_url
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, target_of
@@ -47,6 +48,7 @@ class Taken:
 
     arrival: Arrival
     noted: SourceFileRecord | None = None
+    is_text: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,13 @@ def source_of(context: Context, claim: Claim) -> SourceWork:
     else:
         opened = open_url(spec.url or "", context.settings)
     return SourceWork(spec=spec, record=record, target=target_of(claim.job.work), opened=opened)
+
+
+def arrive_member(claim: Claim, member: Member, sha256: str | None) -> Arrival:
+    """What a member of an archive arrives as; a text in a manifest lies in no folder."""
+    if member.is_text and claim.job.spec["dataset"] and member.attributes.label is None:
+        return refused(member.name, "no_label", "the row has a text and no label")
+    return arrive(claim, member.name, sha256, member.attributes)
 
 
 def arrive(claim: Claim, name: str, sha256: str | None, attributes: Attributes) -> Arrival:
@@ -119,6 +128,8 @@ def refuse_member(member: FailedMember) -> Taken:
 def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Settings) -> None:
     """Give a portion to a claimed shard's job, and note how far the shard has come."""
     fence(session, claim)
+    if any(one.is_text for one in portion.taken) and claim.job.spec["dataset"]:
+        datasets.settle_kind(session, int(claim.job.work["dataset_id"]), TEXT)
     arrivals = _with_ids(session, claim, portion.taken)
     delivery = Delivery(arrivals=arrivals, packs=portion.packs, contents=portion.contents)
     add_delivery(session, claim.job, delivery, settings=settings)

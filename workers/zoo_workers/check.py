@@ -1,24 +1,38 @@
-"""Checking a shard of labelled files: each is decoded once, and the readable ones are examples."""
+"""Checking a shard of labelled contents: each is read once, and the readable ones are examples.
+
+A dataset holds pictures or texts. What it holds is settled by its first contents, or when it is
+made; what is of the other kind fails as what it is not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
+from zoo.backbone import IMAGE, TEXT
 from zoo.catalog import Session, contents, datasets, inputs
 from zoo.catalog.records import ContentRecord, InputRecord
-from zoo.errors import ContentError, DamagedError, ImageError
+from zoo.errors import ContentError, DamagedError, ImageError, TextError
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import read_stored
+from zoo.texts import decode_text
 from zoo_workers.context import Context
 from zoo_workers.gone import gone_error
 
+Checked: TypeAlias = tuple[Mapping[str, tuple[int, int]], dict[str, ContentError]]
+"""Sizes of pictures and what is wrong with others, by sha256."""
+
 
 def run(context: Context, claim: Claim) -> None:
-    """Decode what was never decoded, and add the readable inputs to their dataset."""
-    with context.catalog.read() as session:
+    """Read what was never read, and add the readable inputs to their dataset."""
+    with context.catalog.write() as session:
+        fence(session, claim)
+        # None if it was deleted: the seal shard says so.
+        kind = datasets.settle_kind(session, int(claim.job.work["dataset_id"]), IMAGE)
         given = inputs.queued_inputs(session, claim.shard.id)
         found = contents.get_contents(session, [str(one.sha256) for one in given])
-    sizes, failed = _measure(context, [one for one in found.values() if one.width is None])
+    check = _read_texts if kind == TEXT else _measure
+    sizes, failed = check(context, list(found.values()))
     wanted = {str(one.sha256) for one in given}
     failed.update({sha256: gone_error(sha256) for sha256 in wanted - found.keys()})
     with context.catalog.write() as session:
@@ -35,12 +49,13 @@ def run(context: Context, claim: Claim) -> None:
         finish(session, claim)
 
 
-def _measure(
-    context: Context, unknown: Sequence[ContentRecord]
-) -> tuple[Mapping[str, tuple[int, int]], dict[str, ContentError]]:
+def _measure(context: Context, given: Sequence[ContentRecord]) -> Checked:
+    """Decode the pictures among them whose size is not known."""
     sizes: dict[str, tuple[int, int]] = {}
     failed: dict[str, ContentError] = {}
-    for content in unknown:
+    for content in given:
+        if content.width is not None:
+            continue
         context.watchdog.feed()
         try:
             original = read_stored(context.catalog, context.blobs, content)
@@ -52,7 +67,20 @@ def _measure(
     return sizes, failed
 
 
+def _read_texts(context: Context, given: Sequence[ContentRecord]) -> Checked:
+    failed: dict[str, ContentError] = {}
+    for content in given:
+        context.watchdog.feed()
+        try:
+            decode_text(read_stored(context.catalog, context.blobs, content))
+        except TextError as error:
+            failed[content.sha256] = error
+        except DamagedError as error:
+            failed[content.sha256] = ContentError(error.detail, code=error.code)
+    return {}, failed
+
+
 def _add_examples(session: Session, claim: Claim, good: Sequence[InputRecord]) -> None:
     dataset_id = int(claim.job.work["dataset_id"])
-    if datasets.has_dataset(session, dataset_id):  # else it was deleted: the seal shard says so
+    if datasets.has_dataset(session, dataset_id):
         datasets.put_examples(session, dataset_id, good)

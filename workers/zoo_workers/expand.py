@@ -12,7 +12,7 @@ from zoo.catalog.records import Json, SourceFileRecord
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import FailedMember, Member
-from zoo.images.members import read_members
+from zoo.images.members import read_members, read_rows
 from zoo.images.sources.entries import FoundFile, lost, short_name
 from zoo.images.webdataset import without_key
 from zoo.jobs.ledger import Claim, fence, finish
@@ -21,7 +21,7 @@ from zoo_workers.arriving import (
     Portion,
     SourceWork,
     Taken,
-    arrive,
+    arrive_member,
     deliver,
     new_item_id,
     portion,
@@ -75,11 +75,14 @@ def _members(
     context: Context, claim: Claim, open_archive: Callable[[], BinaryIO]
 ) -> Iterator[Member | FailedMember]:
     """The archive's members; where it breaks off, the archive itself as the last of them."""
+    name = str(claim.arguments["name"])
     try:
         with open_archive() as file:
-            yield from read_members(file, max_bytes=context.settings.max_image_bytes)
+            if "form" in claim.arguments:
+                yield from read_rows(file, str(claim.arguments["form"]), name=name)
+            else:
+                yield from read_members(file, max_bytes=context.settings.max_image_bytes)
     except InvalidError as error:
-        name = str(claim.arguments["name"])
         yield FailedMember(name=name, code=error.code, detail=error.detail)
 
 
@@ -143,9 +146,9 @@ def _taken(
     if isinstance(member, FailedMember):
         return refuse_member(member)
     sha256 = writer.add(member.content).sha256 if member.content else None
-    arrival = arrive(claim, member.name, sha256, member.attributes)
+    arrival = arrive_member(claim, member, sha256)
     if "file" not in claim.arguments or sha256 is None or arrival.error:
-        return Taken(arrival=arrival)
+        return Taken(arrival=arrival, is_text=member.is_text)
     archive = claim.arguments["file"]
     item_id = member.attributes.item_id
     noted = SourceFileRecord(
@@ -156,4 +159,4 @@ def _taken(
         sha256=sha256,
         item_id=new_item_id(member.attributes),
     )
-    return Taken(arrival=arrival, noted=noted)
+    return Taken(arrival=arrival, noted=noted, is_text=member.is_text)

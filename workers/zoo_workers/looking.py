@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zoo.catalog import Catalog, sources
 from zoo.catalog.records import ContentRecord, KnownFileRecord, SourceFileRecord
 from zoo.errors import InvalidError
-from zoo.images.archives import HEAD_BYTES, FailedMember, is_archive
+from zoo.images.archives import HEAD_BYTES, FailedMember, Member, is_archive
 from zoo.images.sources.entries import Entry, FoundFile, Wanted
 from zoo.jobs.ledger import Claim
 from zoo.storage.packs import PackWriter
@@ -17,6 +17,7 @@ from zoo_workers.arriving import (
     SourceWork,
     Taken,
     arrive,
+    arrive_member,
     new_item_id,
     refuse_member,
     refused,
@@ -69,8 +70,10 @@ class Look:
         if isinstance(entry.file, FailedMember):
             self.seen.taken.append(refuse_member(entry.file))
         elif self._is_repeated(entry, known):
-            self._refuse(entry.file, "invalid_manifest_row", TWICE)
-        elif known is None or not self._is_same(entry, entry.file, known):
+            self._refuse(_name_of(entry), "invalid_manifest_row", TWICE)
+        elif isinstance(entry.file, Member):
+            self._take_text(entry, entry.file, known)
+        elif known is None or not self._is_same(entry, entry.file.size_bytes, known):
             return entry.file
         elif known.is_there:
             self.seen.unchanged.append(entry.name)
@@ -88,9 +91,21 @@ class Look:
         self._names.add(entry.name)
         return was_seen or (known is not None and known.scan == self._work.record.scan)
 
-    def _is_same(self, entry: Entry, file: FoundFile, known: KnownFileRecord) -> bool:
+    def _is_same(self, entry: Entry, size_bytes: int, known: KnownFileRecord) -> bool:
         wants_copy = self._work.spec.copy and known.reference is not None
-        return (file.size_bytes, entry.stamp) == (known.size_bytes, known.stamp) and not wants_copy
+        return (size_bytes, entry.stamp) == (known.size_bytes, known.stamp) and not wants_copy
+
+    def _take_text(self, entry: Entry, member: Member, known: KnownFileRecord | None) -> None:
+        """A text that stands in the manifest itself."""
+        size_bytes = len(member.content)
+        if known is not None and known.is_there and self._is_same(entry, size_bytes, known):
+            self.seen.unchanged.append(entry.name)
+            return
+        sha256 = self._store(None, member.content)
+        arrival = arrive_member(self._claim, member, sha256)
+        noted = self._noted(entry, size_bytes, sha256=sha256, reference=None)
+        kept = None if arrival.error else noted
+        self.seen.taken.append(Taken(arrival=arrival, noted=kept, is_text=True))
 
     def _wanted(self, file: FoundFile) -> Wanted:
         """Of a file that is too large, as much as tells an archive."""
@@ -99,17 +114,17 @@ class Look:
 
     def _take(self, entry: Entry, file: FoundFile, content: bytes | InvalidError) -> None:
         if isinstance(content, InvalidError):
-            self._refuse(file, content.code, content.detail)
+            self._refuse(file.path, content.code, content.detail)
         elif is_archive(content[:HEAD_BYTES]) and not self._work.opened.form:
             self.seen.archives.append(file)
         elif file.size_bytes > self._max_bytes:
             detail = f"the file has {file.size_bytes} bytes; at most {self._max_bytes} are read"
-            self._refuse(file, "file_too_large", detail)
+            self._refuse(file.path, "file_too_large", detail)
         else:
             self._keep(entry, file, content)
 
-    def _refuse(self, file: FoundFile, code: str, detail: str) -> None:
-        self.seen.taken.append(Taken(arrival=refused(file.path, code, detail)))
+    def _refuse(self, name: str, code: str, detail: str) -> None:
+        self.seen.taken.append(Taken(arrival=refused(name, code, detail)))
 
     def _keep(self, entry: Entry, file: FoundFile, content: bytes) -> None:
         reference = None if self._work.spec.copy else self._work.opened.place.reference(file.path)
@@ -118,15 +133,20 @@ class Look:
         if sha256 is None or arrival.error:
             self.seen.taken.append(Taken(arrival=arrival))
             return
-        noted = SourceFileRecord(
+        noted = self._noted(entry, file.size_bytes, sha256=sha256, reference=reference)
+        self.seen.taken.append(Taken(arrival=arrival, noted=noted))
+
+    def _noted(
+        self, entry: Entry, size_bytes: int, *, sha256: str, reference: str | None
+    ) -> SourceFileRecord:
+        return SourceFileRecord(
             name=entry.name,
-            size_bytes=file.size_bytes,
+            size_bytes=size_bytes,
             stamp=entry.stamp,
             sha256=sha256,
             reference=reference,
             item_id=new_item_id(entry.attributes),
         )
-        self.seen.taken.append(Taken(arrival=arrival, noted=noted))
 
     def _store(self, reference: str | None, content: bytes) -> str:
         """Keep a file's bytes, or where they are; returns their sha256."""
@@ -144,6 +164,10 @@ class Look:
             )
         )
         return sha256
+
+
+def _name_of(entry: Entry) -> str:
+    return entry.file.path if isinstance(entry.file, FoundFile) else entry.file.name
 
 
 def known_of(

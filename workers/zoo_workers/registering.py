@@ -130,6 +130,8 @@ def _lineage(
         "l2": chosen.fitted.l2,
         "splits": asdict(chosen.fitted.sizes),
         "test_digest": judged_digest(ground.sha256s, ground.arranged),
+        "shares": asdict(ground.spec.splits),
+        "near_duplicates": ground.spec.near_duplicates,
         "job_id": ground.claim.job.id,
     }
 

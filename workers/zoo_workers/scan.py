@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from zoo.catalog import Session, jobs, shards, sources
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
+from zoo.images.archives import Member
 from zoo.images.sources.entries import Entry, FoundFile
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.storage.packs import open_packs
@@ -62,6 +63,8 @@ def _portion(context: Context, entries: Iterator[Entry], *, is_first: bool) -> I
 
 
 def _size(entry: Entry) -> int:
+    if isinstance(entry.file, Member):
+        return len(entry.file.content)
     return entry.file.size_bytes if isinstance(entry.file, FoundFile) else 0
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterable
-
-from zoo.catalog import Session, datasets
-from zoo.catalog.records import Example
+from zoo.catalog import Session, datasets, shards
+from zoo.catalog.records import Json
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
+from zoo.jobs.sealing import seal
 from zoo_workers.context import Context
 from zoo_workers.removing import remove_gone
 
@@ -19,35 +15,36 @@ def run(context: Context, claim: Claim) -> None:
     remove_gone(context, claim)
     with context.catalog.write() as session:
         fence(session, claim)
-        counts = count_inputs(session, claim.job.id)
-        if not datasets.lock_dataset(session, int(claim.job.work["dataset_id"])):
+        counts = _counts(session, claim)
+        dataset_id = int(claim.job.work["dataset_id"])
+        if not datasets.lock_dataset(session, dataset_id):
             code = "dataset_deleted"
             detail = (
                 f"dataset {claim.job.spec['dataset']!r} was deleted while files were being added"
             )
             fail(session, claim, code=code, detail=detail, result=counts)
         elif not counts["reused"]:
-            fail_empty(session, claim, counts)
+            _fail_empty(session, claim, counts)
         else:
-            version = _seal(session, claim)
+            version = seal(session, dataset_id, job_id=claim.job.id)
             succeed(session, claim, {**counts, "dataset_version": version})
 
 
-def _seal(session: Session, claim: Claim) -> int:
-    dataset_id = int(claim.job.work["dataset_id"])
-    examples = datasets.list_examples(session, dataset_id, version=None)
-    return datasets.seal_version(
-        session,
-        dataset_id,
-        job_id=claim.job.id,
-        digest=digest(examples),
-        labels=dict(sorted(Counter(one.label for one in examples).items())),
+def _counts(session: Session, claim: Claim) -> dict[str, int]:
+    """What became of the inputs, and of a collection how many of its items had no label."""
+    counts = count_inputs(session, claim.job.id)
+    gathered = shards.arguments_of(session, claim.job.id, "gather")
+    if gathered:
+        counts["unlabelled"] = sum(one["unlabelled"] for one in gathered)
+    return counts
+
+
+def _fail_empty(session: Session, claim: Claim, counts: Json) -> None:
+    if not counts.get("unlabelled") or counts["failed"]:
+        fail_empty(session, claim, counts)
+        return
+    detail = (
+        f"none of the {counts['unlabelled']} items of the collection has a label; PATCH some, or "
+        "name as source.label the metadata field that is one"
     )
-
-
-def digest(examples: Iterable[Example]) -> str:
-    """sha256 over content, label and split of every example, in the order of the contents."""
-    sha256 = hashlib.sha256()
-    for line in sorted(json.dumps([one.sha256, one.split, one.label]) for one in examples):
-        sha256.update(f"{line}\n".encode())
-    return sha256.hexdigest()
+    fail(session, claim, code="no_item_succeeded", detail=detail, result=counts)

@@ -29,6 +29,7 @@ from zoo_workers.shortage import is_short, shortage
 KINDS = {
     "scan": "zoo_workers.scan",
     "expand": "zoo_workers.expand",
+    "gather": "zoo_workers.gather",
     "embed": "zoo_workers.embed",
     "index": "zoo_workers.index",
     "check": "zoo_workers.check",

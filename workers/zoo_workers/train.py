@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.catalog import Session, datasets, features, jobs, models
+from zoo.catalog.examples import count_changes
 from zoo.catalog.records import DatasetVersionRecord, Example
 from zoo.errors import NotFoundError
 from zoo.faults import Point, reach
-from zoo.features.store import read_vectors
+from zoo.features.store import FloatArray, read_vectors
 from zoo.jobs.ledger import Claim, fence, finish, succeed
 from zoo.jobs.specs import FineTuneSpec, read_fine_tune
+from zoo.jobs.validation import training_warnings
 from zoo.training.arranging import arrange
+from zoo.training.duplicates import NearDuplicates, find_near_duplicates
 from zoo.training.findings import of_head
+from zoo.training.leaks import leak_warnings
 from zoo.training.samples import Sample
 from zoo_workers.context import Context
 from zoo_workers.familiarity import measure_unfamiliarity
@@ -44,21 +48,32 @@ def run(context: Context, claim: Claim) -> None:
 def _run(context: Context, claim: Claim, kept: Kept) -> None:
     spec = read_fine_tune(claim.job.spec)
     version, examples, n_lost = _examples(context, claim, spec)
-    ground = _ground(context, claim, spec, examples, kept)
+    vectors = read_vectors(
+        context.catalog,
+        context.segments,
+        space_id=claim.job.work["space_id"],
+        sha256s=[one.sha256 for one in examples],
+    )
+    near = _near_duplicates(context, spec, examples, vectors)
+    ground = _ground(context, claim, spec, examples, kept, vectors=vectors, keys=near.keys)
     trials = try_all(ground)
     made = store(ground, trials.chosen)
     reach(context.settings, Point.TRAIN_STORED)
     unfamiliarity = measure_unfamiliarity(
         context, ground.features, space_id=claim.job.work["space_id"]
     )
-    warnings = of_head(
-        trials.chosen.fitted,
-        n_lost=n_lost,
-        unfamiliarity=unfamiliarity,
-        backbone=claim.job.work["backbone"],
-        strategies=[one.plan.strategy for one in trials.tried],
-    )
-    warnings += strategy_warnings(trials)
+    warnings = [
+        *_lost_warnings(claim, n_lost),
+        *_dataset_warnings(context, claim, version),
+        *_leak_warnings(examples, near),
+        *of_head(
+            trials.chosen.fitted,
+            unfamiliarity=unfamiliarity,
+            backbone=claim.job.work["backbone"],
+            strategies=[one.plan.strategy for one in trials.tried],
+        ),
+        *strategy_warnings(trials),
+    ]
     values = {
         **values_of(ground, trials, made, version),
         "report": report_of(trials, warnings=warnings, unfamiliarity=unfamiliarity),
@@ -72,25 +87,29 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
             add_embeddings(session, ground, tuned, made, model=name)
         jobs.set_warnings(session, claim.job.id, warnings)
         reach(context.settings, Point.TRAIN_REGISTERED)
-        succeed(session, claim, {"version": name, **result_of(trials)})
+        together = {"groups": near.groups, "contents": near.contents}
+        result = {"version": name, **result_of(trials), "near_duplicates": together}
+        succeed(session, claim, result)
     kept.clear(but=None if tuned is None else tuned.network.key)
 
 
 def _ground(
-    context: Context, claim: Claim, spec: FineTuneSpec, examples: Sequence[Example], kept: Kept
+    context: Context,
+    claim: Claim,
+    spec: FineTuneSpec,
+    examples: Sequence[Example],
+    kept: Kept,
+    *,
+    vectors: FloatArray,
+    keys: Sequence[str],
 ) -> Ground:
-    vectors = read_vectors(
-        context.catalog,
-        context.segments,
-        space_id=claim.job.work["space_id"],
-        sha256s=[one.sha256 for one in examples],
-    )
     arranged = arrange(
         [one.label for one in examples],
-        keys=[one.sha256 for one in examples],
+        keys=keys,
         given_splits=[one.split for one in examples],
         seed=spec.seed,
-        samples=[Sample(item_id=one.item_id, name=one.name) for one in examples],
+        samples=[_sample(one) for one in examples],
+        shares=spec.splits.by_side,
     )
     return Ground(
         context=context,
@@ -123,8 +142,58 @@ def _embedded(session: Session, space_id: str, listed: Sequence[Example]) -> lis
     """Those whose content could be embedded; the job's inputs say why others could not."""
     sha256s = [one.sha256 for one in listed]
     known = features.locate(session, space_id=space_id, sha256s=sha256s).keys()
-    return [one for one in listed if one.sha256 in known]
+    found = (one for one in listed if one.sha256 in known)
+    # In the order of their contents: the same ones, however they came, train the same head.
+    return sorted(found, key=lambda one: (one.sha256, one.label))
 
 
 def _card(claim: Claim) -> dict[str, object]:
     return {"backbone": claim.job.work["backbone"], "is_random": claim.job.work["is_random"]}
+
+
+def _near_duplicates(
+    context: Context, spec: FineTuneSpec, examples: Sequence[Example], vectors: FloatArray
+) -> NearDuplicates:
+    with context.watchdog.resting():
+        return find_near_duplicates(
+            vectors,
+            keys=[one.sha256 for one in examples],
+            labels=[one.label for one in examples],
+            above=spec.near_duplicates,
+        )
+
+
+def _lost_warnings(claim: Claim, n_lost: int) -> list[str]:
+    if not n_lost:
+        return []
+    return [
+        f"{n_lost} examples could not be embedded and were left out; "
+        f"GET /v1/jobs/{claim.job.id}/items?state=failed says why"
+    ]
+
+
+def _dataset_warnings(context: Context, claim: Claim, version: DatasetVersionRecord) -> list[str]:
+    dataset_id = int(claim.job.work["dataset_id"])
+    with context.catalog.read() as session:
+        found = training_warnings(session, dataset_id, version)
+        n_changes = count_changes(session, dataset_id)
+    is_newest = claim.job.spec.get("dataset_version") is None
+    if n_changes and is_newest:
+        found.append(
+            f"{n_changes} changes of dataset {version.dataset!r} are in no version yet; POST "
+            f"/v1/datasets/{version.dataset}/versions seals them, then train again"
+        )
+    return found
+
+
+def _leak_warnings(examples: Sequence[Example], near: NearDuplicates) -> list[str]:
+    return leak_warnings(
+        near,
+        names=[one.name for one in examples],
+        labels=[one.label for one in examples],
+        given=[one.split for one in examples],
+    )
+
+
+def _sample(example: Example) -> Sample:
+    return Sample(item_id=example.item_id, name=example.name, metadata=example.metadata)

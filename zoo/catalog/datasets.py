@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -12,9 +13,9 @@ from zoo.catalog.rows import as_record, chunks
 from zoo.catalog.tables import Dataset, DatasetItem, DatasetVersion, now
 
 
-def create_dataset(session: Session, name: str) -> DatasetRecord:
-    """A new dataset without versions."""
-    row = Dataset(name=name, created_at=now())
+def create_dataset(session: Session, name: str, *, kind: str | None = None) -> DatasetRecord:
+    """A new dataset without versions, for pictures or texts if that is said."""
+    row = Dataset(name=name, kind=kind, created_at=now())
     session.add(row)
     session.flush()
     return as_record(DatasetRecord, row, version=0)
@@ -24,6 +25,18 @@ def get_dataset(session: Session, name: str) -> DatasetRecord | None:
     """A dataset by name."""
     row = session.execute(_select().where(Dataset.name == name)).one_or_none()
     return as_record(DatasetRecord, row[0], version=row[1]) if row else None
+
+
+def settle_kind(session: Session, dataset_id: int, kind: str) -> str | None:
+    """Whether a dataset holds pictures or texts: what was settled first; None if it is gone."""
+    undecided = (Dataset.id == dataset_id, Dataset.kind.is_(None))
+    session.execute(update(Dataset).where(*undecided).values(kind=kind))
+    return session.scalar(select(Dataset.kind).where(Dataset.id == dataset_id))
+
+
+def change_kind(session: Session, dataset_id: int, kind: str | None) -> None:
+    """Say what an empty dataset will hold."""
+    session.execute(update(Dataset).where(Dataset.id == dataset_id).values(kind=kind))
 
 
 def has_dataset(session: Session, dataset_id: int) -> bool:
@@ -63,13 +76,15 @@ def lock_dataset(session: Session, dataset_id: int) -> bool:
     return session.scalar(held) is not None
 
 
-def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord]) -> None:
+def put_examples(
+    session: Session, dataset_id: int, given: Iterable[InputRecord | Example]
+) -> None:
     """Add labelled contents that the next version will hold; the same id replaces.
 
     For a dataset that is held: sealed versions keep what they have.
     """
-    given = {one.item_id: one for one in inputs}
-    for chunk in chunks(sorted(given)):
+    by_id = {one.item_id: one for one in given}
+    for chunk in chunks(sorted(by_id)):
         held = session.scalars(
             select(DatasetItem).where(
                 DatasetItem.dataset_id == dataset_id,
@@ -77,17 +92,10 @@ def put_examples(session: Session, dataset_id: int, inputs: Iterable[InputRecord
                 DatasetItem.removed_in.is_(None),
             )
         ).all()
-        same = {row.item_id for row in held if _says(row) == _says(given[row.item_id])}
+        same = {row.item_id for row in held if _said(row) == _says(by_id[row.item_id])}
         retire_examples(session, dataset_id, [row.pk for row in held if row.item_id not in same])
         rows = [
-            {
-                "dataset_id": dataset_id,
-                "item_id": item_id,
-                "name": given[item_id].name,
-                "label": given[item_id].label,
-                "split": given[item_id].split,
-                "sha256": given[item_id].sha256,
-            }
+            {"dataset_id": dataset_id, "item_id": item_id, **_says(by_id[item_id])}
             for item_id in chunk
             if item_id not in same
         ]
@@ -112,12 +120,28 @@ def newest_version(session: Session, dataset_id: int) -> int:
     return session.scalar(newest) or 0
 
 
-def _says(one: DatasetItem | InputRecord) -> tuple[str | None, ...]:
-    return one.name, one.label, one.split, one.sha256
+def _says(one: InputRecord | Example) -> dict[str, Any]:
+    """What is said of an example, by the columns that keep it."""
+    return {
+        "name": one.name,
+        "label": one.label,
+        "split": one.split,
+        "meta": dict(one.metadata),
+        "sha256": one.sha256,
+    }
+
+
+def _said(row: DatasetItem) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("name", "label", "split", "meta", "sha256")}
 
 
 def seal_version(
-    session: Session, dataset_id: int, *, job_id: str, digest: str, labels: Mapping[str, int]
+    session: Session,
+    dataset_id: int,
+    *,
+    job_id: str | None,
+    digest: str,
+    labels: Mapping[str, int],
 ) -> int:
     """Make the next version of everything that the dataset holds now; returns its number.
 
@@ -152,31 +176,59 @@ def get_version(session: Session, name: str, version: int) -> DatasetVersionReco
     return as_record(DatasetVersionRecord, row, dataset=name) if row else None
 
 
+def list_versions(
+    session: Session, name: str, *, before: int, limit: int
+) -> list[DatasetVersionRecord]:
+    """Versions of a dataset below a number, the newest first."""
+    rows = session.scalars(
+        select(DatasetVersion)
+        .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
+        .where(Dataset.name == name, DatasetVersion.version < before)
+        .order_by(DatasetVersion.version.desc())
+        .limit(limit)
+    )
+    return [as_record(DatasetVersionRecord, row, dataset=name) for row in rows]
+
+
 def list_examples(session: Session, dataset_id: int, *, version: int | None) -> list[Example]:
     """The labelled contents of a version, or with None of the version to come, by content."""
-    statement = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id)
-    if version is None:
-        statement = statement.where(DatasetItem.removed_in.is_(None))
-    else:
-        statement = statement.where(_is_in(version))
-    ordered = statement.order_by(DatasetItem.sha256, DatasetItem.item_id)
-    return [as_record(Example, row) for row in session.scalars(ordered)]
+    statement = (
+        select(  # as columns: there may be hundreds of thousands
+            DatasetItem.item_id,
+            DatasetItem.name,
+            DatasetItem.label,
+            DatasetItem.split,
+            DatasetItem.sha256,
+            DatasetItem.meta,
+        )
+        .where(DatasetItem.dataset_id == dataset_id, is_in(version))
+        .order_by(DatasetItem.sha256, DatasetItem.item_id)
+    )
+    return [
+        Example(
+            item_id=item_id, name=name, label=label, split=split, sha256=sha256, metadata=metadata
+        )
+        for item_id, name, label, split, sha256, metadata in session.execute(statement)
+    ]
 
 
 def count_labels(session: Session, dataset_id: int, *, version: int) -> dict[str, int]:
     """How many examples of each label a version holds."""
     rows = session.execute(
         select(DatasetItem.label, func.count())
-        .where(DatasetItem.dataset_id == dataset_id, _is_in(version))
+        .where(DatasetItem.dataset_id == dataset_id, is_in(version))
         .group_by(DatasetItem.label)
         .order_by(DatasetItem.label)
     )
     return dict(rows.all())
 
 
-def _is_in(version: int) -> ColumnElement[bool]:
-    stays = or_(DatasetItem.removed_in.is_(None), DatasetItem.removed_in > version)
-    return and_(DatasetItem.added_in <= version, stays)
+def is_in(version: int | None, examples: type[DatasetItem] = DatasetItem) -> ColumnElement[bool]:
+    """Whether a version has an example, with None the version to come."""
+    if version is None:
+        return examples.removed_in.is_(None)
+    stays = or_(examples.removed_in.is_(None), examples.removed_in > version)
+    return and_(examples.added_in <= version, stays)
 
 
 def _select() -> Select[Dataset, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -187,6 +187,7 @@ class DatasetRecord:
 
     id: int
     name: str
+    kind: str | None  # image | text; None until something is in
     created_at: datetime
     version: int
 
@@ -200,7 +201,7 @@ class DatasetVersionRecord:
     digest: str
     n_items: int
     labels: Mapping[str, int]
-    job_id: str
+    job_id: str | None  # None if it was sealed without one
     created_at: datetime
 
 
@@ -213,6 +214,48 @@ class Example:
     label: str
     split: str | None
     sha256: str
+    metadata: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedExample(Example):
+    """An example with its place in lists."""
+
+    pk: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Examples that two versions differ in, in one way: how many, and the first of them."""
+
+    count: int
+    first: Sequence[tuple[Example | None, Example | None]]  # before, after
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCount:
+    """How much there is of a label."""
+
+    label: str
+    examples: int
+    contents: int  # distinct ones
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitCount:
+    """How many examples of a label are given for a split, or with None for none."""
+
+    label: str
+    split: str | None
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clash:
+    """A content of which several things are said."""
+
+    sha256: str
+    said: Sequence[tuple[str, str]]  # an example's name, and its label or split
 
 
 @dataclass(frozen=True, kw_only=True)

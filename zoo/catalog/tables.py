@@ -267,6 +267,7 @@ class Dataset(Table):
     __tablename__ = "datasets"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
+    kind: Mapped[str | None] = mapped_column(String(8))  # image | text; null until one is in
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -283,6 +284,8 @@ class DatasetItem(Table):
             sqlite_where=text("removed_in IS NULL"),
             postgresql_where=text("removed_in IS NULL"),
         ),
+        Index(None, "dataset_id", "item_id"),
+        Index(None, "dataset_id", "pk"),  # for listing
     )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
@@ -290,6 +293,7 @@ class DatasetItem(Table):
     name: Mapped[str]
     label: Mapped[str]
     split: Mapped[str | None] = mapped_column(String(16))
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
     sha256: Mapped[str] = mapped_column(ForeignKey("contents.sha256"), index=True)
     added_in: Mapped[int | None]  # null until the version that holds it is sealed
     removed_in: Mapped[int | None]  # the first version without it, sealed or to come
@@ -306,7 +310,7 @@ class DatasetVersion(Table):
     digest: Mapped[str] = mapped_column(String(64))
     n_items: Mapped[int]
     labels: Mapped[dict[str, Any]]  # label -> number of items
-    job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    job_id: Mapped[str | None] = mapped_column(String(64), unique=True)  # null if none sealed it
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -66,6 +66,7 @@ class Member:
     name: str
     content: bytes
     attributes: Attributes = NOTHING
+    is_text: bool = False  # a text that a manifest's row holds itself
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,13 @@ from typing import BinaryIO
 
 from zoo.errors import InvalidError
 from zoo.images.archives import HEAD_BYTES, FailedMember, Member, is_tar, read_archive
-from zoo.images.sources.manifests import BadRow, Row, manifest_format, read_manifest
+from zoo.images.sources.manifests import (
+    BadRow,
+    Row,
+    manifest_format,
+    read_manifest,
+    text_member,
+)
 from zoo.images.webdataset import join_samples
 
 
@@ -38,6 +44,19 @@ def read_members(file: BinaryIO, *, max_bytes: int) -> Iterator[Member | FailedM
     return join_samples(members) if has_samples else members
 
 
+def read_rows(file: BinaryIO, form: str, *, name: str) -> Iterator[Member | FailedMember]:
+    """What a manifest holds itself that comes without files: texts; rows of files fail."""
+    for row in read_manifest(file, form):
+        if isinstance(row, BadRow):
+            line = f"{name}:{row.line}"
+            yield FailedMember(name=line, code="invalid_manifest_row", detail=row.detail)
+        elif row.text is None:
+            detail = f"{name} came without its files; send an archive that holds both"
+            yield FailedMember(name=row.path, code="file_missing", detail=detail)
+        else:
+            yield text_member(row)
+
+
 def find_manifest(file: BinaryIO, *, max_bytes: int) -> Manifest | None:
     """The first manifest at an archive's top, wherever among the members it stands."""
     candidates = read_archive(file, max_bytes=max_bytes, wanted=_may_be_manifest)
@@ -61,9 +80,9 @@ def _is_manifest(member: Member | FailedMember) -> bool:
         first = next(_rows(member), None)
     except InvalidError:
         return False
-    return isinstance(first, Row) or (
-        first is not None and manifest_format(member.name) != "jsonl"
-    )
+    if isinstance(first, Row):
+        return first.text is None  # a table of texts is none of the archive's files
+    return first is not None and manifest_format(member.name) != "jsonl"
 
 
 def _rows(member: Member) -> Iterator[Row | BadRow]:
@@ -79,6 +98,8 @@ def _listed(
         if isinstance(row, BadRow):
             name = f"{manifest.name}:{row.line}"
             yield FailedMember(name=name, code="invalid_manifest_row", detail=row.detail)
+        elif row.text is not None:
+            yield text_member(row)
         else:
             wanted.setdefault(row.path, []).append(row)
     for member in members:

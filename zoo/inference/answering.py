@@ -87,29 +87,27 @@ class Answering:
     def embed_texts(self, request: wire.Header, _: Blobs) -> bytes:
         """The vectors of the texts in one blob, who has none, and how many tokens they are."""
         model = self._models.get(_backbone(request))
-        texts, errors = _readable([str(text) for text in request["texts"]])
-        parts = [embed_texts(model, [])]
-        for start in range(0, len(texts), self._batch):
-            with self._forwarding:
-                parts.append(embed_texts(model, texts[start : start + self._batch]))
+        vectors, errors, tokens = self._embed_texts(model, request)
         answer = {
             "dim": model.detail.dim,
             "errors": [_error_to_json(error) for error in errors],
-            "tokens": sum(part.tokens for part in parts),
+            "tokens": tokens,
         }
-        return wire.encode(answer, np.concatenate([part.vectors for part in parts]).tobytes())
+        return wire.encode(answer, vectors.tobytes())
 
     def classify(self, request: wire.Header, images: Blobs) -> bytes:
         """The most probable labels of each picture, best first."""
         model = self._models.get(_backbone(request))
         head = self._head(request["head"], model)
         vectors, errors = self._embed(model, images)
-        ranked = _ranked(head, vectors, top_k=int(request["top_k"]))
-        answers = [
-            {"labels": next(ranked)} if error is None else {"error": _error_to_json(error)}
-            for error in errors
-        ]
-        return wire.encode({"answers": answers})
+        return _classified(head, vectors, errors, top_k=int(request["top_k"]))
+
+    def classify_texts(self, request: wire.Header, _: Blobs) -> bytes:
+        """The most probable labels of each text, best first."""
+        model = self._models.get(_backbone(request))
+        head = self._head(request["head"], model)
+        vectors, errors, _tokens = self._embed_texts(model, request)
+        return _classified(head, vectors, errors, top_k=int(request["top_k"]))
 
     def features(self, request: wire.Header, images: Blobs) -> bytes:
         """What the tapped layers give, a blob each; none if a picture cannot be read."""
@@ -144,6 +142,18 @@ class Answering:
                 field="model",
             )
         return model.native_head
+
+    def _embed_texts(
+        self, model: LoadedModel, request: wire.Header
+    ) -> tuple[FloatArray, list[ContentError | None], int]:
+        """Vectors of the readable texts, for each text None or why it has none, and tokens."""
+        texts, errors = _readable([str(text) for text in request["texts"]])
+        parts = [embed_texts(model, [])]
+        for start in range(0, len(texts), self._batch):
+            with self._forwarding:
+                parts.append(embed_texts(model, texts[start : start + self._batch]))
+        vectors = np.concatenate([part.vectors for part in parts])
+        return vectors, errors, sum(part.tokens for part in parts)
 
     def _embed(
         self, model: LoadedModel, images: Blobs
@@ -239,6 +249,18 @@ def _readable(texts: Sequence[str]) -> tuple[list[str], list[ContentError | None
 
 def _error_to_json(error: ContentError | None) -> dict[str, object] | None:
     return None if error is None else wire.error_to_json(error)
+
+
+def _classified(
+    head: Head, vectors: FloatArray, errors: Sequence[ContentError | None], *, top_k: int
+) -> bytes:
+    """The labels of those that have a vector, and why the others have none."""
+    ranked = _ranked(head, vectors, top_k=top_k)
+    answers = [
+        {"labels": next(ranked)} if error is None else {"error": _error_to_json(error)}
+        for error in errors
+    ]
+    return wire.encode({"answers": answers})
 
 
 def _ranked(head: Head, vectors: FloatArray, *, top_k: int) -> Iterator[list[tuple[str, float]]]:

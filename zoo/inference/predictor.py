@@ -54,6 +54,7 @@ class PredictorApp:
             "/embed": self._answering.embed,
             "/embed_texts": self._answering.embed_texts,
             "/classify": self._answering.classify,
+            "/classify_texts": self._answering.classify_texts,
             "/features": self._answering.features,
             "/graph": self._answering.graph,
             "/thumbnail": self._thumbnail,

@@ -49,6 +49,8 @@ GPU_SECONDS_PER_ITEM = 0.0005
 """What an item is reckoned to cost where a GPU forwards, until one has been measured."""
 FORWARDING = ("embed", "extract")
 """Kinds of shards that go to the queue of GPUs, where the service has some."""
+RESUMED = ("expand", "plan", "enlist", "gather")
+"""Kinds of shards that give a job its inputs, and that a retry goes on with."""
 KIND_OF_INPUTS: Mapping[str, str] = {"seal": "check", "collate": "extract"}
 """What becomes of inputs, by the final shard of their job; else they are embedded."""
 
@@ -72,6 +74,7 @@ class ArrivedArchive:
 
     name: str
     key: str
+    form: str | None = None  # of a manifest that holds texts itself, in the place of an archive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,8 @@ def submit_ingest(
     job = create_job(session, "ingest", spec_to_json(spec), work=work, target=target)
     for archive in delivery.archives:
         arguments = {"archive": archive.key, "name": archive.name, "skip": 0}
+        if archive.form:
+            arguments["form"] = archive.form
         shards.add_shard(session, job.id, "expand", arguments=arguments)
     n_shards = _take(session, job, delivery, first=0, settings=settings)
     if not (n_shards or delivery.archives):
@@ -122,6 +127,16 @@ def submit_source(
         parent_job_id=parent_job_id,
     )
     shards.add_shard(session, job.id, "scan", arguments={})
+    return job
+
+
+def submit_collection(session: Session, spec: IngestSpec, *, work: Json) -> JobRecord:
+    """A job that takes the labelled items of a collection into a dataset.
+
+    `work` says what was resolved: the dataset's id, and as `from_collection_id` the collection's.
+    """
+    job = create_job(session, "ingest", spec_to_json(spec), work=work, target="dataset")
+    shards.add_shard(session, job.id, "gather", arguments={"after": 0, "unlabelled": 0})
     return job
 
 
@@ -294,7 +309,7 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
             code="nothing_to_retry",
         )
     job = jobs.add_job(session, new_id("job"), values=_repeated(old))
-    for kind, arguments in shards.unfinished(session, old.id, kinds=("expand", "plan", "enlist")):
+    for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
         shards.add_shard(session, job.id, kind, arguments=arguments)
     add_inputs(session, job, left, settings=settings)
     settle(session, job.id)

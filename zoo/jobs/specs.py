@@ -19,13 +19,18 @@ Positive = Annotated[float, Gt(0)]
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """A folder, manifest or archive that the service reads itself: a path of it, or a URL."""
+    """A folder, manifest or archive that the service reads itself: a path of it, or a URL.
+
+    For a dataset it may also be a collection that is there.
+    """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     path: Location | None = None
     url: Location | None = None
     copy: bool = False  # of a path: keep the originals, instead of reading them where they are
+    collection: str | None = None  # for a dataset: the items of a collection that have a label
+    label: Location | None = None  # the metadata field that is it; without one the items' own
 
     @property
     def location(self) -> str:
@@ -45,6 +50,22 @@ class IngestSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shares:
+    """How much of what is given for no split goes to each side; they sum to 1."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    train: Annotated[float, Gt(0), Lt(1)] = 0.64
+    validation: Annotated[float, Ge(0), Lt(1)] = 0.16
+    test: Annotated[float, Gt(0), Lt(1)] = 0.2
+
+    @property
+    def by_side(self) -> Mapping[Literal["train", "validation", "test"], float]:
+        """Each side's share, by its name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True, kw_only=True)
 class FineTuneSpec:
     """Train a classifier on a dataset version, on top of a backbone."""
 
@@ -60,6 +81,9 @@ class FineTuneSpec:
     until: Annotated[str, Len(1, 100)] | None = None  # of last_blocks: back to this block
     l2: Positive | None = None  # default: chosen on the validation split
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    splits: Shares = Shares()
+    # Likeness from which on two contents stay on one side; with 1 only those of the same bytes.
+    near_duplicates: Annotated[float, Gt(0), Le(1)] = 0.9
     # What follows is for strategies that train the network itself.
     epochs: Annotated[int, Ge(1), Le(1000)] | None = None  # default: the strategy's
     rate: Annotated[float, Gt(0), Le(10)] | None = None  # of the last block; default: likewise
@@ -135,8 +159,10 @@ def spec_to_json(
 ) -> dict[str, Any]:
     """A spec as it is stored; an ingest names its source only if it has one."""
     fields = asdict(spec)
-    if fields.get("source", ...) is None:
-        del fields["source"]
+    source = fields.pop("source", None)
+    if source is not None:
+        said = {name: value for name, value in source.items() if value is not None}
+        fields["source"] = {"path": None, "url": None, **said}
     return fields
 
 
@@ -147,9 +173,13 @@ def read_ingest(spec: Json) -> IngestSpec:
 
 
 def read_fine_tune(spec: Json) -> FineTuneSpec:
-    """The stored spec of a fine-tune job."""
+    """The stored spec of a fine-tune job; one of before knows of no shares."""
     compare = spec.get("compare")
-    return FineTuneSpec(**{**spec, "compare": None if compare is None else tuple(compare)})
+    read = {
+        "compare": None if compare is None else tuple(compare),
+        "splits": Shares(**spec.get("splits", {})),
+    }
+    return FineTuneSpec(**{**spec, **read})
 
 
 def read_extract(spec: Json) -> ExtractSpec:

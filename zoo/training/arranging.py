@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.training.samples import Sample
-from zoo.training.splits import Splits, make_splits
+from zoo.training.splits import SHARES, Side, Splits, make_splits
 
 Places = NDArray[np.int64]
 
@@ -38,10 +38,12 @@ def arrange(
     given_splits: Sequence[str | None],
     seed: int,
     samples: Sequence[Sample] = (),
+    shares: Mapping[Side, float] = SHARES,
 ) -> Arranged:
-    """Order examples and split them; the same ones in any order are arranged the same.
+    """Order examples by key and label, and split them.
 
-    `keys` name the contents, so that identical images stay on one side. Raises InvalidError as
+    `keys` name the contents, or groups of such as are nearly the same, so that they stay on one
+    side. What is alike in both keeps the order in which it is given. Raises InvalidError as
     `make_splits` does.
     """
     # Sums depend on the order of their terms, so the order is made the keys'.
@@ -54,6 +56,7 @@ def arrange(
         given=[given_splits[place] for place in order],
         seed=seed,
         keys=ordered,
+        shares=shares,
     )
     return Arranged(
         order=np.array(order, np.int64),

@@ -82,26 +82,6 @@ def imbalance(examples: Sequence[ClassCounts], evaluation: Evaluation) -> str | 
     )
 
 
-def leaked(n_moved: int) -> str | None:
-    """Examples were given for another side than the one that their content counts on."""
-    if not n_moved:
-        return None
-    return (
-        f"{n_moved} examples have the same content as one of another split and were counted "
-        "there, so that nothing leaks; take them out of the splits that you gave"
-    )
-
-
-def left_out(n_lost: int) -> str | None:
-    """Examples could not be embedded."""
-    if not n_lost:
-        return None
-    return (
-        f"{n_lost} examples could not be embedded and were left out; the job's items say why, "
-        "replace or remove them"
-    )
-
-
 def wide_interval(evaluation: Evaluation) -> str | None:
     """Too few test images to say much."""
     low, high = evaluation.accuracy_interval
@@ -187,7 +167,6 @@ def of_evaluation(
 def of_head(
     fitted: HeadOnlyResult,
     *,
-    n_lost: int,
     unfamiliarity: float | None,
     backbone: str,
     strategies: Sequence[str],
@@ -196,9 +175,7 @@ def of_head(
     seen = sum(one.seen for one in fitted.classes)
     return [
         *said(
-            left_out(n_lost),
             *(too_little_for(strategy, fitted.classes) for strategy in strategies),
-            leaked(fitted.sizes.moved),
             wrong_labels(fitted.suspects),
             far_domain(unfamiliarity, backbone=backbone),
             overfitting(

@@ -58,23 +58,25 @@ def make_splits(
     given: Sequence[str | None],
     seed: int,
     keys: Sequence[str] | None = None,
+    shares: Mapping[Side, float] = SHARES,
 ) -> Splits:
     """Put every item on a side: where `given` says so, else by lot within its class.
 
-    Items without a given side are shared out in the proportions of `SHARES` among train and
+    Items without a given side are shared out in the proportions of `shares` among train and
     the sides that nobody was given for. If every item has a side and one is missing, it is cut
     from train. A class of two images to share gets one for train and one for test, from four
     on one for validation too.
 
-    `keys` names contents (a sha256, say): items of one key stay together, so that no image is
-    tested on that was trained on, and the lot depends on the keys and the seed alone, never on
-    the order of the items. Without keys every item counts as a content of its own.
+    `keys` names contents (a sha256, say), or groups of contents that are nearly the same: items
+    of one key stay together, so that no image is tested on that was trained on, and the lot
+    depends on the keys and the seed alone, never on the order of the items. Without keys every
+    item counts as a content of its own.
 
     Raises InvalidError with code "unknown_split", "too_few_classes" or "too_few_images".
     """
     groups = _groups(labels, given, keys or [str(place) for place in range(len(labels))])
     _check_classes(groups)
-    sides = _assigned(groups, seed=seed)
+    sides = _assigned(groups, seed=seed, shares=shares)
     _check_train(groups, sides)
     places = {side: _members(groups, sides, side) for side in STRICTEST}
     return Splits(
@@ -139,7 +141,9 @@ def _check_classes(groups: Sequence[_Group]) -> None:
         )
 
 
-def _assigned(groups: Sequence[_Group], *, seed: int) -> dict[str, Side]:
+def _assigned(
+    groups: Sequence[_Group], *, seed: int, shares: Mapping[Side, float]
+) -> dict[str, Side]:
     """The side of each group's key."""
     sides = {group.key: group.side for group in groups if group.side is not None}
     free = [group for group in groups if group.side is None]
@@ -151,21 +155,23 @@ def _assigned(groups: Sequence[_Group], *, seed: int) -> dict[str, Side]:
         by_class[group.labels[0]].append(group.key)
     for label, keys in by_class.items():
         drawn = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
-        counts = _counts(len(drawn), missing, must_train=label not in trained)
+        counts = _counts(len(drawn), missing, must_train=label not in trained, shares=shares)
         for side in STRICTEST:
             taken, drawn = drawn[: counts[side]], drawn[counts[side] :]
             sides |= dict.fromkeys(taken, side)
     return sides
 
 
-def _counts(n: int, missing: Sequence[Side], *, must_train: bool) -> dict[Side, int]:
+def _counts(
+    n: int, missing: Sequence[Side], *, must_train: bool, shares: Mapping[Side, float]
+) -> dict[Side, int]:
     """How many of a class's `n` contents go to each side."""
     counts: dict[Side, int] = {"train": 0, "validation": 0, "test": 0}
-    whole = SHARES["train"] + sum(SHARES[side] for side in missing)
+    whole = shares["train"] + sum(shares[side] for side in missing)
     left = n - must_train
     for side in missing:
         least = 1 if side == "test" else 0
-        counts[side] = min(left, max(least, round(n * SHARES[side] / whole)))
+        counts[side] = min(left, max(least, round(n * shares[side] / whole)))
         left -= counts[side]
     counts["train"] = left + must_train
     return counts

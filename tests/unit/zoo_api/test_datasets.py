@@ -14,7 +14,8 @@ def test_a_dataset_is_created_once_and_answered_the_same_again(client: FlaskClie
     body = created.get_json()
     assert body == again.get_json() == client.get(URL).get_json()
     assert body.pop("created_at").endswith("+00:00")
-    assert body == {"name": "pets", "version": None, "items": 0, "labels": {}}
+    empty = {"version": None, "items": 0, "labels": {}, "changes": 0}
+    assert body == {"name": "pets", "kind": None, **empty}
 
 
 def test_a_sealed_version_is_shown_with_its_labels_and_digest(
@@ -96,3 +97,64 @@ def test_items_for_a_dataset_that_is_not_there_are_refused_with_the_nearest(
     answer = client.post("/v1/datasets/pet/items", data=b"x", content_type="image/png")
     assert answer.status_code == 404
     assert answer.get_json()["detail"] == "no dataset 'pet'; did you mean 'pets'?"
+
+
+def test_a_text_for_a_dataset_needs_a_label(client: FlaskClient) -> None:
+    client.put(URL, json={})
+    answer = client.post(f"{URL}/items", json={"items": [{"text": "fine"}]})
+    assert (answer.status_code, answer.get_json()["detail"]) == (
+        422,
+        "items.0.label: Field required",
+    )
+
+
+def test_an_example_that_is_not_there_is_unknown_with_the_nearest(
+    client: FlaskClient, catalog: Catalog
+) -> None:
+    seal_version(catalog, "pets", {"cat": 1})
+    [row] = client.get(f"{URL}/items").get_json()["data"]
+    wrong = f"{row['id'][:-1]}_"
+    for answer in (
+        client.get(f"{URL}/items/{wrong}"),
+        client.patch(f"{URL}/items/{wrong}", json={"label": "dog"}),
+        client.delete(f"{URL}/items/{wrong}"),
+        client.get(f"{URL}/versions/1/items/{wrong}/image"),
+    ):
+        assert answer.status_code == 404
+        assert answer.get_json()["nearest"] == [row["id"]]
+
+
+def test_a_dataset_without_anything_has_nothing_to_seal(client: FlaskClient) -> None:
+    client.put(URL, json={})
+    answer = client.post(f"{URL}/versions")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "dataset_empty")
+
+
+def test_the_first_version_differs_from_none_by_all_that_it_holds(
+    client: FlaskClient, catalog: Catalog
+) -> None:
+    seal_version(catalog, "pets", {"cat": 22})
+    diff = client.get(f"{URL}/versions/1/diff").get_json()
+    assert (diff["old"], diff["new"], diff["labels"]) == (0, 1, {"cat": 22})
+    assert (diff["added"]["count"], len(diff["added"]["first"])) == (22, 20)
+    missing = client.get(f"{URL}/versions/1/diff?old=7")
+    assert missing.get_json()["code"] == "unknown_version"
+
+
+def test_a_validation_says_whether_a_version_can_be_trained_on(
+    client: FlaskClient, catalog: Catalog
+) -> None:
+    seal_version(catalog, "pets", {"cat": 30, "dog": 1})
+    body = client.get(f"{URL}/versions/1/validation").get_json()
+    assert (body["is_trainable"], body["findings"][0]["severity"]) == (False, "error")
+    assert [one["code"] for one in body["findings"]] == ["too_few_images", "unequal_classes"]
+    seal_version(catalog, "pets", {"dog": 29})
+    assert client.get(f"{URL}/versions/2/validation").get_json()["findings"] == []
+
+
+def test_a_source_is_one_thing(client: FlaskClient) -> None:
+    client.put(URL, json={})
+    both = {"source": {"collection": "photos", "path": "/srv/photos"}}
+    answer = client.post(f"{URL}/items", json=both)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_source")
+    assert answer.get_json()["detail"] == "a source has either a path, a url or a collection"

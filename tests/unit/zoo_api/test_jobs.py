@@ -141,7 +141,8 @@ def test_one_label_is_nothing_to_tell_apart(client: FlaskClient, catalog: Catalo
     answer = fine_tune(client)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "too_few_classes")
     assert answer.get_json()["detail"] == (
-        "dataset 'pets' has one label only, 'cat'; a classifier needs at least two"
+        "dataset 'pets', version 1: there is one label only, 'cat'; "
+        "a classifier needs at least two"
     )
 
 

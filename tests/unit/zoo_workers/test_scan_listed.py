@@ -141,3 +141,36 @@ def test_an_id_that_a_manifest_gives_twice_fails_the_second_time(
         job = ingest(place, manifest(root, "cat/1.png,one,tom,", "dog/0.png,one,rex,"))
         [failed] = [one for one in place.inputs(job) if one.state == "failed"]
         assert (failed.name, failed.error_code) == ("dog/0.png", "invalid_manifest_row")
+
+
+def test_texts_in_a_manifest_become_examples_and_are_passed_over_the_next_time(
+    place: Workplace, root: Path
+) -> None:
+    rows = ["text,label,split,stars", "it broke,bad,test,1", "42,good,,5", ",good,,4", "fine,,,3"]
+    table = root / "reviews.csv"
+    table.write_text("\n".join(rows))
+    first = ingest(place, table)
+    before = examples(place)
+
+    assert counts(first) == {"reused": 2, "failed": 2}
+    assert sorted(before) == ["42", "it broke"]
+    failed = {one.name: one.error_detail for one in place.inputs(first) if one.state == "failed"}
+    assert failed == {
+        "reviews.csv:4": "it has no path; name a file below the manifest's folder",
+        "row 4": "the row has a text and no label",
+    }
+    with place.context.catalog.read() as session:
+        known = datasets.get_dataset(session, "pets")
+        assert known is not None
+        listed = datasets.list_examples(session, known.id, version=1)
+    assert known.kind == "text"
+    assert {(one.label, one.split, one.metadata["stars"]) for one in listed} == {
+        ("bad", "test", 1),
+        ("good", None, 5),
+    }
+
+    rows[1] = "it broke at once,bad,test,1"
+    table.write_text("\n".join(rows))
+    again = ingest(place, table)
+    assert counts(again) == {"reused": 2, "unchanged": 1, "failed": 2}
+    assert sorted(examples(place)) == ["42", "it broke at once"]

@@ -1,38 +1,14 @@
-from dataclasses import replace
-
 import pytest
 
 from tests.pictures import picture
 from tests.workplace import Workplace
 from zoo.catalog import datasets
-from zoo.catalog.records import Example
-from zoo_workers import check, seal, shards
-
-CAT = Example(item_id="i", name="a", label="cat", split=None, sha256="a" * 64)
+from zoo_workers import check, shards
 
 
 def run_all(place: Workplace, n: int) -> None:
     for _ in range(n):
         shards.run(place.context, place.next_shard().id)
-
-
-def test_the_digest_knows_contents_labels_and_splits_and_no_order_or_name() -> None:
-    dog = replace(CAT, label="dog", sha256="b" * 64)
-    known = seal.digest([CAT, dog])
-    assert seal.digest([dog, replace(CAT, item_id="j", name="b")]) == known
-    for other in (
-        replace(CAT, label="dog"),
-        replace(CAT, split="test"),
-        replace(CAT, sha256="c" * 64),
-    ):
-        assert seal.digest([other, dog]) != known
-    assert seal.digest([CAT]) != seal.digest([CAT, CAT])
-
-
-def test_a_label_cannot_pass_for_two_examples() -> None:
-    line = f"cat\n{'b' * 64}  dog"
-    two = [CAT, replace(CAT, sha256="b" * 64, label="dog")]
-    assert seal.digest([replace(CAT, label=line)]) != seal.digest(two)
 
 
 def test_readable_files_are_sealed_and_the_others_told(place: Workplace) -> None:

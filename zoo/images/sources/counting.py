@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from zoo.images.archives import Member
 from zoo.images.sources.entries import Entry, FoundFile
 
 MOST_ENDINGS = 50
 OTHER = "other"
 """Where endings are counted beyond the first so many."""
+TEXTS = "text"
+"""Where the texts in a manifest are counted."""
 LONGEST_ENDING = 20
 ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz"})
 
@@ -42,6 +45,9 @@ def count_entries(entries: Iterable[Entry], *, limit_s: float) -> Counted:
             ending = _ending(entry.file.path, files)
             files[ending] += 1
             sizes[ending] += entry.file.size_bytes
+        elif isinstance(entry.file, Member):
+            files[TEXTS] += 1
+            sizes[TEXTS] += len(entry.file.content)
         else:
             n_unusable += 1
         if time.monotonic() > deadline:

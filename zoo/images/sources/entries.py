@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import BinaryIO, Protocol
 
 from zoo.errors import InvalidError
-from zoo.images.archives import FailedMember
+from zoo.images.archives import FailedMember, Member
 from zoo.images.attributes import NOTHING, Attributes
 
 LONGEST_PATH = 1000
@@ -31,13 +31,15 @@ class Entry:
 
     position: str  # where a later look goes on: after this entry
     name: str  # tells it from the source's others
-    file: FoundFile | FailedMember
+    file: FoundFile | Member | FailedMember  # a member is a text that stands in a manifest
     attributes: Attributes = NOTHING
 
     @property
     def stamp(self) -> str:
         """Changes whenever the file does, or what is said of it."""
         stamp = self.file.stamp if isinstance(self.file, FoundFile) else ""
+        if isinstance(self.file, Member):
+            stamp = hashlib.sha256(self.file.content).hexdigest()[:16]
         if self.attributes is NOTHING:
             return stamp
         said = json.dumps(asdict(self.attributes), sort_keys=True)

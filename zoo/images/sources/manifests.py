@@ -6,15 +6,17 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from zoo.errors import InvalidError
+from zoo.errors import InvalidError, TextError
+from zoo.images.archives import FailedMember, Member
 from zoo.images.attributes import KNOWN, Attributes, read_attributes, refuse
 from zoo.images.sources.entries import why_unusable
 from zoo.images.sources.tabular import RawRow, read_parquet
+from zoo.texts import encode_text, title_of
 
 FORMATS = {
     ".csv": "csv",
@@ -32,12 +34,18 @@ WORDS = {"true": True, "false": False}
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a manifest: a file, and what is said of it."""
+    """One line of a manifest: a file or a text, and what is said of it."""
 
     number: int  # counted from 1
     line: int  # where it stands in the file
-    path: str  # below the manifest's folder
+    path: str  # below the manifest's folder; empty of a row that holds a text itself
     attributes: Attributes
+    text: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells a row without a path from the others."""
+        return f"row {self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,15 @@ class BadRow:
     number: int
     line: int
     detail: str
+
+
+def text_member(row: Row) -> Member | FailedMember:
+    """The text that a row holds, as a file would be."""
+    try:
+        content = encode_text(row.text or "")
+    except TextError as error:
+        return FailedMember(name=row.name, code=error.code, detail=error.detail)
+    return Member(name=row.name, content=content, attributes=row.attributes, is_text=True)
 
 
 def manifest_format(path: str) -> str | None:
@@ -75,9 +92,20 @@ def _row(number: int, line: int, raw: RawRow) -> Row | BadRow:
         return BadRow(number=number, line=line, detail=raw)
     try:
         attributes = read_attributes(raw)
+        if raw.get("path") is None and raw.get("text") is not None:
+            return _text_row(number, line, raw)
         return Row(number=number, line=line, path=_path(raw), attributes=attributes)
     except InvalidError as error:
         return BadRow(number=number, line=line, detail=error.detail)
+
+
+def _text_row(number: int, line: int, raw: Mapping[str, Any]) -> Row:
+    text = raw["text"]
+    if not isinstance(text, str):
+        raise refuse(f"the text is {str(text)[:200]!r}; it should be a text")
+    attributes = read_attributes({name: value for name, value in raw.items() if name != "text"})
+    named = replace(attributes, name=attributes.name or title_of(text))
+    return Row(number=number, line=line, path="", attributes=named, text=text)
 
 
 def _path(raw: Mapping[str, Any]) -> str:
@@ -106,9 +134,9 @@ def _read_csv(file: BinaryIO, *, delimiter: str) -> Iterator[tuple[int, RawRow]]
 
 def check_header(header: Sequence[str]) -> None:
     """Raise `InvalidError` unless these are the columns of a manifest."""
-    if "path" not in header:
+    if not {"path", "text"} & {*header}:
         named = ", ".join(map(repr, header[:10])) or "none"
-        raise _unreadable(f"it has no column 'path'; its columns are {named}")
+        raise _unreadable(f"it has no column 'path' and no 'text'; its columns are {named}")
     if len(set(header)) < len(header):
         raise _unreadable("two of its columns have the same name")
 
@@ -117,7 +145,8 @@ def _csv_row(header: list[str], cells: list[str]) -> RawRow:
     if len(cells) > len(header):
         return f"it has {len(cells)} cells, the header {len(header)}"
     said = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
-    return {name: cell if name in KNOWN else _value(cell) for name, cell in said.items()}
+    plain = KNOWN if "path" in header else KNOWN | {"text"}
+    return {name: cell if name in plain else _value(cell) for name, cell in said.items()}
 
 
 def _value(cell: str) -> object:

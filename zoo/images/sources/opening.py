@@ -15,7 +15,13 @@ from zoo.errors import InvalidError
 from zoo.images.archives import FailedMember
 from zoo.images.sources.entries import Entry, FoundFile, Place
 from zoo.images.sources.folders import LocalFolder
-from zoo.images.sources.manifests import BadRow, Row, manifest_format, read_manifest
+from zoo.images.sources.manifests import (
+    BadRow,
+    Row,
+    manifest_format,
+    read_manifest,
+    text_member,
+)
 from zoo.settings import Settings
 from zoo.storage.confined import open_folder
 from zoo.storage.references import AllowedPath, allowed_path
@@ -54,10 +60,11 @@ class OpenedSource:
             bad = FailedMember(name=line, code="invalid_manifest_row", detail=row.detail)
             return Entry(position=str(row.number), name=line, file=bad)
         item_id = row.attributes.item_id
+        place = row.name if row.text is not None else f"path:{row.path}"
         return Entry(
             position=str(row.number),
-            name=f"id:{item_id}" if item_id else f"path:{row.path}",
-            file=self._named(row, line),
+            name=f"id:{item_id}" if item_id else place,
+            file=self._named(row, line) if row.text is None else text_member(row),
             attributes=row.attributes,
         )
 

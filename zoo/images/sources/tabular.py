@@ -25,8 +25,10 @@ def read_parquet(file: BinaryIO) -> Iterator[RawRow]:
     try:
         table = parquet.ParquetFile(file)
         names = table.schema_arrow.names
-        if "path" not in names:
-            raise _unreadable(f"it has no column 'path'; its columns are {names[:10]}")
+        if not {"path", "text"} & {*names}:
+            raise _unreadable(
+                f"it has no column 'path' and no 'text'; its columns are {names[:10]}"
+            )
         for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
             yield from map(_row, batch.to_pylist())
     except (arrow.ArrowException, OSError, ValueError) as error:

@@ -155,3 +155,10 @@ def test_copies_of_one_image_are_one_image() -> None:
     labels = ["cat", "cat", "dog", "dog"]
     with pytest.raises(InvalidError, match="class 'cat' has 1 distinct image"):
         make_splits(labels, given=[None] * 4, seed=0, keys=["a", "a", "b", "c"])
+
+
+def test_shares_are_as_asked_for() -> None:
+    labels = ["cat"] * 100 + ["dog"] * 20
+    shares = {"train": 0.5, "validation": 0.0, "test": 0.5}
+    splits = make_splits(labels, given=[None] * 120, seed=0, shares=shares)
+    assert [len(side) for side in (splits.train, splits.validation, splits.test)] == [60, 0, 60]

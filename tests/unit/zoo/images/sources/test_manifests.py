@@ -182,8 +182,11 @@ def test_a_row_with_too_many_cells_is_bad_and_one_with_fewer_is_not() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"name,label\na,b\n", "it has no column 'path'; its columns are 'name', 'label'"),
-        (b"", "it has no column 'path'; its columns are none"),
+        (
+            b"name,label\na,b\n",
+            "it has no column 'path' and no 'text'; its columns are 'name', 'label'",
+        ),
+        (b"", "it has no column 'path' and no 'text'; its columns are none"),
         (b"path,a,a\n", "two of its columns have the same name"),
         (b"path\n\xff\xfe\n", "it is not UTF-8 text"),
         (b'path\n"a', "unexpected end of data (line 2)"),
@@ -210,7 +213,8 @@ def test_a_parquet_that_is_none_is_refused(content: bytes) -> None:
 def test_a_parquet_without_paths_is_refused(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"file": ["a"]}), tmp_path / "m.parquet")
     assert refusal((tmp_path / "m.parquet").read_bytes(), "parquet") == (
-        "the manifest cannot be read: it has no column 'path'; its columns are ['file']"
+        "the manifest cannot be read: it has no column 'path' and no 'text'; "
+        "its columns are ['file']"
     )
 
 
@@ -219,3 +223,24 @@ def test_the_name_s_ending_says_the_format() -> None:
     assert {name: manifest_format(name) for name in endings} == endings
     assert manifest_format("a.jpg") is None
     assert len(read(b"path\tlabel\na.jpg\tcat\n", "tsv")) == 1
+
+
+def test_a_row_may_hold_a_text_in_the_place_of_a_path() -> None:
+    [numeral, named] = read(b'text,label,name\n42,good,\n"so, so",bad,Tom\n')
+    assert isinstance(numeral, Row)
+    assert (numeral.text, numeral.path, numeral.name) == ("42", "", "row 1")
+    assert numeral.attributes == Attributes(label="good", name="42")
+    assert isinstance(named, Row)
+    assert named.attributes == Attributes(label="bad", name="Tom")
+
+
+def test_beside_a_path_a_text_is_metadata() -> None:
+    [row] = read(b"path,text\na.jpg,a cat\n")
+    assert isinstance(row, Row)
+    assert (row.text, row.attributes.metadata) == (None, {"text": "a cat"})
+
+
+def test_a_text_of_another_type_is_a_bad_row() -> None:
+    assert bad(b'{"text": 7, "label": "a"}\n', "jsonl") == [
+        (1, "the text is '7'; it should be a text")
+    ]
