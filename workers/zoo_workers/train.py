@@ -72,7 +72,7 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
             backbone=claim.job.work["backbone"],
             strategies=[one.plan.strategy for one in trials.tried],
         ),
-        *strategy_warnings(trials),
+        *strategy_warnings(trials, is_random=bool(claim.job.work["is_random"])),
     ]
     values = {
         **values_of(ground, trials, made, version),
