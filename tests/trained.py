@@ -50,12 +50,12 @@ def make_network(*, seed: int = 0, n_classes: int = 2) -> Network:
     )
 
 
-def make_material(folder: Path, *, n: int = 21, n_validation: int = 8) -> Material:
-    """Dark and bright pictures of noise."""
+def make_material(folder: Path, *, n: int = 21, n_validation: int = 8, gap: int = 100) -> Material:
+    """Dark and bright pictures of noise, so far apart."""
 
     def read(place: int) -> NDArray[np.uint8]:
         noise = np.random.default_rng(place).integers(0, 128, (SIDE, SIDE, 3))
-        return np.asarray(noise + 100 * (place % 2), np.uint8)
+        return np.asarray(noise + gap * (place % 2), np.uint8)
 
     def store(name: str, first: int, n: int) -> PictureStore:
         return PictureStore(
