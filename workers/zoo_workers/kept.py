@@ -68,13 +68,27 @@ class Kept:
         if before:
             self._drop(before["key"])
 
+    def vectors(self, strategy: str) -> Path | None:
+        """The embeddings that a strategy's network has made so far; None before the first."""
+        found = self._arguments.get(f"vectors_{strategy}")
+        return self._sound(found) if found else None
+
+    def keep_vectors(self, strategy: str, write: Write) -> None:
+        """Take the place of the embeddings before."""
+        stored = self.store("checkpoints", write)
+        before = self._arguments.get(f"vectors_{strategy}")
+        self._arguments[f"vectors_{strategy}"] = _named(stored)
+        self._record([])
+        if before:
+            self._drop(before["key"])
+
     def keep_tuned(self, strategy: str, stored: StoredFile, network: StoredFile) -> None:
         """Note that a strategy is done, and what it came to."""
         self._arguments[f"tuned_{strategy}"] = _named(stored)
         self._arguments[f"network_{strategy}"] = _named(network)
-        before = self._arguments.pop("checkpoint", None)
+        past = [self._arguments.pop(one, None) for one in ("checkpoint", f"vectors_{strategy}")]
         self._record([])
-        if before:
+        for before in filter(None, past):
             self._drop(before["key"])
 
     def tell(self, events: Sequence[Event]) -> None:

@@ -53,6 +53,18 @@ class Tuned:
     story: Story
 
 
+def write_vectors(path: Path, *, vectors: NDArray[np.float32]) -> None:
+    """Write embeddings `(n, dim)` while there are more to come."""
+    with path.open("wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+
+
+def read_vectors(path: Path) -> NDArray[np.float32]:
+    """The same embeddings again."""
+    vectors: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    return vectors
+
+
 def write_tuned(path: Path, tuned: Tuned) -> None:
     """Write all of it to one file but the network, which has one of its own."""
     facts = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +37,14 @@ from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
 from zoo_workers.pictures import Pictures, uncropped
 from zoo_workers.shortage import fewer, is_short
-from zoo_workers.tuned import StoredFile, Story, Tuned, write_tuned
+from zoo_workers.tuned import (
+    StoredFile,
+    Story,
+    Tuned,
+    read_vectors,
+    write_tuned,
+    write_vectors,
+)
 from zoo_workers.watching import JobWatch
 
 MOST_JUDGED = 1000
@@ -237,18 +243,32 @@ def _model(work: Work, network: StoredFile) -> LoadedModel:
 
 
 def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
-    sha256s: Sequence[str] = work.course.sha256s
+    """What the network makes of every example, each content once, kept every while."""
+    sha256s, strategy = work.course.sha256s, work.course.strategy
     firsts = {sha256: place for place, sha256 in reversed(list(enumerate(sha256s)))}
-    found = {}
+    wanted, batch = sorted(firsts), work.context.placement.batch
+    done = _known_vectors(work)
+    kept_at = time.monotonic()
     forwarded = embed_contents(
-        [(one, partial(work.pictures.original, place)) for one, place in sorted(firsts.items())],
+        [(one, partial(work.pictures.original, firsts[one])) for one in wanted[len(done) :]],
         model=model,
         sandbox=work.context.sandbox,
-        batch=work.context.placement.batch,  # always: another would round otherwise
+        batch=batch,  # always the same pictures at once: others would be rounded otherwise
     )
-    for sha256, result in forwarded:
+    for _, result in forwarded:
         work.watch.look()
         if isinstance(result, ContentError):
             raise result
-        found[sha256] = result.vector
-    return np.stack([found[sha256] for sha256 in sha256s])
+        done.append(result.vector)
+        is_due = time.monotonic() - kept_at >= work.context.settings.checkpoint_every_s
+        if is_due and len(done) % batch == 0:
+            work.kept.keep_vectors(strategy, partial(write_vectors, vectors=np.stack(done)))
+            kept_at = time.monotonic()
+    by_content = dict(zip(wanted, done, strict=True))
+    return np.stack([by_content[sha256] for sha256 in sha256s])
+
+
+def _known_vectors(work: Work) -> list[NDArray[np.float32]]:
+    """Those that a process before this one has kept: the first of all, in whole batches."""
+    path = work.kept.vectors(work.course.strategy)
+    return [] if path is None else list(read_vectors(path))
