@@ -226,3 +226,10 @@ def test_training_that_failed_on_the_way_goes_on_and_gives_the_same_bits(
     assert times_reached(service.home, point) > 2 * passed
     assert weights_of(service, 1) == weights_of(service, 2)
     service.close()
+
+
+def test_random_weights_are_allowed_and_warned_of(service: EagerService, stripes: str) -> None:
+    model = f"{tiny.NAME}.{tiny.ARCHITECTURE}.random"
+    job = submit(service, stripes, service.fresh("random"), model=model)
+    assert job["state"] == "succeeded", job["error"]
+    assert any("the backbone has random weights" in one for one in job["warnings"])

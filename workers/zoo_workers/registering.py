@@ -243,11 +243,17 @@ def add_embeddings(
     features.add_features(session, space_id=space_id, segment_id=segment_id, contents=sha256s)
 
 
-def strategy_warnings(trials: Trials) -> list[str]:
-    """What has to be said of the strategies that were tried."""
+def strategy_warnings(trials: Trials, *, is_random: bool) -> list[str]:
+    """What has to be said of the strategies that were tried, and of weights that know nothing."""
+    said = []
+    if is_random and trials.chosen.plan.strategy != SCRATCH:
+        said.append(
+            "the backbone has random weights, so nothing that it was trained on helps here; name "
+            "one with pre-trained weights, or train it by the strategy scratch"
+        )
     if len(trials.tried) < 2:
-        return []
+        return said
     note = transfer_note(trials.candidates, scratch=SCRATCH)
-    said = [note[1]] if note and note[0] else []
+    said += [note[1]] if note and note[0] else []
     is_head = trials.asked != "compare" and trials.chosen.plan.strategy == HEAD_ONLY
     return [*said, *([_against_head(trials)] if is_head else [])]

@@ -47,7 +47,10 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
     trials = try_all(ground)
     made = store(ground, trials.chosen)
     reach(context.settings, Point.TRAIN_STORED)
-    warnings = [*_warnings(trials.chosen.fitted, n_lost), *strategy_warnings(trials)]
+    warnings = [
+        *_warnings(trials.chosen.fitted, n_lost),
+        *strategy_warnings(trials, is_random=bool(claim.job.work["is_random"])),
+    ]
     values = {
         **values_of(ground, trials, made, version),
         "report": report_of(trials, warnings=warnings),

@@ -54,7 +54,7 @@ class Choice:
     @property
     def asked(self) -> tuple[Strategy, ...]:
         """Each strategy once, the cheapest first."""
-        named = self.compare or (self.strategy,)
+        named = (self.strategy,) if self.compare is None else self.compare
         return tuple(one for one in STRATEGIES if one in named)
 
 
