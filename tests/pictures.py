@@ -153,3 +153,14 @@ def tar_with(*members: tarfile.TarInfo) -> bytes:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(kind + content)
     return struct.pack("!I", len(content)) + kind + content + struct.pack("!I", checksum)
+
+
+def striped(label: str, number: int) -> bytes:
+    """A picture with stripes one way or the other, in colours that say nothing."""
+    drawn = np.random.default_rng([number, label == "upright"])
+    stripes = np.repeat(drawn.integers(0, 255, (8, 1, 3)), 4, axis=0)
+    pixels = np.broadcast_to(stripes, (32, 32, 3)).astype(np.uint8)
+    image = Image.fromarray(pixels if label == "level" else pixels.transpose(1, 0, 2))
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    return stored.getvalue()

@@ -1,16 +1,13 @@
 """Training the network itself: from a dataset to a version that is a backbone of its own."""
 
 import hashlib
-import io
 import threading
 import time
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.eager import EagerService, Json
-from tests.pictures import zipped
+from tests.pictures import striped, zipped
 from zoo.catalog import models
 from zoo.faults import Point, times_reached
 from zoo.testing import tiny
@@ -18,17 +15,6 @@ from zoo.testing.plugin import MakeZooService
 from zoo.testing.service import ZooService
 
 FULL = {"strategy": "full", "epochs": 6, "rate": 0.02, "augmentation": "none"}
-
-
-def striped(label: str, number: int) -> bytes:
-    """A picture with stripes one way or the other, in colours that say nothing."""
-    drawn = np.random.default_rng([number, label == "upright"])
-    stripes = np.repeat(drawn.integers(0, 255, (8, 1, 3)), 4, axis=0)
-    pixels = np.broadcast_to(stripes, (32, 32, 3)).astype(np.uint8)
-    image = Image.fromarray(pixels if label == "level" else pixels.transpose(1, 0, 2))
-    stored = io.BytesIO()
-    image.save(stored, "PNG")
-    return stored.getvalue()
 
 
 def files(n: int) -> dict[str, bytes]:
