@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoo.backbone import Backbone, Card, LoadRequest
+from zoo.backbone import RANDOM_WEIGHTS, Backbone, Card, LoadRequest
 from zoo.errors import NotFoundError
 from zoo_lite.variants import IMAGENET, VARIANTS, Variant, card
 
@@ -42,15 +42,20 @@ class SizedPlugin:
     def load(self, request: LoadRequest) -> Backbone:
         """Build one; `NotFoundError` for any other architecture or weights."""
         variants = {one.architecture: one for one in map(variant_of, SIZES)}
-        if request.architecture not in variants or request.weights != IMAGENET:
+        tags = (IMAGENET, RANDOM_WEIGHTS)
+        if request.architecture not in variants or request.weights not in tags:
             raise NotFoundError(
                 f"no {request.architecture!r} with weights {request.weights!r}; there are "
-                f"{', '.join(variants)} with {IMAGENET!r}",
+                f"{', '.join(variants)} with {' and '.join(map(repr, tags))}",
                 code="unknown_architecture",
                 nearest=tuple(variants),
             )
-        variant = variants[request.architecture]
-        backbone: Backbone = _building().build_trained(variant, request.read_checkpoint)
+        variant, building = variants[request.architecture], _building()
+        backbone: Backbone = (
+            building.build_untrained(variant)
+            if request.weights == RANDOM_WEIGHTS
+            else building.build_trained(variant, request.read_checkpoint)
+        )
         return backbone
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.contest.sized import SIZES, model_of, plugin
 from benchmarks.contest.standing import strategies_of
-from zoo.backbone import LoadRequest
+from zoo.backbone import LoadRequest, Tower
 from zoo.errors import NotFoundError
 
 
@@ -14,6 +14,17 @@ def test_each_size_is_an_architecture_of_the_same_weights():
     assert (weights.preprocessing.input_size, weights.preprocessing.resize) == ((96, 96), 109)
     assert model_of(96) == "sized.efficientnet_lite0_96.in1k"
     assert model_of(224) == "lite.efficientnet_lite0.in1k"
+
+
+def test_a_size_can_be_had_untrained_as_training_from_scratch_begins_with_it():
+    request = LoadRequest(
+        architecture="efficientnet_lite0_96", weights="random", read_checkpoint=lambda _: {}
+    )
+
+    [tower] = plugin.load(request).towers.values()
+
+    assert isinstance(tower, Tower)
+    assert tower.preprocessing.input_size == (96, 96)
 
 
 def test_a_size_that_is_not_there_is_refused():
