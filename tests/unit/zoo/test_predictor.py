@@ -69,6 +69,7 @@ def test_vectors_and_errors_come_back_in_the_order_of_the_pictures():
         "weights": "in1k",
         "space_id": None,
         "precision": "float32",
+        "network": None,
     }
     assert [bytes(blob) for blob in blobs] == [b"1", b"22", b"333"]
 
