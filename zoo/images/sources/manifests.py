@@ -26,7 +26,9 @@ FORMATS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-LONGEST_LINE = 1_000_000
+LONGEST_LINE = 8_000_000
+"""Bytes: the longest text that is kept, each byte of it written as JSON's six, and metadata."""
+TOO_LONG = "a line has more than {} bytes"
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 """Numbers written as JSON writes them; 007 and 1e9 are texts."""
 WORDS = {"true": True, "false": False}
@@ -91,9 +93,9 @@ def _row(number: int, line: int, raw: RawRow) -> Row | BadRow:
     if isinstance(raw, str):
         return BadRow(number=number, line=line, detail=raw)
     try:
-        attributes = read_attributes(raw)
-        if raw.get("path") is None and raw.get("text") is not None:
+        if "path" not in raw and raw.get("text") is not None:  # beside paths it is metadata
             return _text_row(number, line, raw)
+        attributes = read_attributes(raw)
         return Row(number=number, line=line, path=_path(raw), attributes=attributes)
     except InvalidError as error:
         return BadRow(number=number, line=line, detail=error.detail)
@@ -121,7 +123,8 @@ def _path(raw: Mapping[str, Any]) -> str:
 
 
 def _read_csv(file: BinaryIO, *, delimiter: str) -> Iterator[tuple[int, RawRow]]:
-    rows = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+    csv.field_size_limit(LONGEST_LINE)  # by itself a cell ends at 131,072 characters
+    rows = csv.reader(_short_lines(file), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         check_header(header)
@@ -145,8 +148,10 @@ def _csv_row(header: list[str], cells: list[str]) -> RawRow:
     if len(cells) > len(header):
         return f"it has {len(cells)} cells, the header {len(header)}"
     said = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+    path = {"path": None} if "path" in header else {}  # a row that lacks it is still a file's
     plain = KNOWN if "path" in header else KNOWN | {"text"}
-    return {name: cell if name in plain else _value(cell) for name, cell in said.items()}
+    known = {name: cell if name in plain else _value(cell) for name, cell in said.items()}
+    return {**path, **known}
 
 
 def _value(cell: str) -> object:
@@ -158,7 +163,9 @@ def _value(cell: str) -> object:
 
 def _read_json_lines(file: BinaryIO) -> Iterator[tuple[int, RawRow]]:
     for number, line in enumerate(_lines(file), start=1):
-        if line.strip():
+        if line is None:
+            yield number, TOO_LONG.format(LONGEST_LINE)
+        elif line.strip():
             yield number, _json_row(line)
 
 
@@ -170,17 +177,35 @@ def _json_row(line: str) -> RawRow:
     return row if isinstance(row, dict) else "it is no JSON object"
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    """Lines of UTF-8 text, none longer than what may be held."""
+def _short_lines(file: BinaryIO) -> Iterator[str]:
+    """Lines of a table whose rows may go over several: without one nothing after it is sure."""
+    for line in _lines(file):
+        if line is None:
+            raise _unreadable(TOO_LONG.format(LONGEST_LINE))
+        yield line
+
+
+def _lines(file: BinaryIO) -> Iterator[str | None]:
+    """Lines of UTF-8 text; None in the place of one that is longer than what may be held."""
     encoding = "utf-8-sig"  # of the first line alone
     while line := file.readline(LONGEST_LINE):
-        if len(line) >= LONGEST_LINE:
-            raise _unreadable(f"a line has more than {LONGEST_LINE} bytes")
-        try:
-            yield line.decode(encoding)
-        except UnicodeDecodeError as error:
-            raise _unreadable("it is not UTF-8 text") from error
+        yield _decoded(line, encoding) if _is_whole(file, line) else None
         encoding = "utf-8"
+
+
+def _is_whole(file: BinaryIO, line: bytes) -> bool:
+    """Whether a line is all there; the rest of one that is too long is passed over."""
+    piece = line
+    while len(piece) >= LONGEST_LINE and not piece.endswith(b"\n"):
+        piece = file.readline(LONGEST_LINE)
+    return piece is line
+
+
+def _decoded(line: bytes, encoding: str) -> str:
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _unreadable("it is not UTF-8 text") from error
 
 
 def _unreadable(reason: str) -> InvalidError:

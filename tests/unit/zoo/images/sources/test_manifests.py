@@ -200,9 +200,34 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(manifests, "LONGEST_LINE", 100)
-    assert refusal(b"x" * 1000, "jsonl") == (
-        "the manifest cannot be read: a line has more than 100 bytes"
-    )
+    assert refusal(b"x" * 1000) == "the manifest cannot be read: a line has more than 100 bytes"
+
+
+@pytest.mark.parametrize("size", [99, 100, 250])
+def test_a_json_line_that_is_too_long_is_a_bad_row_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(manifests, "LONGEST_LINE", 100)
+    line = b'{"text": "%s"}' % (b"x" * (size - 12))
+    first, second = read(line + b'\n{"text": "y", "label": "a"}', "jsonl")
+    assert isinstance(second, Row)
+    assert second.line == 2
+    if size < 100:
+        assert isinstance(first, Row)
+    else:
+        assert first == BadRow(number=1, line=1, detail="a line has more than 100 bytes")
+
+
+def test_the_longest_text_is_read_however_it_is_written() -> None:
+    longest = 1_000_000
+    for content, form in [
+        (b"text,label\n%s,a\nshort,b\n" % (b"x" * longest), "csv"),
+        (b'{"text": "%s", "label": "a"}\n{"text": "short"}' % (b"\\u0061" * longest), "jsonl"),
+    ]:
+        first, second = read(content, form)
+        assert isinstance(first, Row)
+        assert isinstance(second, Row)
+        assert (len(first.text or ""), second.text) == (longest, "short")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 and nothing more PAR1"])
@@ -238,6 +263,21 @@ def test_beside_a_path_a_text_is_metadata() -> None:
     [row] = read(b"path,text\na.jpg,a cat\n")
     assert isinstance(row, Row)
     assert (row.text, row.attributes.metadata) == (None, {"text": "a cat"})
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"path,label,text\n,cat,stray\n", "csv"),
+        (b"label,text,path\ncat,stray\n", "csv"),
+        (b'{"path": null, "label": "cat", "text": "stray"}\n', "jsonl"),
+    ],
+)
+def test_a_row_of_a_table_of_files_that_lacks_its_path_is_bad_and_no_text(
+    content: bytes, form: str
+) -> None:
+    [(_, detail)] = bad(content, form)
+    assert detail == "it has no path; name a file below the manifest's folder"
 
 
 def test_a_text_of_another_type_is_a_bad_row() -> None:
