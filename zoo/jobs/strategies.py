@@ -152,7 +152,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         )
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise InvalidError(
             f"until is {text!r}; it is no block's name and no regular expression: {error}",
             field="until",

@@ -85,6 +85,12 @@ def test_a_comparison_has_each_strategy_once_the_cheapest_first() -> None:
             "unterminated character set at position 7",
         ),
         (
+            {"strategy": "last_blocks", "until": "a{99999999999}"},
+            "invalid",
+            "until is 'a{99999999999}'; it is no block's name and no regular expression: "
+            "the repetition number is too large",
+        ),
+        (
             {"strategy": "last_blocks", "until": "stem", "blocks": 2},
             "invalid",
             "blocks and until say the same; give one of them",
