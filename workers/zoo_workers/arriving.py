@@ -128,7 +128,9 @@ def refuse_member(member: FailedMember) -> Taken:
 def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Settings) -> None:
     """Give a portion to a claimed shard's job, and note how far the shard has come."""
     fence(session, claim)
-    if any(one.is_text for one in portion.taken) and claim.job.spec["dataset"]:
+    usable = [one for one in portion.taken if not one.arrival.error]
+    # A stray text among files is no reason to refuse the files.
+    if usable and all(one.is_text for one in usable) and claim.job.spec["dataset"]:
         datasets.settle_kind(session, int(claim.job.work["dataset_id"]), TEXT)
     arrivals = _with_ids(session, claim, portion.taken)
     delivery = Delivery(arrivals=arrivals, packs=portion.packs, contents=portion.contents)

@@ -1,7 +1,7 @@
 """Checking a shard of labelled contents: each is read once, and the readable ones are examples.
 
-A dataset holds pictures or texts. What it holds is settled by its first contents, or when it is
-made; what is of the other kind fails as what it is not.
+A dataset holds pictures or texts. What it holds is settled by the first that is added, or when
+it is made; what is of the other kind fails as what it is not.
 """
 
 from __future__ import annotations
@@ -25,28 +25,61 @@ Checked: TypeAlias = tuple[Mapping[str, tuple[int, int]], dict[str, ContentError
 
 def run(context: Context, claim: Claim) -> None:
     """Read what was never read, and add the readable inputs to their dataset."""
+    dataset_id = int(claim.job.work["dataset_id"])
+    with context.catalog.read() as session:
+        kind = datasets.kind_of(session, dataset_id) or IMAGE
+    while (settled := _check(context, claim, kind=kind)) not in (None, kind):
+        kind = str(settled)
+
+
+def _check(context: Context, claim: Claim, *, kind: str) -> str | None:
+    """Check everything as one kind; returns what the dataset holds, None where that is open.
+
+    If that is another, nothing was added.
+    """
     with context.catalog.write() as session:
         fence(session, claim)
-        # None if it was deleted: the seal shard says so.
-        kind = datasets.settle_kind(session, int(claim.job.work["dataset_id"]), IMAGE)
         given = inputs.queued_inputs(session, claim.shard.id)
         found = contents.get_contents(session, [str(one.sha256) for one in given])
     check = _read_texts if kind == TEXT else _measure
     sizes, failed = check(context, list(found.values()))
     wanted = {str(one.sha256) for one in given}
     failed.update({sha256: gone_error(sha256) for sha256 in wanted - found.keys()})
+    good = [one for one in given if one.sha256 not in failed]
     with context.catalog.write() as session:
         fence(session, claim)
-        contents.set_sizes(session, sizes)
-        good = [one for one in given if one.sha256 not in failed]
-        for one in given:
-            if error := failed.get(str(one.sha256)):
-                inputs.set_failed(
-                    session, claim.job.id, [one.pk], code=error.code, detail=error.detail
-                )
-        inputs.set_state(session, claim.job.id, [one.pk for one in good], "reused")
-        _add_examples(session, claim, good)
-        finish(session, claim)
+        settled = _settled(session, claim, kind if good else None)
+        if settled in (None, kind):
+            contents.set_sizes(session, sizes)
+            _set_failed(session, claim, given, failed)
+            inputs.set_state(session, claim.job.id, [one.pk for one in good], "reused")
+            _add_examples(session, claim, good)
+            finish(session, claim)
+    return settled
+
+
+def _settled(session: Session, claim: Claim, kind: str | None) -> str | None:
+    """What the dataset holds: what is the first of it to be added settles that.
+
+    None if nothing was, or if it was deleted: the seal shard says so.
+    """
+    dataset_id = int(claim.job.work["dataset_id"])
+    if kind is None:
+        return datasets.kind_of(session, dataset_id)
+    return datasets.settle_kind(session, dataset_id, kind)
+
+
+def _set_failed(
+    session: Session,
+    claim: Claim,
+    given: Sequence[InputRecord],
+    failed: Mapping[str, ContentError],
+) -> None:
+    for one in given:
+        if error := failed.get(str(one.sha256)):
+            inputs.set_failed(
+                session, claim.job.id, [one.pk], code=error.code, detail=error.detail
+            )
 
 
 def _measure(context: Context, given: Sequence[ContentRecord]) -> Checked:

@@ -31,6 +31,11 @@ def settle_kind(session: Session, dataset_id: int, kind: str) -> str | None:
     """Whether a dataset holds pictures or texts: what was settled first; None if it is gone."""
     undecided = (Dataset.id == dataset_id, Dataset.kind.is_(None))
     session.execute(update(Dataset).where(*undecided).values(kind=kind))
+    return kind_of(session, dataset_id)
+
+
+def kind_of(session: Session, dataset_id: int) -> str | None:
+    """Whether a dataset holds pictures or texts; None if that is open, or it is gone."""
     return session.scalar(select(Dataset.kind).where(Dataset.id == dataset_id))
 
 
