@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
 _MARK = "zoo_is_pooled"
@@ -12,12 +14,13 @@ def pool_if_needed(network: nn.Module, *, dim: int) -> None:
     if getattr(network, _MARK, False):
         return
     setattr(network, _MARK, True)
+    network.register_forward_hook(partial(_pool, dim=dim))
 
-    def pool(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-        if output.ndim == 2:
-            return output
-        if output.ndim == 4 and output.shape[1] == dim:
-            return output.mean((2, 3))
-        return output.flatten(1, -2).mean(1)
 
-    network.register_forward_hook(pool)
+# Of the module, not of a call, so that a network can be copied and sent to another process.
+def _pool(_module: nn.Module, _inputs: object, output: Tensor, *, dim: int) -> Tensor:
+    if output.ndim == 2:
+        return output
+    if output.ndim == 4 and output.shape[1] == dim:
+        return output.mean((2, 3))
+    return output.flatten(1, -2).mean(1)

@@ -1,5 +1,7 @@
 """Small architectures of every kind, end to end, and the weights of files on this machine."""
 
+import pickle
+
 import pytest
 import safetensors.torch
 import timm
@@ -75,6 +77,14 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torchs_own_alone():
 
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_network_can_be_sent_to_another_process():
+    network = load("test_resnet").towers["image"].module
+    copied = pickle.loads(pickle.dumps(network))
+
+    picture = torch.rand(1, 3, 160, 160)
+    assert torch.equal(forward(copied, picture), forward(network, picture))
 
 
 def test_blocks_stand_in_forward_order_and_layers_have_their_maps():
