@@ -54,9 +54,12 @@ class Kept:
         return self._sound(found) if found and found["strategy"] == strategy else None
 
     def tuned(self, strategy: str) -> Path | None:
-        """What a strategy came to; None if it is not done."""
+        """What a strategy came to; None if it is not done, or its network is not as it was."""
         found = self._arguments.get(f"tuned_{strategy}")
-        return self._sound(found) if found else None
+        network = self._arguments.get(f"network_{strategy}")
+        if not found or not network or self._sound(network) is None:
+            return None
+        return self._sound(found)
 
     def keep_checkpoint(self, strategy: str, write: Write, *, events: Sequence[Event]) -> None:
         """Take the place of the checkpoint before; the events happen with it or not at all."""
@@ -82,10 +85,17 @@ class Kept:
         if before:
             self._drop(before["key"])
 
-    def keep_tuned(self, strategy: str, stored: StoredFile, network: StoredFile) -> None:
-        """Note that a strategy is done, and what it came to."""
-        self._arguments[f"tuned_{strategy}"] = _named(stored)
+    def keep_network(self, strategy: str, network: StoredFile) -> None:
+        """Name a trained network, which embedding all examples may need for hours."""
+        before = self._arguments.get(f"network_{strategy}")
         self._arguments[f"network_{strategy}"] = _named(network)
+        self._record([])
+        if before:
+            self._drop(before["key"])
+
+    def keep_tuned(self, strategy: str, stored: StoredFile) -> None:
+        """Note that a strategy is done, and what it came to with the network that is kept."""
+        self._arguments[f"tuned_{strategy}"] = _named(stored)
         past = [self._arguments.pop(one, None) for one in ("checkpoint", f"vectors_{strategy}")]
         self._record([])
         for before in filter(None, past):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.backbone import Preprocessing
 from zoo.catalog import contents
+from zoo.errors import ContentError, ZooError
 from zoo.storage.packs import read_stored
 from zoo.training.pixels import PictureStore
 from zoo_workers.context import Context
@@ -44,8 +45,11 @@ class Pictures:
 
         def read(at: int) -> NDArray[np.uint8]:
             self._look()
-            original = self.original(int(places[at]))
-            return self._context.sandbox.decode(original, preprocessing).pixels
+            try:
+                original = self.original(int(places[at]))
+                return self._context.sandbox.decode(original, preprocessing).pixels
+            except ContentError as error:
+                raise unreadable(error) from error
 
         return PictureStore(
             path,
@@ -54,6 +58,11 @@ class Pictures:
             shape=preprocessing.input_size,
             max_bytes=int(share * self._context.settings.scratch_bytes),
         )
+
+
+def unreadable(error: ContentError) -> ZooError:
+    """The same of a picture that could be read before: another attempt may well read it again."""
+    return ZooError(error.detail, code=error.code)
 
 
 def uncropped(preprocessing: Preprocessing) -> Preprocessing:

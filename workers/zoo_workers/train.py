@@ -29,7 +29,7 @@ from zoo_workers.registering import (
     strategy_warnings,
     values_of,
 )
-from zoo_workers.stopping import CancelledWorkError
+from zoo_workers.stopping import CancelledWorkError, stop_if_cancelled
 from zoo_workers.trials import Ground, try_all
 
 
@@ -81,6 +81,7 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
     tuned = trials.chosen.tuned
     with context.catalog.write() as session:
         fence(session, claim)
+        stop_if_cancelled(session, claim)  # a version that nobody wants any more is none
         registered = models.add_version(session, spec.name, card=_card(claim), values=values)
         name = f"{spec.name}:{registered.version}"
         if tuned is not None:

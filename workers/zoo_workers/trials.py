@@ -19,13 +19,13 @@ from zoo.training.fitting import fit_head
 from zoo.training.head_only import (
     Features,
     HeadOnlyResult,
-    choose_strength,
     fit_arranged,
     held_out_on,
 )
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
+from zoo_workers.stopping import stop_if_cancelled
 from zoo_workers.tuned import Tuned, read_tuned
 
 Tune = Callable[..., Tuned]
@@ -92,7 +92,7 @@ def try_all(ground: Ground) -> Trials:
     plans = plans_of(ground.claim)
     stronger = [plan for plan in plans if plan.strategy != HEAD_ONLY]
     head = _head_only(ground, is_alone=not stronger)
-    tried = (head, *(_tuned(ground, plan) for plan in stronger))
+    tried = (head, *(_tuned(ground, plan, l2=head.fitted.l2) for plan in stronger))
     candidates = [one.candidate for one in tried]
     choose = choose_best if ground.spec.compare is None else choose_cheapest
     chosen = candidates.index(choose(candidates))
@@ -123,9 +123,12 @@ def _embedding_s(ground: Ground) -> float:
     return sum(float(effort["cpu_s"]) for _, effort in efforts)
 
 
-def _tuned(ground: Ground, plan: StrategyPlan) -> Trial:
+def _tuned(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial:
+    """`l2` is that of the head on the network as it is, which training begins with."""
+    with ground.context.catalog.read() as session:
+        stop_if_cancelled(session, ground.claim)
     path = ground.kept.tuned(plan.strategy)
-    tuned = _tune(ground, plan) if path is None else read_tuned(path)
+    tuned = _tune(ground, plan, l2=l2) if path is None else read_tuned(path)
     arranged, began = ground.arranged, time.process_time()
     with ground.context.watchdog.resting():
         fitted = fit_arranged(
@@ -146,16 +149,16 @@ def _tuned(ground: Ground, plan: StrategyPlan) -> Trial:
     return Trial(plan=plan, fitted=fitted, candidate=candidate, tuned=tuned, drift=drift)
 
 
-def _tune(ground: Ground, plan: StrategyPlan) -> Tuned:
+def _tune(ground: Ground, plan: StrategyPlan, *, l2: float) -> Tuned:
     # By name: fitting heads needs no torch.
     tune: Tune = importlib.import_module("zoo_workers.tuning").tune
-    course = _course(ground, plan)
+    with ground.context.watchdog.resting():
+        course = _course(ground, plan, l2=l2)
     return tune(ground.context, ground.claim, course, ground.spec, kept=ground.kept)
 
 
-def _course(ground: Ground, plan: StrategyPlan) -> Course:
+def _course(ground: Ground, plan: StrategyPlan, *, l2: float) -> Course:
     arranged, train = ground.arranged, ground.arranged.splits.train
-    strength = choose_strength(ground.features, arranged, l2=ground.spec.l2)
     return Course(
         plan=plan,
         sha256s=ground.sha256s,
@@ -164,7 +167,7 @@ def _course(ground: Ground, plan: StrategyPlan) -> Course:
         validation=arranged.splits.validation,
         labels=arranged.classes,
         head=fit_head(
-            ground.features[train], arranged.targets[train], labels=arranged.classes, l2=strength
+            ground.features[train], arranged.targets[train], labels=arranged.classes, l2=l2
         ),
     )
 

@@ -35,7 +35,7 @@ from zoo.training.states import read_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
-from zoo_workers.pictures import Pictures, uncropped
+from zoo_workers.pictures import Pictures, uncropped, unreadable
 from zoo_workers.shortage import fewer, is_short
 from zoo_workers.tuned import (
     StoredFile,
@@ -88,10 +88,11 @@ def tune(
     )
     with kept.spool() as folder:
         training, network = _trained(work, folder)
+    kept.keep_network(course.strategy, network)  # at once: what nothing names is garbage
     tuned = _embedded(work, training, network)
     stored = kept.store("checkpoints", lambda path: write_tuned(path, tuned))
     reach(context.settings, Point.TRAIN_TUNED)
-    kept.keep_tuned(course.strategy, stored, tuned.network)
+    kept.keep_tuned(course.strategy, stored)
     return tuned
 
 
@@ -258,7 +259,7 @@ def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
     for _, result in forwarded:
         work.watch.look()
         if isinstance(result, ContentError):
-            raise result
+            raise unreadable(result)
         done.append(result.vector)
         is_due = time.monotonic() - kept_at >= work.context.settings.checkpoint_every_s
         if is_due and len(done) % batch == 0:

@@ -6,14 +6,13 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zoo.catalog import jobs
 from zoo.faults import Point, reach
 from zoo.jobs.ledger import Claim
 from zoo.training.states import write_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
-from zoo_workers.stopping import CancelledWorkError
+from zoo_workers.stopping import stop_if_cancelled
 
 if TYPE_CHECKING:
     from zoo.training.loop import Training
@@ -42,9 +41,7 @@ class JobWatch:
             return
         self._looked = time.monotonic()
         with self._context.catalog.read() as session:
-            job = jobs.get_job(session, self._claim.job.id)
-        if job is None or job.state == "cancelling":
-            raise CancelledWorkError
+            stop_if_cancelled(session, self._claim)
 
     def stepped(self, training: Training) -> None:
         """After each step."""

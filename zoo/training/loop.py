@@ -65,7 +65,7 @@ class Watch(Protocol):
     """Who looks on, keeps states, and may stop training by raising whatever it likes."""
 
     def look(self) -> None:
-        """A batch is about to be judged."""
+        """Some pictures are about to be forwarded."""
         ...
 
     def stepped(self, training: Training) -> None:
@@ -195,7 +195,7 @@ class Training:
         order = batches(len(self._material.targets), recipe=self.recipe, epoch=epoch)
         for places in islice(order, self.position.step, None):
             began = time.process_time()
-            self._step(places)
+            self._step(places, watch)
             self.cpu_s += time.process_time() - began
             watch.stepped(self)
         began = time.process_time()
@@ -203,11 +203,13 @@ class Training:
         found = judge(
             self._network, material.validation, material.validation_targets, look=watch.look
         )
+        if found.loss is not None and not math.isfinite(found.loss):
+            raise _diverged(epoch, found.loss, self.recipe)
         self._end_epoch(found)
         self.cpu_s += time.process_time() - began
         watch.ended_epoch(self)
 
-    def _step(self, places: Places) -> None:
+    def _step(self, places: Places, watch: Watch) -> None:
         at, recipe = self.position, self.recipe
         batch = make_batch(
             self._material,
@@ -222,7 +224,9 @@ class Training:
             has_moving_statistics=recipe.bn == "train" and len(batch) > 1,  # one has none
         )
         seed = int(generator(recipe.seed, STEP, at.epoch, at.step).integers(2**62))
-        loss, n_right = self._stepping.backward(batch, seed=seed, clear=self._optimizing.clear)
+        loss, n_right = self._stepping.backward(
+            batch, seed=seed, clear=self._optimizing.clear, look=watch.look
+        )
         if not math.isfinite(loss):
             raise _diverged(at.epoch, loss, recipe)
         rate = self._optimizing.move(step=self.n_done, n_steps=self.n_steps)

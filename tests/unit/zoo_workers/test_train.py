@@ -14,13 +14,14 @@ from tests.workplace import Workplace
 from zoo.catalog import datasets, features, models
 from zoo.catalog.records import JobRecord
 from zoo.jobs.intake import submit_fine_tune
-from zoo.jobs.ledger import give_back
+from zoo.jobs.ledger import cancel, give_back
 from zoo.jobs.specs import FineTuneSpec
 from zoo.storage.segments import write_segment
 from zoo.training.arranging import arrange
 from zoo.training.heads import read_head
 from zoo_workers import plan, shards, train
 from zoo_workers.registering import judged_digest
+from zoo_workers.trials import Ground, Trials, try_all
 
 SPACE = "5" * 64
 NO_COPIES: Mapping[str, str] = MappingProxyType({})
@@ -157,6 +158,26 @@ def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, datase
     ended = place.job(job)
     assert ended.error_code == "dataset_deleted"
     assert ended.error_detail == "dataset 'pets' was deleted before training began"
+
+
+def test_a_job_cancelled_while_its_head_is_fitted_registers_nothing(
+    place: Workplace, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    shards.run(place.context, place.next_shard().id)
+
+    def try_while_cancelled(ground: Ground) -> Trials:
+        with place.context.catalog.write() as session:
+            cancel(session, job.id)
+        return try_all(ground)
+
+    monkeypatch.setattr(train, "try_all", try_while_cancelled)
+    shards.run(place.context, place.next_shard().id)
+
+    assert place.job(job).state == "cancelled"
+    with place.context.catalog.read() as session:
+        assert models.list_versions(session, "mine", before=99, limit=9) == []
 
 
 def test_training_a_head_imports_no_torch() -> None:

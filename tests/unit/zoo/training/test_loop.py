@@ -152,6 +152,15 @@ def test_a_rate_that_is_far_too_high_is_said_to_be(tmp_path: Path) -> None:
     assert caught.value.code == "training_diverged"
 
 
+def test_a_last_step_that_goes_too_far_is_seen_on_the_validation_side(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, rate=1e30, optimizer="sgd", clip=1e30, warm_up=0.0, batch_size=32)
+    training = make_training(tmp_path, replace(recipe, epochs=1))
+    with pytest.raises(InvalidError, match="training diverged in epoch 1") as caught:
+        training.run(Onlooker())
+    assert caught.value.code == "training_diverged"
+    assert training.n_done == 1
+
+
 def test_pixels_beyond_the_file_are_the_same(tmp_path: Path) -> None:
     material = make_material(tmp_path)
     assert np.array_equal(material.pictures[3], material.pictures.stacked([3])[0])

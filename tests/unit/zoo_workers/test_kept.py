@@ -1,0 +1,52 @@
+"""What training has come to is named as soon as it stands, and believed only if it is whole."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workplace import Workplace
+from zoo.catalog.named_files import named_blobs
+from zoo.jobs.intake import submit_fine_tune
+from zoo.jobs.ledger import finish
+from zoo.jobs.specs import FineTuneSpec
+from zoo_workers.kept import Kept
+from zoo_workers.tuned import StoredFile
+
+
+@pytest.fixture
+def kept(place: Workplace) -> Kept:
+    place.dataset()
+    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine")
+    with place.context.catalog.write() as session:
+        submit_fine_tune(session, spec, work={})
+    planned = place.claim()
+    with place.context.catalog.write() as session:
+        finish(session, planned)
+    return Kept(place.context, place.claim())
+
+
+def written(kept: Kept, folder: str) -> StoredFile:
+    def write(path: Path) -> None:
+        path.write_bytes(folder.encode())
+
+    return kept.store(folder, write)
+
+
+def test_a_network_is_named_while_the_examples_are_embedded(place: Workplace, kept: Kept) -> None:
+    network = written(kept, "versions")
+    kept.keep_network("full", network)
+    again = written(kept, "versions")
+    kept.keep_network("full", again)
+    assert set(place.context.blobs.keys("versions/")) == {again.key}
+    with place.context.catalog.read() as session:
+        assert again.key in named_blobs(session)
+    assert kept.tuned("full") is None
+
+
+def test_a_result_without_its_network_is_none(place: Workplace, kept: Kept) -> None:
+    network = written(kept, "versions")
+    kept.keep_network("full", network)
+    kept.keep_tuned("full", written(kept, "checkpoints"))
+    assert kept.tuned("full") is not None
+    place.context.blobs.delete(network.key)
+    assert kept.tuned("full") is None
