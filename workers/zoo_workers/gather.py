@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.backbone import IMAGE, TEXT
-from zoo.catalog import datasets, items, shards
+from zoo.catalog import Session, collections, datasets, items, shards
 from zoo.catalog.records import ItemRecord, Json
 from zoo.images.attributes import LONGEST_TEXT
 from zoo.jobs.intake import Arrival, Delivery, add_delivery
-from zoo.jobs.ledger import Claim, fence, finish
+from zoo.jobs.ledger import Claim, count_inputs, fail, fence, finish
 from zoo.jobs.specs import SourceSpec, read_ingest
 from zoo.training.splits import NAMES
 from zoo_workers.context import Context
@@ -33,6 +33,9 @@ def _take(context: Context, claim: Claim, source: SourceSpec, progress: Json) ->
     collection_id = int(claim.job.work["from_collection_id"])
     with context.catalog.write() as session:
         fence(session, claim)
+        if not _is_there(session, source, collection_id):
+            _end_deleted(session, claim, str(source.collection))
+            return None
         page = items.list_items(
             session, collection_id, after=int(progress["after"]), limit=ITEMS_A_WRITE
         )
@@ -50,6 +53,22 @@ def _take(context: Context, claim: Claim, source: SourceSpec, progress: Json) ->
         further = {"after": page[-1].pk, "unlabelled": int(progress["unlabelled"]) + n_left}
         shards.set_arguments(session, claim.shard.id, further)
     return further
+
+
+def _is_there(session: Session, source: SourceSpec, collection_id: int) -> bool:
+    """Whether the name still means that collection, and the id: either may be given again."""
+    found = collections.get_collection(session, str(source.collection))
+    return found is not None and found.id == collection_id
+
+
+def _end_deleted(session: Session, claim: Claim, name: str) -> None:
+    fail(
+        session,
+        claim,
+        code="collection_deleted",
+        detail=f"collection {name!r} was deleted while its items were being taken over",
+        result=count_inputs(session, claim.job.id),
+    )
 
 
 def _arrive(item: ItemRecord, label: str, source: SourceSpec) -> Arrival:
