@@ -86,7 +86,8 @@ def put_examples(
 ) -> None:
     """Add labelled contents that the next version will hold; the same id replaces.
 
-    For a dataset that is held: sealed versions keep what they have.
+    For a dataset that is held: sealed versions keep what they have. What no version holds yet is
+    changed where it stands in the order, what one does comes last.
     """
     by_id = {one.item_id: one for one in given}
     for chunk in chunks(sorted(by_id)):
@@ -97,12 +98,19 @@ def put_examples(
                 DatasetItem.removed_in.is_(None),
             )
         ).all()
-        same = {row.item_id for row in held if _said(row) == _says(by_id[row.item_id])}
-        retire_examples(session, dataset_id, [row.pk for row in held if row.item_id not in same])
+        stays = {
+            row.item_id
+            for row in held
+            if row.added_in is None or _said(row) == _says(by_id[row.item_id])
+        }
+        for row in held:
+            if row.added_in is None:
+                _say(row, by_id[row.item_id])
+        retire_examples(session, dataset_id, [row.pk for row in held if row.item_id not in stays])
         rows = [
             {"dataset_id": dataset_id, "item_id": item_id, **_says(by_id[item_id])}
             for item_id in chunk
-            if item_id not in same
+            if item_id not in stays
         ]
         if rows:
             session.execute(insert(DatasetItem), rows)
@@ -134,6 +142,11 @@ def _says(one: InputRecord | Example) -> dict[str, Any]:
         "meta": dict(one.metadata),
         "sha256": one.sha256,
     }
+
+
+def _say(row: DatasetItem, one: InputRecord | Example) -> None:
+    for name, value in _says(one).items():
+        setattr(row, name, value)
 
 
 def _said(row: DatasetItem) -> dict[str, Any]:

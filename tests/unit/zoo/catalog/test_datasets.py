@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from zoo.catalog import Catalog, contents, datasets
+from zoo.catalog import Catalog, contents, datasets, examples
 from zoo.catalog.records import ContentRecord, Example, InputRecord
 
 
@@ -82,6 +82,22 @@ def test_the_same_example_again_changes_no_sealed_version(
     with catalog.write() as session:
         datasets.put_examples(session, dataset_id, [given(0, label="dog")])
         assert datasets.count_labels(session, dataset_id, version=1) == {"cat": 1}
+
+
+def test_an_example_that_is_changed_before_its_seal_stays_in_its_place(
+    catalog: Catalog, dataset_id: int
+) -> None:
+    with catalog.write() as session:
+        datasets.put_examples(session, dataset_id, [given(0), given(1)])
+    with catalog.write() as session:
+        datasets.put_examples(session, dataset_id, [given(0, label="dog")])
+        shown = examples.page_of_examples(session, dataset_id, version=None, after=0, limit=9)
+        assert [(one.item_id, one.label) for one in shown] == [("item0", "dog"), ("item1", "cat")]
+    seal(catalog, dataset_id)
+    with catalog.write() as session:
+        datasets.put_examples(session, dataset_id, [given(0, label="fox")])
+        sealed = datasets.list_examples(session, dataset_id, version=1)
+    assert {one.item_id: one.label for one in sealed} == {"item0": "dog", "item1": "cat"}
 
 
 def test_a_dataset_knows_its_newest_version(catalog: Catalog, dataset_id: int) -> None:
