@@ -26,6 +26,7 @@ from werkzeug.sansio.multipart import (
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import HEAD_BYTES, is_archive
+from zoo.images.formats import media_type
 from zoo.images.sources.manifests import manifest_format
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
@@ -299,7 +300,8 @@ class Upload:
 
     def _decide(self) -> None:
         is_packed = is_archive(bytes(self._head))
-        if not is_packed and self._intake.with_manifests:
+        is_picture = media_type(bytes(self._head)) is not None  # under any name
+        if not is_packed and not is_picture and self._intake.with_manifests:
             self.form = manifest_format(self.name)
         if is_packed or self.form:
             self.archive = self._intake.spool / new_id("archive")

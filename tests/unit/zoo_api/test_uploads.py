@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.live import multipart
-from tests.pictures import tarred, zipped
+from tests.pictures import striped, tarred, zipped
 from zoo.catalog import Catalog, contents, shards
 from zoo.settings import Settings
 from zoo.storage.blobs import BlobStore, open_blobs
@@ -90,6 +90,11 @@ def test_a_form_is_larger_than_what_is_read_of_it_at_once(client: FlaskClient) -
 def test_names_stay_as_they_were_given(client: FlaskClient) -> None:
     names = {"a/b/ü.jpg", "../x.png", " spaced .gif", "😀"}
     assert set(inputs(client, send(client, *[(name, b"x") for name in names]))) == names
+
+
+def test_a_picture_is_one_whatever_table_it_is_named_for(client: FlaskClient) -> None:
+    found = inputs(client, send(client, ("cats.csv", striped("cat", 0))))
+    assert found == {"cats.csv": ("queued", None)}
 
 
 def test_a_bare_body_is_one_file_named_by_the_query(client: FlaskClient) -> None:
