@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from zoo.backbone import IMAGE, TEXT
 from zoo.catalog import Session, features
@@ -18,9 +18,9 @@ from zoo.predictor import BackboneDetail
 from zoo.registry.models import is_own, resolve_version
 from zoo.registry.retiring import hold_backbone
 from zoo.settings import CPU_QUEUE
-from zoo.space import split_precision
+from zoo.space import at_precision, split_precision
 from zoo_api.backbones import ready_backbone
-from zoo_api.datasets import require_dataset_version, require_filled
+from zoo_api.datasets import require_dataset, require_dataset_version, require_filled
 from zoo_api.inputs import towers_of
 from zoo_api.services import services
 
@@ -28,20 +28,36 @@ SLACK = 1e-6
 """What decimal shares may miss 1 by, as binary numbers."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for, with what its names mean at the moment of asking."""
+
+    spec: FineTuneSpec
+    version: DatasetVersionRecord
+    parent: str  # the model that was named, of a user's own its very version
+
+
 def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
     """What submits the job; raises what keeps it from being one."""
     check_own_name("model", spec.name)
     _check_shares(spec.splits)
     with services().catalog.read() as session:
-        _dataset_version(session, spec)
-    backbone, detail = ready_backbone(spec.model)
-    return lambda session: _submit(session, spec, backbone, detail)
+        version, _ = _dataset_version(session, spec, spec.dataset_version)
+        # Here, as it takes long where there is much, and others wait for who writes.
+        _check_sound(session, version)
+        model = _exact(session, spec.model)
+    backbone, detail = ready_backbone(model)
+    asked = Asked(spec=spec, version=version, parent=split_precision(model)[0])
+    return lambda session: _submit(session, asked, backbone, detail)
 
 
 def _submit(
-    session: Session, spec: FineTuneSpec, backbone: ModelRecord, detail: BackboneDetail
+    session: Session, asked: Asked, backbone: ModelRecord, detail: BackboneDetail
 ) -> JobRecord:
-    version, dataset = _dataset_version(session, spec)
+    spec = asked.spec
+    version, dataset = _dataset_version(session, spec, asked.version.version)
+    if version.digest != asked.version.digest:  # another dataset has taken its name
+        _check_sound(session, version)
     _check_tower(dataset, detail, model=backbone.name)
     plans = make_plans(spec.choice, model=backbone.name, detail=detail)
     hold_backbone(session, backbone)
@@ -57,9 +73,10 @@ def _submit(
     work = {
         "dataset_id": dataset.id,
         "dataset_version": version.version,
+        "dataset_kind": dataset.kind or IMAGE,
         "backbone": backbone.name,
         "model": backbone.name,
-        "parent": _parent(session, spec.model, backbone),
+        "parent": asked.parent if is_own(asked.parent) else backbone.name,
         "space_id": space_id,
         "dim": detail.dim,
         "weights_hash": detail.weights_hash,
@@ -88,11 +105,12 @@ def _check_plans(dataset: DatasetRecord, plans: Sequence[StrategyPlan]) -> None:
         )
 
 
-def _parent(session: Session, model: str, backbone: ModelRecord) -> str:
-    """What the new version comes from: the version that was named, or else the backbone."""
+def _exact(session: Session, model: str) -> str:
+    """A user's own version by its number: what an alias or `pets` means may change any moment."""
     if not is_own(model):
-        return backbone.name
-    return resolve_version(session, split_precision(model)[0]).name
+        return model
+    plain, precision = split_precision(model)
+    return at_precision(resolve_version(session, plain).name, precision)
 
 
 def _check_shares(shares: Shares) -> None:
@@ -123,15 +141,19 @@ def _check_tower(dataset: DatasetRecord, detail: BackboneDetail, *, model: str) 
 
 
 def _dataset_version(
-    session: Session, spec: FineTuneSpec
+    session: Session, spec: FineTuneSpec, number: int | None
 ) -> tuple[DatasetVersionRecord, DatasetRecord]:
     dataset = require_filled(session, spec.dataset)
-    version = require_dataset_version(session, dataset, spec.dataset_version or dataset.version)
+    return require_dataset_version(session, dataset, number or dataset.version), dataset
+
+
+def _check_sound(session: Session, version: DatasetVersionRecord) -> None:
+    """Refuse what nothing can be trained on."""
+    dataset = require_dataset(session, version.dataset)
     found = look_through(session, dataset.id, version)
     if found and found[0].severity == "error":
         raise InvalidError(
-            f"dataset {spec.dataset!r}, version {version.version}: {found[0].sentence}",
+            f"dataset {version.dataset!r}, version {version.version}: {found[0].sentence}",
             code=found[0].kind,
             field="dataset",
         )
-    return version, dataset

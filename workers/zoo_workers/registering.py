@@ -121,6 +121,7 @@ def _lineage(
         "space_id": space_id,
         "dataset": spec.dataset,
         "dataset_version": version.version,
+        "dataset_kind": work.get("dataset_kind"),
         "dataset_digest": version.digest,
         "strategy": chosen.plan.strategy,
         "strategy_asked": trials.asked,

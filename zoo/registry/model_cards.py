@@ -82,7 +82,7 @@ def make_model_card(session: Session, name: str, number: int) -> ModelCard:
     base = _find_base(session, version)
     weights = None if base is None else _weights(base)
     report = models.get_report(session, version.model, version.version) or {}
-    takes_texts = base is not None and list(base.card.get("towers", ())) == [TEXT]
+    takes_texts = _takes_texts(version, base)
     return {
         "model_name": f"{version.model}:{version.version}",
         "description": _description(version),
@@ -107,6 +107,14 @@ def make_model_card(session: Session, name: str, number: int) -> ModelCard:
         "size_bytes": version.size_bytes,
         "created_at": version.created_at.isoformat(),
     }
+
+
+def _takes_texts(version: VersionRecord, base: ModelRecord | None) -> bool:
+    """By what it was trained on: a backbone may take both. Older versions do not say."""
+    kind = version.lineage.get("dataset_kind")
+    if kind is not None:
+        return bool(kind == TEXT)
+    return base is not None and list(base.card.get("towers", ())) == [TEXT]
 
 
 def _find_base(session: Session, version: VersionRecord) -> ModelRecord | None:

@@ -54,6 +54,7 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
     assert record.work == {
         "dataset_id": 1,
         "dataset_version": 2,
+        "dataset_kind": "image",
         "backbone": "lite.tiny.in1k",
         "model": "lite.tiny.in1k",
         "parent": "lite.tiny.in1k",

@@ -78,6 +78,13 @@ def test_a_card_says_what_a_version_is_and_where_it_comes_from(catalog: Catalog)
     assert card["warnings"] == ["a warning"]
 
 
+def test_a_card_tells_of_texts_where_texts_were_trained_on(catalog: Catalog) -> None:
+    lineage = {**LINEAGE, "dataset_kind": "text"}
+    card = made(catalog, "moods", backbone="lite.tiny.in1k", lineage=lineage)
+    assert card["pipeline_tag"] == "text-classification"
+    assert "belongs to texts like those" in card["direct_use"]
+
+
 def test_a_version_on_a_version_carries_on_what_the_first_began_with(catalog: Catalog) -> None:
     made(catalog, "zebras", backbone="lite.tiny.in1k")
     card = made(catalog, "horses", backbone="zebras:1")
