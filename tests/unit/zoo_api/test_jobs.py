@@ -12,6 +12,7 @@ from zoo.catalog import Catalog, jobs, shards
 from zoo.jobs.intake import submit_describe
 from zoo.jobs.specs import FineTuneSpec
 from zoo.predictor import BackboneRef
+from zoo_api import fine_tuning
 
 SPEC = {"dataset": "pets", "model": "lite.tiny", "name": "mine"}
 
@@ -67,6 +68,19 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
         ],
         "final_queue": "cpu",
     }
+
+
+@pytest.mark.usefixtures("pets")
+def test_the_findings_are_looked_for_before_anyone_has_to_wait(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    found = fine_tuning.look_through
+    monkeypatch.setattr(
+        fine_tuning, "look_through", lambda *given: looked.append(given) or found(*given)
+    )
+    assert fine_tune(client).status_code == 202
+    assert len(looked) == 1
 
 
 @pytest.mark.usefixtures("pets")
