@@ -101,6 +101,16 @@ class Kept:
         for before in filter(None, past):
             self._drop(before["key"])
 
+    def diverged(self, strategy: str) -> str | None:
+        """Why a strategy came to nothing; None if that is not known of it."""
+        found: str | None = self._arguments.get(f"diverged_{strategy}")
+        return found
+
+    def keep_diverged(self, strategy: str, reason: str) -> None:
+        """Note that a strategy came to nothing: it would again."""
+        self._arguments[f"diverged_{strategy}"] = reason
+        self._record([])
+
     def tell(self, events: Sequence[Event]) -> None:
         """Have events happen, while the claim stands."""
         with self._context.catalog.write() as session:

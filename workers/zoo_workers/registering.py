@@ -274,6 +274,7 @@ def strategy_warnings(trials: Trials, *, is_random: bool) -> list[str]:
             "the backbone has random weights, so nothing that it was trained on helps here; name "
             "one with pre-trained weights, or train it by the strategy scratch"
         )
+    said += trials.left_out
     if len(trials.tried) < 2:
         return said
     note = transfer_note(trials.candidates, scratch=SCRATCH)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zoo.catalog import shards
+from zoo.errors import InvalidError
 from zoo.jobs.ledger import Claim
 from zoo.jobs.specs import FineTuneSpec
 from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, plan_from_json
+from zoo.registry.models import is_own
 from zoo.training.arranging import Arranged
 from zoo.training.calibration import fit_temperature
 from zoo.training.comparing import Candidate, choose_best, choose_cheapest, log_loss_of
@@ -49,6 +51,7 @@ class Trials:
     asked: str  # the strategy that was asked for, or "compare"
     tried: tuple[Trial, ...]
     chosen: Trial
+    left_out: tuple[str, ...] = ()  # sentences on the strategies that came to nothing
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -92,19 +95,27 @@ def try_all(ground: Ground) -> Trials:
     plans = plans_of(ground.claim)
     stronger = [plan for plan in plans if plan.strategy != HEAD_ONLY]
     head = _head_only(ground, is_alone=not stronger)
-    tried = (head, *(_tuned(ground, plan, l2=head.fitted.l2) for plan in stronger))
+    outcomes = [_outcome(ground, plan, l2=head.fitted.l2) for plan in stronger]
+    tried = (head, *(one for one in outcomes if isinstance(one, Trial)))
     candidates = [one.candidate for one in tried]
     choose = choose_best if ground.spec.compare is None else choose_cheapest
     chosen = candidates.index(choose(candidates))
     asked = ground.spec.strategy if ground.spec.compare is None else "compare"
-    return Trials(asked=asked, tried=tried, chosen=tried[chosen])
+    left_out = tuple(one for one in outcomes if isinstance(one, str))
+    return Trials(asked=asked, tried=tried, chosen=tried[chosen], left_out=left_out)
 
 
 def _head_only(ground: Ground, *, is_alone: bool) -> Trial:
     began = time.process_time()
+    is_tuned = is_own(str(ground.claim.job.work["backbone"]))
     with ground.context.watchdog.resting():
         fitted = fit_arranged(
-            ground.features, ground.arranged, seed=ground.spec.seed, l2=ground.spec.l2
+            ground.features,
+            ground.arranged,
+            seed=ground.spec.seed,
+            l2=ground.spec.l2,
+            # A tuned network may have been trained on the train side, which flatters it there.
+            asked=ground.arranged.splits.validation if is_tuned else None,
         )
         cost = Cost(
             cpu_s=time.process_time() - began + _embedding_s(ground),
@@ -121,6 +132,20 @@ def _embedding_s(ground: Ground) -> float:
     with ground.context.catalog.read() as session:
         efforts = shards.list_efforts(session, [ground.claim.job.id])
     return sum(float(effort["cpu_s"]) for _, effort in efforts)
+
+
+def _outcome(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial | str:
+    """The trial, or why there is none: of several compared, one that diverges spoils no other."""
+    reason = ground.kept.diverged(plan.strategy)
+    if reason is None:
+        try:
+            return _tuned(ground, plan, l2=l2)
+        except InvalidError as error:
+            if ground.spec.compare is None or error.code != "training_diverged":
+                raise
+            reason = error.detail
+            ground.kept.keep_diverged(plan.strategy, reason)
+    return f"{plan.strategy} was left out of the comparison: {reason}"
 
 
 def _tuned(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial:

@@ -43,6 +43,13 @@ def test_a_network_is_named_while_the_examples_are_embedded(place: Workplace, ke
     assert kept.tuned("full") is None
 
 
+def test_a_strategy_that_diverged_is_known_to_the_next_attempt(kept: Kept) -> None:
+    assert kept.diverged("full") is None
+    kept.keep_diverged("full", "the loss is nan")
+    assert kept.diverged("full") == "the loss is nan"
+    kept.clear()  # a sentence is no file
+
+
 def test_a_result_without_its_network_is_none(place: Workplace, kept: Kept) -> None:
     network = written(kept, "versions")
     kept.keep_network("full", network)

@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +13,15 @@ from tests.pictures import picture
 from tests.workplace import Workplace
 from zoo.catalog import datasets, features, models
 from zoo.catalog.records import JobRecord
+from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.ledger import cancel, give_back
 from zoo.jobs.specs import FineTuneSpec
+from zoo.jobs.strategies import Strategy, StrategyPlan, plan_to_json
 from zoo.storage.segments import write_segment
 from zoo.training.arranging import arrange
 from zoo.training.heads import read_head
-from zoo_workers import plan, shards, train
+from zoo_workers import plan, shards, train, trials
 from zoo_workers.registering import judged_digest
 from zoo_workers.trials import Ground, Trials, try_all
 
@@ -62,7 +64,14 @@ def embed(
         features.add_features(session, space_id=SPACE, segment_id=segment_id, contents=shas)
 
 
-def submit(place: Workplace, dataset_id: int, *, dim: int = 2) -> JobRecord:
+def submit(
+    place: Workplace,
+    dataset_id: int,
+    *,
+    dim: int = 2,
+    compare: tuple[Strategy, ...] | None = None,
+    plans: Sequence[object] = (),
+) -> JobRecord:
     work: dict[str, Any] = {
         "dataset_id": dataset_id,
         "dataset_version": 1,
@@ -72,8 +81,9 @@ def submit(place: Workplace, dataset_id: int, *, dim: int = 2) -> JobRecord:
         "dim": dim,
         "weights_hash": "0" * 64,
         "is_random": False,
+        "plans": list(plans),
     }
-    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine", l2=1.0)
+    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine", l2=1.0, compare=compare)
     with place.context.catalog.write() as session:
         return submit_fine_tune(session, spec, work=work)
 
@@ -178,6 +188,23 @@ def test_a_job_cancelled_while_its_head_is_fitted_registers_nothing(
     assert place.job(job).state == "cancelled"
     with place.context.catalog.read() as session:
         assert models.list_versions(session, "mine", before=99, limit=9) == []
+
+
+def test_a_strategy_that_diverges_spoils_no_comparison(
+    place: Workplace, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object, **__: object) -> None:
+        raise InvalidError("the loss is nan", code="training_diverged")
+
+    monkeypatch.setattr(trials, "_tuned", diverge)
+    embed(place, dataset_id)
+    plans = [plan_to_json(StrategyPlan(strategy="full"))]
+    job = submit(place, dataset_id, compare=("head_only", "full"), plans=plans)
+    place.work()
+
+    ended = place.job(job)
+    assert (ended.result or {})["strategy_used"] == "head_only"
+    assert "full was left out of the comparison: the loss is nan" in ended.warnings
 
 
 def test_training_a_head_imports_no_torch() -> None:
