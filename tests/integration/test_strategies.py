@@ -131,6 +131,17 @@ def test_a_network_that_does_no_better_leaves_the_head_and_says_so(
     assert result["verdict"].startswith("full does not beat the head alone on the validation side")
 
 
+def test_without_a_picture_to_judge_by_no_network_is_trained(
+    service: EagerService, stripes: str
+) -> None:
+    shares = {"train": 0.8, "validation": 0.0, "test": 0.2}
+    job = submit(service, stripes, "unjudged", strategy="last_blocks", splits=shares)
+
+    assert job["result"]["strategy_used"] == "head_only"
+    assert any("no validation picture to judge last_blocks" in one for one in job["warnings"])
+    assert service.get(f"/v1/jobs/{job['id']}/metrics")["data"] == []
+
+
 def test_a_job_is_cancelled_within_a_step_and_registers_nothing(
     service: EagerService, stripes: str
 ) -> None:

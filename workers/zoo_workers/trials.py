@@ -136,6 +136,11 @@ def _embedding_s(ground: Ground) -> float:
 
 def _outcome(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial | str:
     """The trial, or why there is none: of several compared, one that diverges spoils no other."""
+    if ground.spec.compare is None and not len(ground.arranged.splits.validation):
+        return (
+            f"there is no validation picture to judge {plan.strategy} by, so nothing but the head "
+            "was trained; give more pictures a class, or a validation split"
+        )
     reason = ground.kept.diverged(plan.strategy)
     if reason is None:
         try:
