@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from zoo.catalog import Session, datasets, features, jobs, models
 from zoo.catalog.examples import count_changes
 from zoo.catalog.records import DatasetVersionRecord, Example
-from zoo.errors import NotFoundError
+from zoo.errors import InvalidError, NotFoundError
 from zoo.faults import Point, reach
 from zoo.features.store import FloatArray, read_vectors
 from zoo.jobs.ledger import Claim, fence, finish, succeed
 from zoo.jobs.specs import FineTuneSpec, read_fine_tune
 from zoo.jobs.validation import training_warnings
-from zoo.training.arranging import arrange
+from zoo.training.arranging import Arranged, arrange
 from zoo.training.duplicates import NearDuplicates, find_near_duplicates
 from zoo.training.findings import of_head
 from zoo.training.leaks import leak_warnings
@@ -104,14 +104,7 @@ def _ground(
     vectors: FloatArray,
     keys: Sequence[str],
 ) -> Ground:
-    arranged = arrange(
-        [one.label for one in examples],
-        keys=keys,
-        given_splits=[one.split for one in examples],
-        seed=spec.seed,
-        samples=[_sample(one) for one in examples],
-        shares=spec.splits.by_side,
-    )
+    arranged = _arranged(spec, examples, keys)
     return Ground(
         context=context,
         claim=claim,
@@ -121,6 +114,26 @@ def _ground(
         sha256s=[examples[place].sha256 for place in arranged.order],
         kept=kept,
     )
+
+
+def _arranged(spec: FineTuneSpec, examples: Sequence[Example], keys: Sequence[str]) -> Arranged:
+    try:
+        return arrange(
+            [one.label for one in examples],
+            keys=keys,
+            given_splits=[one.split for one in examples],
+            seed=spec.seed,
+            samples=[_sample(one) for one in examples],
+            shares=spec.splits.by_side,
+        )
+    except InvalidError as error:
+        if len(set(keys)) == len({one.sha256 for one in examples}):
+            raise
+        raise InvalidError(
+            f"{error.detail}; pictures that are nearly the same were counted as one, which "
+            "near_duplicates 1 turns off",
+            code=error.code,
+        ) from error
 
 
 def _examples(

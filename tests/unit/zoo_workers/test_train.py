@@ -253,3 +253,27 @@ def test_copies_on_two_given_sides_count_for_the_stricter_one_and_are_told(
         "(4.bmp), and were counted there, so that nothing leaks; give copies the same split, or "
         "set near_duplicates to 1 if they are none"
     )
+
+
+def test_a_class_that_near_duplicates_take_from_training_says_how_to_have_it_back(
+    place: Workplace,
+) -> None:
+    made = place.dataset()
+    files = [(f"{n}.bmp", "dog" if n < 4 else "cat", picture(n, kind="BMP")) for n in range(80)]
+    delivery = place.deliver(files)
+    arrivals = [
+        replace(one, split="test" if 4 <= n < 24 else "train")
+        for n, one in enumerate(delivery.arrivals)
+    ]
+    place.submit(made, replace(delivery, arrivals=arrivals))
+    place.work()
+    embed(place, made, dim=32, copies={f"{n}.bmp": f"{n + 4}.bmp" for n in range(4)})
+    job = submit(place, made, dim=32)
+    place.work()
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "too_few_images")
+    assert str(ended.error_detail).endswith(
+        "; pictures that are nearly the same were counted as one, "
+        "which near_duplicates 1 turns off"
+    )
