@@ -18,6 +18,7 @@ from zoo.training.calibration import fit_temperature
 from zoo.training.comparing import Candidate, choose_best, choose_cheapest, log_loss_of
 from zoo.training.drift import Drift, measure_drift
 from zoo.training.fitting import fit_head
+from zoo.training.folds import HeldOut
 from zoo.training.head_only import (
     Features,
     HeadOnlyResult,
@@ -78,7 +79,6 @@ class Cost:
 
     cpu_s: float
     parameters: int  # that were trained
-    is_alone: bool = False  # nothing else is tried: what only comparing asks for is left out
 
 
 def plans_of(claim: Claim) -> tuple[StrategyPlan, ...]:
@@ -120,11 +120,22 @@ def _head_only(ground: Ground, *, is_alone: bool) -> Trial:
         cost = Cost(
             cpu_s=time.process_time() - began + _embedding_s(ground),
             parameters=fitted.head.matrix.size + fitted.head.bias.size,
-            is_alone=is_alone,
         )
-        candidate = _candidate(ground, ground.features, fitted, cost=cost, strategy=HEAD_ONLY)
+        held_out = None if is_alone else _on_validation(ground, fitted, is_tuned=is_tuned)
+        candidate = _candidate(
+            ground, ground.features, fitted, held_out=held_out, cost=cost, strategy=HEAD_ONLY
+        )
     plan = StrategyPlan(strategy=HEAD_ONLY)
     return Trial(plan=plan, fitted=fitted, candidate=candidate)
+
+
+def _on_validation(ground: Ground, fitted: HeadOnlyResult, *, is_tuned: bool) -> HeldOut:
+    """What calibrated the head of a tuned network already; else it was asked of more."""
+    if is_tuned:
+        return fitted.held_out
+    arranged, seed = ground.arranged, ground.spec.seed
+    side = arranged.splits.validation
+    return held_out_on(side, ground.features, arranged, seed=seed, l2=fitted.l2)
 
 
 def _embedding_s(ground: Ground) -> float:
@@ -173,7 +184,14 @@ def _tuned(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial:
             cpu_s=tuned.story.cpu_s + time.process_time() - began,
             parameters=tuned.story.parameters,
         )
-        candidate = _candidate(ground, tuned.vectors, fitted, cost=cost, strategy=plan.strategy)
+        candidate = _candidate(
+            ground,
+            tuned.vectors,
+            fitted,
+            held_out=fitted.held_out,
+            cost=cost,
+            strategy=plan.strategy,
+        )
     test = arranged.splits.test
     drift = measure_drift(ground.features[test], tuned.vectors[test])
     return Trial(plan=plan, fitted=fitted, candidate=candidate, tuned=tuned, drift=drift)
@@ -210,14 +228,8 @@ class _Validated:
     accuracy: float | None = None
 
 
-def _validated(ground: Ground, features: Features, l2: float) -> _Validated:
-    logits, targets = held_out_on(
-        ground.arranged.splits.validation,
-        features,
-        ground.arranged,
-        seed=ground.spec.seed,
-        l2=l2,
-    )
+def _validated(ground: Ground, held_out: HeldOut) -> _Validated:
+    logits, targets = held_out.logits, ground.arranged.targets[held_out.places]
     if not len(targets):
         return _Validated()
     temperature = fit_temperature(logits, targets, method="validation").temperature
@@ -228,11 +240,18 @@ def _validated(ground: Ground, features: Features, l2: float) -> _Validated:
 
 
 def _candidate(
-    ground: Ground, features: Features, fitted: HeadOnlyResult, *, cost: Cost, strategy: str
+    ground: Ground,
+    features: Features,
+    fitted: HeadOnlyResult,
+    *,
+    held_out: HeldOut | None,
+    cost: Cost,
+    strategy: str,
 ) -> Candidate:
+    """`held_out` on the validation side; None where nothing else is tried to compare with."""
     test = ground.arranged.splits.test
     predicted = fitted.head.logits(features[test]).argmax(axis=1)
-    validated = _Validated() if cost.is_alone else _validated(ground, features, fitted.l2)
+    validated = _Validated() if held_out is None else _validated(ground, held_out)
     return Candidate(
         strategy=strategy,
         validation_loss=validated.loss,

@@ -20,7 +20,6 @@ from zoo.training.samples import Sample
 from zoo.training.suspects import Suspect, find_suspects
 
 Features = NDArray[np.float32]
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +59,7 @@ class HeadOnlyResult:
     sizes: SplitSizes
     classes: tuple[ClassCounts, ...]
     suspects: tuple[Suspect, ...]  # judged by heads that they did not train
+    held_out: HeldOut  # what calibrated it: logits of heads that were fitted without each place
 
 
 def fit_and_evaluate(
@@ -104,7 +104,7 @@ def fit_arranged(
     strength = choose_strength(features, arranged, l2=l2)
     seen, targets = arranged.seen, arranged.targets
     asked = seen if asked is None else asked
-    held_out = _held_out(asked, features, arranged, seed=seed, l2=strength)
+    held_out = held_out_on(asked, features, arranged, seed=seed, l2=strength)
     calibration = fit_temperature(
         held_out.logits, targets[held_out.places], method="cross_validation"
     )
@@ -125,6 +125,7 @@ def fit_arranged(
             moved=splits.moved,
         ),
         classes=_counted(arranged),
+        held_out=held_out,
         suspects=_suspected(
             features, arranged, held_out, head=head, temperature=calibration.temperature
         ),
@@ -147,19 +148,12 @@ def choose_strength(features: Features, arranged: Arranged, *, l2: float | None)
 
 def held_out_on(
     asked: Places, features: Features, arranged: Arranged, *, seed: int, l2: float
-) -> tuple[Numbers, Places]:
-    """Logits `(n, classes)` for places that no head of theirs was fitted to, and their targets.
+) -> HeldOut:
+    """Logits for places that no head of theirs was fitted to, as places among all examples.
 
     All other places but the test side's are fitted to every time. A place whose label nothing
     else has is left out.
     """
-    found = _held_out(asked, features, arranged, seed=seed, l2=l2)
-    return found.logits, arranged.targets[found.places]
-
-
-def _held_out(
-    asked: Places, features: Features, arranged: Arranged, *, seed: int, l2: float
-) -> HeldOut:
     seen = arranged.seen
     found = hold_out(
         features[seen],
