@@ -13,13 +13,12 @@ from typing_extensions import TypedDict
 from zoo.catalog import Session
 from zoo.catalog import datasets as catalog_datasets
 from zoo.catalog import examples as catalog_examples
-from zoo.catalog.datasets import lock_dataset
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, Difference, Example
 from zoo.errors import ConflictError
 from zoo.jobs.sealing import seal
 from zoo.jobs.validation import Finding, Severity, look_through
 from zoo_api.contract import Query, contract
-from zoo_api.datasets import UNKNOWN, require_dataset, require_dataset_version
+from zoo_api.datasets import UNKNOWN, hold_dataset, require_dataset, require_dataset_version
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed
@@ -225,8 +224,7 @@ def _finding_json(finding: Finding) -> FindingView:
 
 
 def _sealed(session: Session, name: str) -> tuple[DatasetVersion, int]:
-    dataset = require_dataset(session, name)
-    lock_dataset(session, dataset.id)
+    dataset = hold_dataset(session, name)
     number = catalog_datasets.newest_version(session, dataset.id)
     status = 200
     if catalog_examples.count_changes(session, dataset.id):

@@ -120,6 +120,13 @@ def require_filled(session: Session, name: str) -> DatasetRecord:
     )
 
 
+def hold_dataset(session: Session, name: str) -> DatasetRecord:
+    """A dataset that nobody else changes until the commit, or `NotFoundError`."""
+    dataset = require_dataset(session, name)
+    catalog_datasets.lock_dataset(session, dataset.id)
+    return dataset
+
+
 def require_dataset_version(
     session: Session, dataset: DatasetRecord, number: int
 ) -> DatasetVersionRecord:

@@ -31,7 +31,7 @@ from zoo_api.accepted import ACCEPTED, idempotent
 from zoo_api.codes import merge
 from zoo_api.collections import require_collection
 from zoo_api.contract import Json, Query, contract
-from zoo_api.datasets import PLURAL, UNKNOWN, require_dataset
+from zoo_api.datasets import PLURAL, UNKNOWN, hold_dataset, require_dataset
 from zoo_api.deliveries import FilesOrJson, Incoming
 from zoo_api.items import NEAREST_AMONG, Text
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
@@ -148,7 +148,7 @@ def change_example(name: str, item_id: str, change: Json[ExampleChange]) -> Exam
     """Change label, split, name or metadata from the next version on; durable when answered."""
 
     def patch(session: Session) -> ExampleItem:
-        dataset = _held(session, name)
+        dataset = hold_dataset(session, name)
         found = require_example(session, dataset, item_id, version=None)
         said = {**vars(found), **change}
         del said["pk"]
@@ -164,7 +164,7 @@ def delete_example(name: str, item_id: str) -> None:
     """Leave an example out from the next version on; durable when answered."""
 
     def delete(session: Session) -> None:
-        dataset = _held(session, name)
+        dataset = hold_dataset(session, name)
         found = require_example(session, dataset, item_id, version=None)
         catalog_datasets.retire_examples(session, dataset.id, [found.pk])
 
@@ -212,12 +212,6 @@ def example_json(example: Example) -> ExampleItem:
         "metadata": dict(example.metadata),
         "sha256": example.sha256,
     }
-
-
-def _held(session: Session, name: str) -> DatasetRecord:
-    dataset = require_dataset(session, name)
-    catalog_datasets.lock_dataset(session, dataset.id)
-    return dataset
 
 
 def _read_json(name: str, body: ExamplesRequest) -> Response:
