@@ -19,6 +19,8 @@ from typing import Any
 import psutil
 
 LITE0 = "lite.efficientnet_lite0"
+SANDBOX = "zoo/images/child"
+"""What the command lines of the processes that decode have."""
 LIVE = ("queued", "running", "cancelling")
 PATIENCE_S = 120.0
 """How long anything may take on a machine that is busy; what is promised is asserted apart."""

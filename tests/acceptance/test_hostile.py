@@ -7,10 +7,9 @@ import psutil
 import pytest
 
 from tests.hostile.catalogue import ALL
-from tests.live import LITE0, LiveService, eventually, kill
+from tests.live import LITE0, SANDBOX, LiveService, eventually, kill
 from tests.pictures import picture
 
-SANDBOX = "zoo/images/child"
 ARCHIVES = ("a zip", "a gzipped picture")
 """What is no picture for its decoder, and is expanded when it is uploaded."""
 

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle
@@ -32,6 +33,8 @@ POOL = 1000
 """Pictures that are sent, again once all were."""
 SHORTEST_S, LONGEST_S = 0.3, 3.0
 ALL = "everything"
+OFTEN = 10
+"""Who was looked for so many times was there once, or goes by another name now."""
 WORK: Sequence[Workload] = (
     send_files,
     send_archive,
@@ -61,6 +64,7 @@ class Soak:
     kills: list[Kill] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     retried: dict[str, str] = field(default_factory=dict)
+    missed: Counter[str] = field(default_factory=Counter)  # victims that were not there
 
     def run(self, n_kills: int, *, until: float = float("inf")) -> None:
         """Strike `n_kills` times, or until an instant of the monotonic clock, then await all."""
@@ -78,6 +82,9 @@ class Soak:
                 one.join()
         if self.faults:
             raise self.faults[0]
+        struck = {one.victim for one in self.kills}
+        never = [name for name, n in self.missed.items() if n >= OFTEN and name not in struck]
+        assert not never, f"never found, so never struck: {', '.join(never)}"
 
     def table(self) -> str:
         """What was struck, how soon the service was ready again and work went on, as Markdown."""
@@ -111,6 +118,7 @@ class Soak:
         else:
             struck = self._choose(victim, choice)
             if struck is None:
+                self.missed[victim] += 1
                 return
             held = self._held_by(struck)
             began = time.monotonic()

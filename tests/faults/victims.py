@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
-from tests.live import LiveService
+from tests.live import SANDBOX, LiveService
 
 PARTS: Mapping[str, str] = {
     "api": "zoo_api",
@@ -12,7 +12,7 @@ PARTS: Mapping[str, str] = {
     "worker": "zoo_workers",
     "predictor": "zoo.inference.serve",
     "broker": "valkey-server",
-    "sandbox": "sandbox_child",
+    "sandbox": SANDBOX,
 }
 CHILD = "child"
 VICTIMS = (*PARTS, CHILD)
