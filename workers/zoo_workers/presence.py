@@ -22,6 +22,7 @@ class WorkerPresence:
         self._queue = queue
         self._attempts = attempts
         self._unburied: dict[int, str] = {}  # shard -> cause, while the database did not answer
+        self._unnoticed: set[tuple[int, int]] = set()  # shard and token, at the beat before
 
     def arrive(self) -> None:
         """Register, and give back at once what earlier workers of this node still hold."""
@@ -37,6 +38,7 @@ class WorkerPresence:
             for shard_id, cause in list(self._unburied.items()):
                 self._bury(shard_id, cause=cause)
                 del self._unburied[shard_id]
+            self._bury_unnoticed()
         except UnavailableError as error:
             log.warning("beat_missed", detail=error.detail)
 
@@ -50,6 +52,15 @@ class WorkerPresence:
         except UnavailableError as error:
             log.warning("burial_waits", shard=shard_id, detail=error.detail)
             self._unburied[shard_id] = cause
+
+    def _bury_unnoticed(self) -> None:
+        """Those of whom the pool has not told from one beat to the next; it knows the cause."""
+        with self._catalog.read() as session:
+            claims = shards.claims_of(session, [self._id])
+        dead = {(one.id, one.token) for one in claims if one.pid and not is_running(one.pid)}
+        for shard_id, _ in sorted(dead & self._unnoticed):
+            self._bury(shard_id, cause="it ended without a word")
+        self._unnoticed = dead
 
     def _bury(self, shard_id: int, *, cause: str) -> None:
         with self._catalog.read() as session:

@@ -154,3 +154,19 @@ def test_a_child_that_died_while_the_database_was_away_is_buried_with_a_later_be
         found = shards.get_shard(session, claimed.shard.id)
     assert found is not None
     assert (found.state, found.attempt) == ("queued", 1)
+
+
+@pytest.mark.usefixtures("job")
+def test_a_child_whose_death_nobody_told_of_is_buried_with_the_second_beat(
+    place: Workplace, presence: WorkerPresence, dead_pid: int
+) -> None:
+    presence.arrive()
+    claimed = place.claim(pid=dead_pid)
+
+    presence.beat()
+    assert place.shard(claimed.shard.id) == claimed.shard
+    presence.beat()
+
+    freed = place.shard(claimed.shard.id)
+    assert (freed.state, freed.attempt) == ("queued", 1)
+    assert freed.last_error == "the worker process died: it ended without a word"
