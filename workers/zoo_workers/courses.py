@@ -50,6 +50,7 @@ class Course:
     validation: Places
     labels: tuple[str, ...]
     head: Head  # fitted to the train side on the features of the network as it is
+    lost: frozenset[str] = frozenset()  # of the contents, those that cannot be had any more
 
     @property
     def strategy(self) -> Strategy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,10 +96,23 @@ class Kept:
     def keep_tuned(self, strategy: str, stored: StoredFile) -> None:
         """Note that a strategy is done, and what it came to with the network that is kept."""
         self._arguments[f"tuned_{strategy}"] = _named(stored)
-        past = [self._arguments.pop(one, None) for one in ("checkpoint", f"vectors_{strategy}")]
-        self._record([])
-        for before in filter(None, past):
-            self._drop(before["key"])
+        self._forget(("checkpoint", f"vectors_{strategy}"))
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Contents that turned out to be gone, or changed, while a network was trained."""
+        return frozenset(self._arguments.get("lost", ()))
+
+    def keep_lost(self, sha256s: Iterable[str]) -> None:
+        """Note that contents are lost: what is not trained to its end yet begins without them."""
+        self._arguments["lost"] = sorted(self.lost.union(sha256s))
+        checkpoint = self._arguments.get("checkpoint")
+        is_trained = checkpoint and f"network_{checkpoint['strategy']}" in self._arguments
+        self._forget(
+            name
+            for name in tuple(self._arguments)
+            if name.startswith("vectors_") or (name == "checkpoint" and not is_trained)
+        )
 
     def diverged(self, strategy: str) -> str | None:
         """Why a strategy came to nothing; None if that is not known of it."""
@@ -146,6 +159,12 @@ class Kept:
         for member in self._arguments.values():
             if isinstance(member, Mapping) and member["key"] != but:
                 self._drop(member["key"])
+
+    def _forget(self, names: Iterable[str]) -> None:
+        past = [self._arguments.pop(name, None) for name in names]
+        self._record([])
+        for before in filter(None, past):
+            self._drop(before["key"])
 
     def _record(self, events: Sequence[Event]) -> None:
         with self._context.catalog.write() as session:

@@ -74,8 +74,10 @@ def _store_vectors(ground: Ground, tuned: Tuned) -> WrittenSegment | None:
 
 
 def firsts_of(ground: Ground) -> dict[str, int]:
-    """The first place of each content."""
-    return {sha256: place for place, sha256 in reversed(list(enumerate(ground.sha256s)))}
+    """The first place of each content that could be embedded anew."""
+    lost = ground.kept.lost
+    placed = reversed(list(enumerate(ground.sha256s)))
+    return {sha256: place for place, sha256 in placed if sha256 not in lost}
 
 
 def values_of(

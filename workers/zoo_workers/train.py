@@ -21,6 +21,7 @@ from zoo.training.samples import Sample
 from zoo_workers.context import Context
 from zoo_workers.familiarity import measure_unfamiliarity
 from zoo_workers.kept import Kept
+from zoo_workers.lost import LostContentsError, lost_warnings, without_lost
 from zoo_workers.registering import (
     add_embeddings,
     report_of,
@@ -37,7 +38,8 @@ def run(context: Context, claim: Claim) -> None:
     """Fit, judge and register one version; a repeated attempt registers no second one."""
     kept = Kept(context, claim)
     try:
-        _run(context, claim, kept)
+        while not _is_registered(context, claim, kept):
+            continue  # without what is lost
     except CancelledWorkError:
         with context.catalog.write() as session:
             fence(session, claim)
@@ -45,9 +47,18 @@ def run(context: Context, claim: Claim) -> None:
         kept.clear()
 
 
-def _run(context: Context, claim: Claim, kept: Kept) -> None:
+def _is_registered(context: Context, claim: Claim, kept: Kept) -> bool:
+    try:
+        _register(context, claim, kept)
+    except LostContentsError as error:
+        kept.keep_lost(error.sha256s)
+        return False
+    return True
+
+
+def _register(context: Context, claim: Claim, kept: Kept) -> None:
     spec = read_fine_tune(claim.job.spec)
-    version, examples, n_lost = _examples(context, claim, spec)
+    version, examples, n_unembedded = _examples(context, claim, spec)
     vectors = read_vectors(
         context.catalog,
         context.segments,
@@ -63,7 +74,8 @@ def _run(context: Context, claim: Claim, kept: Kept) -> None:
         context, ground.features, space_id=claim.job.work["space_id"]
     )
     warnings = [
-        *_lost_warnings(claim, n_lost),
+        *_unembedded_warnings(claim, n_unembedded),
+        *lost_warnings(examples, kept.lost),
         *_dataset_warnings(context, claim, version),
         *_leak_warnings(examples, near),
         *of_head(
@@ -104,7 +116,7 @@ def _ground(
     vectors: FloatArray,
     keys: Sequence[str],
 ) -> Ground:
-    arranged = _arranged(spec, examples, keys)
+    arranged = without_lost(_arranged(spec, examples, keys), examples, kept.lost)
     return Ground(
         context=context,
         claim=claim,
@@ -177,11 +189,11 @@ def _near_duplicates(
         )
 
 
-def _lost_warnings(claim: Claim, n_lost: int) -> list[str]:
-    if not n_lost:
+def _unembedded_warnings(claim: Claim, n: int) -> list[str]:
+    if not n:
         return []
     return [
-        f"{n_lost} examples could not be embedded and were left out; "
+        f"{n} examples could not be embedded and were left out; "
         f"GET /v1/jobs/{claim.job.id}/items?state=failed says why"
     ]
 

@@ -217,6 +217,7 @@ def _course(ground: Ground, plan: StrategyPlan, *, l2: float) -> Course:
         head=fit_head(
             ground.features[train], arranged.targets[train], labels=arranged.classes, l2=l2
         ),
+        lost=ground.kept.lost,
     )
 
 

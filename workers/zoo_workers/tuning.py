@@ -35,7 +35,7 @@ from zoo.training.states import read_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
-from zoo_workers.pictures import Pictures, uncropped, unreadable
+from zoo_workers.pictures import Pictures, uncropped
 from zoo_workers.shortage import fewer, is_short
 from zoo_workers.tuned import (
     StoredFile,
@@ -72,7 +72,8 @@ def tune(
 ) -> Tuned:
     """Train, embed all examples with what came of it, and keep both as files of record.
 
-    Goes on from the shard's checkpoint. Raises `CancelledWorkError` when the job is to stop.
+    Goes on from the shard's checkpoint. Raises `CancelledWorkError` when the job is to stop, and
+    `LostContentsError` when pictures that could be read before cannot be.
     """
     torch.set_num_threads(1)  # two in two processes on two cores spin against each other
     watch = JobWatch(context, claim, kept, course)
@@ -83,7 +84,7 @@ def tune(
         spec=spec,
         kept=kept,
         watch=watch,
-        pictures=Pictures(context, course.sha256s, look=watch.look),
+        pictures=Pictures(context, course.sha256s, lost=course.lost, look=watch.look),
         ref=_ref(context, claim),
     )
     with kept.spool() as folder:
@@ -244,10 +245,13 @@ def _model(work: Work, network: StoredFile) -> LoadedModel:
 
 
 def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
-    """What the network makes of every example, each content once, kept every while."""
-    sha256s, strategy = work.course.sha256s, work.course.strategy
-    firsts = {sha256: place for place, sha256 in reversed(list(enumerate(sha256s)))}
-    wanted, batch = sorted(firsts), work.context.placement.batch
+    """What the network makes of every example, each content once, kept every while.
+
+    Of those that are lost, nothing but zeros.
+    """
+    course, strategy = work.course, work.course.strategy
+    firsts = {sha256: place for place, sha256 in reversed(list(enumerate(course.sha256s)))}
+    wanted, batch = sorted(firsts.keys() - course.lost), work.context.placement.batch
     done = _known_vectors(work)
     kept_at = time.monotonic()
     forwarded = embed_contents(
@@ -256,17 +260,18 @@ def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
         sandbox=work.context.sandbox,
         batch=batch,  # always the same pictures at once: others would be rounded otherwise
     )
-    for _, result in forwarded:
+    for sha256, result in forwarded:
         work.watch.look()
         if isinstance(result, ContentError):
-            raise unreadable(result)
+            raise work.pictures.unreadable(firsts[sha256], result)
         done.append(result.vector)
         is_due = time.monotonic() - kept_at >= work.context.settings.checkpoint_every_s
         if is_due and len(done) % batch == 0:
             work.kept.keep_vectors(strategy, partial(write_vectors, vectors=np.stack(done)))
             kept_at = time.monotonic()
     by_content = dict(zip(wanted, done, strict=True))
-    return np.stack([by_content[sha256] for sha256 in sha256s])
+    nothing = np.zeros(model.detail.dim, np.float32)
+    return np.stack([by_content.get(sha256, nothing) for sha256 in course.sha256s])
 
 
 def _known_vectors(work: Work) -> list[NDArray[np.float32]]:

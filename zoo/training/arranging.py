@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.errors import InvalidError
 from zoo.training.samples import Sample
 from zoo.training.splits import SHARES, Side, Splits, make_splits
 
@@ -66,3 +68,32 @@ def arrange(
         classes=classes,
         splits=splits,
     )
+
+
+def leave_out(arranged: Arranged, lost: Places) -> Arranged:
+    """The same with these places on no side; all others stay on theirs, and where they are.
+
+    Raises InvalidError with code "too_few_images" if too little is left to train or to test on.
+    """
+    sides = (arranged.splits.train, arranged.splits.validation, arranged.splits.test)
+    train, validation, test = (np.setdiff1d(side, lost) for side in sides)
+    _check_left(arranged, train=train, left=np.concatenate([train, validation, test]))
+    if not len(test):
+        raise InvalidError("no example is left to test on", code="too_few_images")
+    splits = replace(arranged.splits, train=train, validation=validation, test=test)
+    return replace(arranged, splits=splits)
+
+
+def _check_left(arranged: Arranged, *, train: Places, left: Places) -> None:
+    """As for new splits: each class has two distinct examples, and one of them to train on."""
+    distinct = {(int(arranged.targets[place]), arranged.keys[place]) for place in left}
+    n_left = Counter(number for number, _ in distinct)
+    trained = set(arranged.targets[train].tolist())
+    for number, label in enumerate(arranged.classes):
+        if n_left[number] < 2:
+            what = f"{n_left[number]} distinct examples, and needs at least 2"
+        elif number not in trained:
+            what = "nothing to train on"
+        else:
+            continue
+        raise InvalidError(f"class {label!r} is left with {what}", code="too_few_images")

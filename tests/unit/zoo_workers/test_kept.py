@@ -57,3 +57,20 @@ def test_a_result_without_its_network_is_none(place: Workplace, kept: Kept) -> N
     assert kept.tuned("full") is not None
     place.context.blobs.delete(network.key)
     assert kept.tuned("full") is None
+
+
+def test_what_is_not_trained_to_its_end_begins_anew_without_what_is_lost(kept: Kept) -> None:
+    def write(path: Path) -> None:
+        path.write_bytes(b"anything")
+
+    kept.keep_checkpoint("full", write, events=[])
+    kept.keep_lost(["a"])
+    assert kept.checkpoint("full") is None
+
+    kept.keep_checkpoint("full", write, events=[])
+    kept.keep_network("full", written(kept, "versions"))
+    kept.keep_vectors("full", write)
+    kept.keep_lost(["b"])
+    assert kept.checkpoint("full") is not None
+    assert kept.vectors("full") is None
+    assert kept.lost == {"a", "b"}
