@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from zoo.backbone import IMAGE, TEXT
+from zoo.backbone import IMAGE, RANDOM_WEIGHTS, TEXT
 from zoo.catalog import Session, features
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, JobRecord, ModelRecord
-from zoo.errors import InvalidError
+from zoo.errors import InvalidError, NotFoundError, PluginError
 from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.specs import FineTuneSpec, Shares
-from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, make_plans, plan_to_json
+from zoo.jobs.strategies import (
+    HEAD_ONLY,
+    SCRATCH,
+    STRATEGIES,
+    StrategyPlan,
+    make_plans,
+    plan_to_json,
+)
 from zoo.jobs.validation import look_through
 from zoo.names import check_own_name
 from zoo.predictor import BackboneDetail
@@ -19,7 +26,7 @@ from zoo.registry.models import is_own, resolve_version
 from zoo.registry.retiring import hold_backbone
 from zoo.settings import CPU_QUEUE
 from zoo.space import at_precision, split_precision
-from zoo_api.backbones import ready_backbone
+from zoo_api.backbones import find_backbone, ready_backbone
 from zoo_api.datasets import require_dataset, require_dataset_version, require_filled
 from zoo_api.inputs import towers_of
 from zoo_api.services import services
@@ -35,6 +42,7 @@ class Asked:
     spec: FineTuneSpec
     version: DatasetVersionRecord
     parent: str  # the model that was named, of a user's own its very version
+    plans: tuple[StrategyPlan, ...]
 
 
 def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
@@ -42,12 +50,20 @@ def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
     check_own_name("model", spec.name)
     _check_shares(spec.splits)
     with services().catalog.read() as session:
-        version, _ = _dataset_version(session, spec, spec.dataset_version)
+        version, dataset = _dataset_version(session, spec, spec.dataset_version)
         # Here, as it takes long where there is much, and others wait for who writes.
         _check_sound(session, version)
         model = _exact(session, spec.model)
     backbone, detail = ready_backbone(model)
-    asked = Asked(spec=spec, version=version, parent=split_precision(model)[0])
+    _check_tower(dataset, detail, model=backbone.name)
+    asked = Asked(
+        spec=spec,
+        version=version,
+        parent=split_precision(model)[0],
+        plans=make_plans(spec.choice, model=backbone.name, detail=detail),
+    )
+    if SCRATCH in spec.choice.asked:
+        _check_untrained(backbone)
     return lambda session: _submit(session, asked, backbone, detail)
 
 
@@ -59,9 +75,8 @@ def _submit(
     if version.digest != asked.version.digest:  # another dataset has taken its name
         _check_sound(session, version)
     _check_tower(dataset, detail, model=backbone.name)
-    plans = make_plans(spec.choice, model=backbone.name, detail=detail)
     hold_backbone(session, backbone)
-    _check_plans(dataset, plans)
+    _check_plans(dataset, asked.plans)
     space_id = detail.space.space_id
     features.add_space(
         session,
@@ -81,11 +96,25 @@ def _submit(
         "dim": detail.dim,
         "weights_hash": detail.weights_hash,
         "is_random": bool(backbone.card.get("is_random")),
-        "plans": [plan_to_json(plan) for plan in plans],
+        "plans": [plan_to_json(plan) for plan in asked.plans],
         # Fitting a head is nothing for a GPU.
-        "final_queue": services().settings.forward_queue if _has_training(plans) else CPU_QUEUE,
+        "final_queue": services().settings.forward_queue if _has_training(asked.plans) else CPU_QUEUE,
     }
     return submit_fine_tune(session, spec, work=work)
+
+
+def _check_untrained(backbone: ModelRecord) -> None:
+    """Refuse to begin with nothing what cannot be built so; only building it tells."""
+    try:
+        find_backbone(f"{backbone.plugin}.{backbone.architecture}.{RANDOM_WEIGHTS}")
+    except (PluginError, NotFoundError) as error:
+        others = ", ".join(one for one in STRATEGIES if one != SCRATCH)
+        raise InvalidError(
+            f"{backbone.name} cannot be trained by {SCRATCH!r}, as it cannot be built with random "
+            f"weights: {error.detail}; {others} can be had",
+            code="impossible_strategy",
+            field="strategy",
+        ) from error
 
 
 def _has_training(plans: Sequence[StrategyPlan]) -> bool:

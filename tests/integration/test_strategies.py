@@ -3,12 +3,15 @@
 import hashlib
 import threading
 import time
+from collections.abc import Iterable
 
 import pytest
 
 from tests.eager import EagerService, Json
 from tests.pictures import striped, zipped
+from zoo.backbone import RANDOM_WEIGHTS, Backbone, Card, LoadRequest
 from zoo.catalog import models
+from zoo.errors import PluginError
 from zoo.faults import Point, times_reached
 from zoo.testing import tiny
 from zoo.testing.plugin import MakeZooService
@@ -179,6 +182,36 @@ def test_what_a_backbone_cannot_be_trained_by_is_refused_before_any_job(
         assert (answer.status_code, answer.get_json()["code"]) == (422, code), change
         assert answer.get_json().get("nearest") == near
     assert service.get("/v1/jobs?limit=1")["data"] == before
+
+
+class NoBeginnings:
+    """The tiny backbone, with its own weights alone."""
+
+    def describe(self) -> Iterable[Card]:
+        return tiny.plugin.describe()
+
+    def load(self, request: LoadRequest) -> Backbone:
+        if request.weights == RANDOM_WEIGHTS:
+            raise PluginError("its publisher gave no code to make one", plugin="grown")
+        return tiny.plugin.load(request)
+
+
+def test_what_cannot_be_built_with_random_weights_is_not_trained_from_scratch(
+    make_zoo_service: MakeZooService,
+) -> None:
+    zoo = make_zoo_service()
+    zoo.install_backbone(NoBeginnings(), name="grown")
+    dataset = zoo.dataset()
+    zoo.add_labelled(dataset, files(2))
+    model = f"grown.{tiny.ARCHITECTURE}.{tiny.TAG}"
+    for choice in ({"strategy": "scratch"}, {"compare": ["full", "scratch"]}):
+        answer = zoo.client.post("/v1/jobs", json=spec_of(dataset, "x", model=model, **choice))
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "impossible_strategy")
+        assert answer.get_json()["detail"] == (
+            f"{model} cannot be trained by 'scratch', as it cannot be built with random weights: "
+            "its publisher gave no code to make one; head_only, last_blocks, full, gradual can be "
+            "had"
+        )
 
 
 def weights_of(service: ZooService, version: int) -> tuple[str, str]:
