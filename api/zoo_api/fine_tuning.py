@@ -97,8 +97,7 @@ def _submit(
         "weights_hash": detail.weights_hash,
         "is_random": bool(backbone.card.get("is_random")),
         "plans": [plan_to_json(plan) for plan in asked.plans],
-        # Fitting a head is nothing for a GPU.
-        "final_queue": services().settings.forward_queue if _has_training(asked.plans) else CPU_QUEUE,
+        "final_queue": _final_queue(asked.plans),
     }
     return submit_fine_tune(session, spec, work=work)
 
@@ -117,9 +116,10 @@ def _check_untrained(backbone: ModelRecord) -> None:
         ) from error
 
 
-def _has_training(plans: Sequence[StrategyPlan]) -> bool:
-    """Whether a network is trained, and not only a head."""
-    return any(plan.trained for plan in plans)
+def _final_queue(plans: Sequence[StrategyPlan]) -> str:
+    """Where training goes: fitting a head is nothing for a GPU."""
+    has_training = any(plan.trained for plan in plans)
+    return services().settings.forward_queue if has_training else CPU_QUEUE
 
 
 def _check_plans(dataset: DatasetRecord, plans: Sequence[StrategyPlan]) -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.eager import EagerService, Json
 from tests.pictures import striped, zipped
@@ -16,6 +18,7 @@ from zoo.faults import Point, times_reached
 from zoo.testing import tiny
 from zoo.testing.plugin import MakeZooService
 from zoo.testing.service import ZooService
+from zoo.training.networks import Network
 
 FULL = {"strategy": "full", "epochs": 6, "rate": 0.02, "augmentation": "none"}
 
@@ -222,6 +225,45 @@ def weights_of(service: ZooService, version: int) -> tuple[str, str]:
     with service.context.blobs.open(record.weights_key or "") as file:
         assert hashlib.sha256(file.read()).hexdigest() == record.weights_sha256
     return record.sha256, record.weights_sha256 or ""
+
+
+def test_a_retry_goes_on_from_the_last_checkpoint(make_zoo_service: MakeZooService) -> None:
+    service = make_zoo_service(
+        checkpoint_every_s=0, attempts=1, fault=f"{Point.TRAIN_STEPPED}:8:raise"
+    )
+    service.client.put("/v1/datasets/d", json={})
+    service.add_labelled("d", files(25))
+    failed = service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))
+    kept = set(service.context.blobs.keys("checkpoints/"))
+    again = service.post_json(f"/v1/jobs/{failed['id']}/retry", {})
+
+    assert (failed["state"], len(kept)) == ("failed", 1)
+    assert (again["state"], again["result"]["version"]) == ("succeeded", "m:1")
+    assert times_reached(service.home, Point.TRAIN_STEPPED) == 8 + 12 - 7
+    report = service.get("/v1/models/m/versions/1/report")
+    assert [one["epoch"] for one in report["training"]["epochs"]] == [1, 2, 3, 4, 5, 6]
+    assert list(service.context.blobs.keys("checkpoints/")) == []
+
+
+def test_memory_that_runs_out_between_steps_has_the_next_attempt_take_less(
+    make_zoo_service: MakeZooService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Network.logits
+
+    def logits(network: Network, pixels: Tensor) -> Tensor:
+        if len(pixels) > 4 and not torch.is_grad_enabled():
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return whole(network, pixels)
+
+    monkeypatch.setattr(Network, "logits", logits)
+    service = make_zoo_service(checkpoint_every_s=0)
+    service.client.put("/v1/datasets/d", json={})
+    service.add_labelled("d", files(25))
+    asked = {**FULL, "epochs": 2, "flips": False}
+    job = service.post_json("/v1/jobs", spec_of("d", "m", **asked))
+
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert len(service.get(f"/v1/jobs/{job['id']}/metrics")["data"]) == 2
 
 
 PASSED = {Point.TRAIN_STEPPED: 12, Point.TRAIN_KEPT: 18, Point.TRAIN_TUNED: 1}

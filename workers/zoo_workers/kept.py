@@ -37,6 +37,16 @@ class Kept:
         self._claim = claim
         self._arguments: dict[str, Any] = dict(claim.arguments)
 
+    def begin(self, ground: str) -> None:
+        """Forget all if it was come to on other ground: examples, their labels and sides.
+
+        Where a job goes on from another, what could not be embedded then may be by now.
+        """
+        if self._arguments.get("ground", ground) != ground:
+            log.warning("training_begins_anew", job_id=self._claim.job.id)
+            self._forget(tuple(self._arguments))
+        self._arguments["ground"] = ground
+
     @property
     def has_flips(self) -> bool | None:
         """Whether pictures are flipped, once that is known."""
@@ -98,6 +108,26 @@ class Kept:
         self._arguments[f"tuned_{strategy}"] = _named(stored)
         self._forget(("checkpoint", f"vectors_{strategy}"))
 
+    def micro_batch(self, strategy: str) -> int | None:
+        """How many pictures a strategy forwards at once, if not whole batches."""
+        found: int | None = self._arguments.get(f"micro_batch_{strategy}")
+        return found
+
+    def keep_micro_batch(self, strategy: str, most: int) -> None:
+        """Note that memory was short: what comes after an attempt goes on with as few."""
+        self._arguments[f"micro_batch_{strategy}"] = most
+        self._record([])
+
+    def oom_kills(self, boot: str) -> int | None:
+        """How many processes a machine had killed for memory when it was last looked."""
+        found: int | None = self._arguments.get(f"oom_kills_{boot}")
+        return found
+
+    def keep_oom_kills(self, boot: str, n: int) -> None:
+        """Note how many there were, since that start of the machine."""
+        self._arguments[f"oom_kills_{boot}"] = n
+        self._record([])
+
     @property
     def lost(self) -> frozenset[str]:
         """Contents that turned out to be gone, or changed, while a network was trained."""
@@ -156,15 +186,17 @@ class Kept:
 
         What cannot be deleted now is garbage, and collected as such.
         """
-        for member in self._arguments.values():
-            if isinstance(member, Mapping) and member["key"] != but:
-                self._drop(member["key"])
+        self._drop_files(self._arguments.values(), but=but)
 
     def _forget(self, names: Iterable[str]) -> None:
         past = [self._arguments.pop(name, None) for name in names]
         self._record([])
-        for before in filter(None, past):
-            self._drop(before["key"])
+        self._drop_files(past)
+
+    def _drop_files(self, members: Iterable[object], *, but: str | None = None) -> None:
+        for member in members:
+            if isinstance(member, Mapping) and member["key"] != but:
+                self._drop(member["key"])
 
     def _record(self, events: Sequence[Event]) -> None:
         with self._context.catalog.write() as session:

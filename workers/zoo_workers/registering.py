@@ -152,6 +152,15 @@ def judged_digest(sha256s: Sequence[str], arranged: Arranged) -> str:
     return hashlib.sha256("\n".join(judged).encode()).hexdigest()
 
 
+def ground_digest(sha256s: Sequence[str], arranged: Arranged) -> str:
+    """sha256 over all that a job is trained and judged on: contents, labels and sides."""
+    found = hashlib.sha256("\n".join([*sha256s, *arranged.classes]).encode())
+    sides = arranged.splits
+    for places in (arranged.targets, sides.train, sides.validation, sides.test):
+        found.update(len(places).to_bytes(8) + places.tobytes())
+    return found.hexdigest()
+
+
 def report_of(
     trials: Trials, *, warnings: list[str], unfamiliarity: float | None
 ) -> dict[str, object]:

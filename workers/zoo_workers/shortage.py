@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from zoo.errors import ZooError
 from zoo.jobs.ledger import Claim
 
 SAID = ("allocate memory", "bad_alloc", "bad allocation", "out of memory")
 """What torch and ONNX Runtime say, in errors of no class of their own."""
+
+VMSTAT = Path("/proc/vmstat")
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def fewer(batch: int, claim: Claim) -> int:
@@ -30,3 +35,23 @@ def shortage() -> ZooError:
         "give it more, or set ZOO_WORKER_PROCESSES or ZOO_FORWARD_BATCH lower",
         code="out_of_memory",
     )
+
+
+def oom_kills(vmstat: Path = VMSTAT) -> int | None:
+    """How many processes this machine has killed for memory since it was started.
+
+    None where the system does not tell.
+    """
+    try:
+        lines = vmstat.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(one.split()[1]) for one in lines if one.startswith("oom_kill ")), None)
+
+
+def boot_id(path: Path = BOOT) -> str:
+    """Which start of which machine this is; empty where the system does not tell."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

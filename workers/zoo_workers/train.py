@@ -24,6 +24,7 @@ from zoo_workers.kept import Kept
 from zoo_workers.lost import LostContentsError, lost_warnings, without_lost
 from zoo_workers.registering import (
     add_embeddings,
+    ground_digest,
     report_of,
     result_of,
     store,
@@ -116,14 +117,17 @@ def _ground(
     vectors: FloatArray,
     keys: Sequence[str],
 ) -> Ground:
-    arranged = without_lost(_arranged(spec, examples, keys), examples, kept.lost)
+    arranged = _arranged(spec, examples, keys)
+    sha256s = [examples[place].sha256 for place in arranged.order]
+    kept.begin(ground_digest(sha256s, arranged))
+    arranged = without_lost(arranged, examples, kept.lost)
     return Ground(
         context=context,
         claim=claim,
         spec=spec,
         arranged=arranged,
         features=vectors[arranged.order],
-        sha256s=[examples[place].sha256 for place in arranged.order],
+        sha256s=sha256s,
         kept=kept,
     )
 

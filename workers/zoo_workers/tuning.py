@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from zoo.backbone import RANDOM_WEIGHTS, Tower
-from zoo.catalog.jobs import newest_events
 from zoo.errors import ContentError
 from zoo.faults import Point, reach
 from zoo.inference.building import build_model
@@ -36,7 +35,8 @@ from zoo_workers.context import Context
 from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
 from zoo_workers.pictures import Pictures, uncropped
-from zoo_workers.shortage import fewer, is_short
+from zoo_workers.shortage import is_short
+from zoo_workers.sparing import run, spare
 from zoo_workers.tuned import (
     StoredFile,
     Story,
@@ -67,6 +67,15 @@ class Work:
     ref: BackboneRef  # of the network that is trained
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What is left of training when its memory is given back."""
+
+    network: StoredFile
+    head: Head
+    story: Story  # until then
+
+
 def tune(
     context: Context, claim: Claim, course: Course, spec: FineTuneSpec, *, kept: Kept
 ) -> Tuned:
@@ -88,9 +97,9 @@ def tune(
         ref=_ref(context, claim),
     )
     with kept.spool() as folder:
-        training, network = _trained(work, folder)
-    kept.keep_network(course.strategy, network)  # at once: what nothing names is garbage
-    tuned = _embedded(work, training, network)
+        trained = _trained(work, folder)  # another network is loaded now: this leaves none
+    kept.keep_network(course.strategy, trained.network)  # at once: what nothing names is garbage
+    tuned = _embedded(work, trained)
     stored = kept.store("checkpoints", lambda path: write_tuned(path, tuned))
     reach(context.settings, Point.TRAIN_TUNED)
     kept.keep_tuned(course.strategy, stored)
@@ -113,7 +122,7 @@ def _load(context: Context, ref: BackboneRef) -> LoadedBackbone:
     return loaded
 
 
-def _trained(work: Work, folder: Path) -> tuple[Training, StoredFile]:
+def _trained(work: Work, folder: Path) -> Trained:
     """Train to the end; the network is durable, and what was frozen is as it was."""
     base = _load(work.context, work.ref)
     has_flips = _has_flips(work, base, folder)
@@ -125,10 +134,26 @@ def _trained(work: Work, folder: Path) -> tuple[Training, StoredFile]:
     training = Training(network, material, recipe, is_short=is_short)
     before = fingerprints(network.tower.state_dict(), training.frozen)
     _resume(work, training)
-    training.run(work.watch)
+    run(training, work.watch, kept=work.kept, strategy=work.course.strategy)
     check_unchanged(network.tower.state_dict(), before)
     tower = replace(base.image_tower, module=network.tower)
-    return training, work.kept.store("versions", lambda path: write_network(path, tower))
+    matrix, bias = training.head
+    return Trained(
+        network=work.kept.store("versions", lambda path: write_network(path, tower)),
+        head=Head(matrix=matrix, bias=bias, labels=work.course.labels),
+        story=_story(training),
+    )
+
+
+def _story(training: Training) -> Story:
+    return Story(
+        epochs=tuple(asdict(one) for one in training.history),
+        best_epoch=training.best.epoch,
+        parameters=training.n_parameters,
+        cpu_s=training.cpu_s,
+        has_flips=training.recipe.has_flips,
+        batch_size=training.recipe.batch_size,
+    )
 
 
 def _untrained(ref: BackboneRef) -> BackboneRef:
@@ -195,41 +220,21 @@ def _resume(work: Work, training: Training) -> None:
     path = work.kept.checkpoint(work.course.strategy)
     if path is not None:
         training.restore(read_state(path))
-    # A process that was killed for its memory cannot say so. Fewer pictures at once are other
-    # bits: so only after two attempts that did not get as far as a step.
-    if work.claim.shard.attempt > 1 and not _has_stepped(work):
-        training.limit(fewer(work.spec.batch_size, work.claim))
+    spare(training, work.claim, kept=work.kept, strategy=work.course.strategy)
 
 
-def _has_stepped(work: Work) -> bool:
-    """Whether any process has told of a step of this course."""
-    job_id = work.claim.job.id
-    with work.context.catalog.read() as session:
-        told = newest_events(session, [job_id], ("step", "epoch")).get(job_id)
-    return told is not None and told["strategy"] == work.course.strategy
-
-
-def _embedded(work: Work, training: Training, network: StoredFile) -> Tuned:
+def _embedded(work: Work, trained: Trained) -> Tuned:
     """What the tuned network makes of all examples, on the engine that will answer with it."""
-    course, began = work.course, time.process_time()
-    model = _model(work, network)
-    labels = course.labels
-    matrix, bias = training.head
+    began = time.process_time()
+    model = _model(work, trained.network)
     vectors = _vectors(work, model)
-    story = Story(
-        epochs=tuple(asdict(one) for one in training.history),
-        best_epoch=training.best.epoch,
-        parameters=training.n_parameters,
-        cpu_s=training.cpu_s + time.process_time() - began,
-        has_flips=training.recipe.has_flips,
-        batch_size=training.recipe.batch_size,
-    )
+    cpu_s = trained.story.cpu_s + time.process_time() - began
     return Tuned(
-        network=network,
+        network=trained.network,
         detail=model.detail,
         vectors=vectors,
-        head=Head(matrix=matrix, bias=bias, labels=labels),
-        story=story,
+        head=trained.head,
+        story=replace(trained.story, cpu_s=cpu_s),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from zoo.catalog.contents import REFERENCES
@@ -29,7 +29,7 @@ def named_blobs(session: Session, *, retry_from: datetime = EVER) -> frozenset[s
     named.update(str(key) for key in session.scalars(snapshots))
     named.update(key for key, _ in extracted_files(session))
     named.update(_written_files(session))
-    named.update(_checkpoints(session))
+    named.update(_checkpoints(session, retry_from))
     return frozenset(named | _waiting_archives(session, retry_from))
 
 
@@ -63,14 +63,24 @@ def _written_files(session: Session) -> set[str]:
     return {str(one["file"]["key"]) for one in arguments if "file" in one}
 
 
-def _checkpoints(session: Session) -> set[str]:
-    """Where training that goes on would go on from; what has ended begins anew when retried."""
+def _checkpoints(session: Session, retry_from: datetime) -> set[str]:
+    """What training goes on from: that of live jobs, and of failed ones that may be tried again.
+
+    A live job whose training has yet to begin may have it from the job that it goes on from.
+    """
+    is_failed = and_(Job.state == "failed", Job.finished_at >= retry_from)
     arguments = session.scalars(
         select(Shard.arguments)
         .join(Job, Job.id == Shard.job_id)
-        .where(Shard.kind == "train", Job.state.in_(LIVE))
+        .where(Shard.kind == "train", or_(Job.state.in_(LIVE), is_failed))
     )
-    members = [member for one in arguments for member in one.values()]
+    going_on = session.scalars(
+        select(Job.work).where(
+            Job.type == "fine_tune", Job.state.in_(LIVE), Job.parent_job_id.is_not(None)
+        )
+    )
+    kept = [*arguments, *(work.get("kept", {}) for work in going_on)]
+    members = [member for one in kept for member in one.values()]
     return {str(one["key"]) for one in members if isinstance(one, dict) and "key" in one}
 
 

@@ -186,6 +186,23 @@ def arguments_of(session: Session, job_id: str, kind: str) -> list[dict[str, Any
     return list(session.scalars(statement.order_by(Shard.id)))
 
 
+def take_arguments(session: Session, job_id: str, kind: str) -> dict[str, Any]:
+    """The arguments of a job's last shard of a kind, if it is not done; it has none from then on.
+
+    For one who goes on from it: the files that arguments name have one owner.
+    """
+    row = session.scalar(
+        select(Shard)
+        .where(Shard.job_id == job_id, Shard.kind == kind, Shard.state != "done")
+        .order_by(Shard.id.desc())
+        .limit(1)
+    )
+    if row is None:
+        return {}
+    found, row.arguments = row.arguments, {}
+    return found
+
+
 def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
     """Replace a claimed shard's arguments: how far it has come.
 

@@ -19,7 +19,7 @@ from zoo.catalog.records import (
 from zoo.catalog.rows import chunks
 from zoo.catalog.sources import Target
 from zoo.errors import ConflictError, InvalidError, UnavailableError
-from zoo.jobs.ledger import FIRST_PHASE, create_job, require, settle
+from zoo.jobs.ledger import FIRST_PHASE, KEPT, create_job, require, settle
 from zoo.jobs.specs import (
     DescribeSpec,
     ExtractSpec,
@@ -308,7 +308,7 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
             f"job {job_id} succeeded and has no failed input to try again",
             code="nothing_to_retry",
         )
-    job = jobs.add_job(session, new_id("job"), values=_repeated(old))
+    job = jobs.add_job(session, new_id("job"), values=_repeated(session, old))
     for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
         shards.add_shard(session, job.id, kind, arguments=arguments)
     add_inputs(session, job, left, settings=settings)
@@ -316,17 +316,24 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     return job
 
 
-def _repeated(old: JobRecord) -> dict[str, Any]:
+def _repeated(session: Session, old: JobRecord) -> dict[str, Any]:
     return {
         "type": old.type,
         "spec": dict(old.spec),
-        "work": dict(old.work),
+        "work": {**old.work, **_kept(session, old)},
         "final_kind": old.final_kind,
         "is_internal": old.is_internal,
         "phase": FIRST_PHASE[old.type],
         "parent_job_id": old.id,
         "request_id": current_request(),
     }
+
+
+def _kept(session: Session, old: JobRecord) -> Json:
+    """What training had come to; nothing where pictures were lost: they may be back."""
+    kept = shards.take_arguments(session, old.id, "train")
+    is_new = old.type != "fine_tune" or "lost" in kept
+    return {} if is_new else {KEPT: kept}
 
 
 def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:

@@ -38,7 +38,8 @@ FINAL_KIND = {
     ("refresh", ""): "refresh",
 }
 
-
+KEPT = "kept"
+"""The member of a job's work that holds what the final shard of the job before it had come to."""
 NEXT = "once that is mended, POST /v1/jobs/{job_id}/retry does what is left"
 """What to do about a job that failed for no reason of its own."""
 
@@ -247,7 +248,8 @@ def settle(session: Session, job_id: str) -> None:
         jobs.end_job(session, job_id, state="cancelled")
     elif not shards.has_kind(session, job_id, job.final_kind):
         queue = str(job.work.get("final_queue", CPU_QUEUE))
-        shards.add_shard(session, job_id, job.final_kind, arguments={}, queue=queue)
+        kept = job.work.get(KEPT, {})
+        shards.add_shard(session, job_id, job.final_kind, arguments=kept, queue=queue)
 
 
 def cancel(session: Session, job_id: str) -> JobRecord:

@@ -17,7 +17,7 @@ from torch import Tensor
 from zoo.errors import InvalidError
 from zoo.training.batches import make_batch
 from zoo.training.freezing import Blocks
-from zoo.training.judging import Judgement, judge
+from zoo.training.judging import AT_ONCE, Judgement, judge
 from zoo.training.losses import weights_of
 from zoo.training.networks import Material, Network
 from zoo.training.optimizing import Optimizing
@@ -185,6 +185,16 @@ class Training:
         self._stepping.most = facts["micro_batch"]
         self.cpu_s = facts["cpu_s"]
 
+    @property
+    def micro_batch(self) -> int:
+        """How many pictures are forwarded at once: fewer than a batch where memory was short."""
+        return self._stepping.most
+
+    @property
+    def _judged_at_once(self) -> int:
+        is_cut = self.micro_batch < self.recipe.batch_size
+        return min(AT_ONCE, self.micro_batch) if is_cut else AT_ONCE
+
     def limit(self, micro_batch: int) -> None:
         """Forward no more pictures at once than these."""
         self._stepping.most = max(1, min(self._stepping.most, micro_batch))
@@ -201,7 +211,11 @@ class Training:
         began = time.process_time()
         material = self._material
         found = judge(
-            self._network, material.validation, material.validation_targets, look=watch.look
+            self._network,
+            material.validation,
+            material.validation_targets,
+            look=watch.look,
+            at_once=self._judged_at_once,
         )
         if found.loss is not None and not math.isfinite(found.loss):
             raise _diverged(epoch, found.loss, self.recipe)

@@ -74,3 +74,13 @@ def test_what_is_not_trained_to_its_end_begins_anew_without_what_is_lost(kept: K
     assert kept.checkpoint("full") is not None
     assert kept.vectors("full") is None
     assert kept.lost == {"a", "b"}
+
+
+def test_what_was_come_to_on_other_examples_is_forgotten(place: Workplace, kept: Kept) -> None:
+    kept.begin("some")
+    kept.keep_network("full", written(kept, "versions"))
+    kept.begin("some")
+    assert len(list(place.context.blobs.keys("versions/"))) == 1
+    kept.begin("others")
+    assert list(place.context.blobs.keys("versions/")) == []
+    assert kept.has_flips is None

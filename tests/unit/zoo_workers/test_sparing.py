@@ -1,0 +1,72 @@
+"""A process that was killed for its memory cannot say so; the next one takes less."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.trained import make_training
+from tests.workplace import Workplace
+from zoo.jobs.intake import submit_fine_tune
+from zoo.jobs.ledger import Claim, finish
+from zoo.jobs.specs import FineTuneSpec
+from zoo.training.loop import Training
+from zoo.training.recipes import Recipe
+from zoo_workers.kept import Kept
+from zoo_workers.sparing import spare
+
+
+@pytest.fixture
+def claim(place: Workplace) -> Claim:
+    """Of a train shard."""
+    place.dataset()
+    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine")
+    with place.context.catalog.write() as session:
+        submit_fine_tune(session, spec, work={})
+    planned = place.claim()
+    with place.context.catalog.write() as session:
+        finish(session, planned)
+    return place.claim()
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Training:
+    return make_training(tmp_path, Recipe(n_trained=3, epochs=1, rate=0.01, batch_size=8))
+
+
+@pytest.fixture
+def vmstat(tmp_path: Path) -> Path:
+    """What the system counts."""
+    path = tmp_path / "vmstat"
+    path.write_text("oom_kill 3")
+    return path
+
+
+def tried(claim: Claim, attempt: int) -> Claim:
+    return replace(claim, shard=replace(claim.shard, attempt=attempt))
+
+
+def test_half_as_many_are_forwarded_after_a_kill_for_memory(
+    place: Workplace, claim: Claim, training: Training, vmstat: Path
+) -> None:
+    kept = Kept(place.context, claim)
+    spare(training, claim, kept=kept, strategy="full", vmstat=vmstat)
+    spare(training, tried(claim, 1), kept=kept, strategy="full", vmstat=vmstat)
+    assert training.micro_batch == 8  # what died was not killed for memory
+    for left in (4, 2, 1, 1):
+        vmstat.write_text(f"oom_kill {10 - left}")
+        spare(training, tried(claim, 1), kept=kept, strategy="full", vmstat=vmstat)
+        assert training.micro_batch == left
+    assert kept.micro_batch("full") == 1
+
+
+def test_where_nothing_is_counted_the_third_attempt_forwards_fewer(
+    place: Workplace, claim: Claim, training: Training, vmstat: Path
+) -> None:
+    vmstat.unlink()
+    kept = Kept(place.context, claim)
+    limits = []
+    for attempt in (0, 1, 2):
+        spare(training, tried(claim, attempt), kept=kept, strategy="full", vmstat=vmstat)
+        limits.append(training.micro_batch)
+    assert limits == [8, 8, 2]
