@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args
 
 from flask import request
 
@@ -11,7 +11,7 @@ from zoo_api.codes import BODY, FIELDS, FILES, merge
 from zoo_api.contract import Described, JsonBody, Schemas
 from zoo_api.contract.schemas import BYTES
 from zoo_api.reading import read_json, validated
-from zoo_api.uploads import RAW_TYPES, Received, receive_delivery
+from zoo_api.uploads import RAW_TYPES, TABLES, Received, receive_delivery
 
 Options = TypeVar("Options")
 OfJson = TypeVar("OfJson")
@@ -36,6 +36,8 @@ class Incoming(Generic[Options]):
 class FilesBody:
     """A body of files."""
 
+    bare: ClassVar[frozenset[str]] = RAW_TYPES  # what a file may be sent as by itself
+
     def read(self, kind: Any, _given: Any) -> object:
         """The files, still `Incoming`."""
         return Incoming(*get_args(kind))
@@ -43,7 +45,7 @@ class FilesBody:
     def describe(self, _name: str, kind: Any, schemas: Schemas) -> Described:
         """All forms of the body."""
         [options] = get_args(kind)
-        bare = {media: {"schema": BYTES} for media in (*sorted(RAW_TYPES), "image/*")}
+        bare = {media: {"schema": BYTES} for media in (*sorted(self.bare), "image/*")}
         form = schemas.form(options, files={"type": "array", "items": BYTES, "minItems": 1})
         form["required"] = [*form["required"], "files"]
         return Described(
@@ -77,4 +79,11 @@ class FilesOrJsonBody(FilesBody):
         )
 
 
+class TablesOrJsonBody(FilesOrJsonBody):
+    """A body of files, tables among them, or JSON that says where they are."""
+
+    bare = RAW_TYPES | TABLES.keys()
+
+
+TablesOrJson = Annotated[Union[OfJson, OfFiles], TablesOrJsonBody()]  # noqa: UP007  # of variables
 FilesOrJson = Annotated[Union[OfJson, OfFiles], FilesOrJsonBody()]  # noqa: UP007  # of variables

@@ -32,7 +32,7 @@ from zoo_api.codes import merge
 from zoo_api.collections import require_collection
 from zoo_api.contract import Json, Query, contract
 from zoo_api.datasets import PLURAL, UNKNOWN, hold_dataset, require_dataset
-from zoo_api.deliveries import FilesOrJson, Incoming
+from zoo_api.deliveries import Incoming, TablesOrJson
 from zoo_api.items import NEAREST_AMONG, Text
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
@@ -112,7 +112,7 @@ class ExampleItem(TypedDict):
 @examples.post("/v1/datasets/<name>/items")
 @contract(ACCEPTED, codes=merge(UNKNOWN, SOURCES, REFUSED))
 def send_examples(
-    name: str, body: FilesOrJson[ExamplesRequest, Incoming[ExamplesOptions]]
+    name: str, body: TablesOrJson[ExamplesRequest, Incoming[ExamplesOptions]]
 ) -> Response:
     """Take labelled files or texts in, or read a source; the job's end seals the next version."""
     with services().catalog.read() as session:

@@ -42,6 +42,13 @@ PIECE_BYTES = 1 << 16
 FILES = "files"
 FIELDS_BYTES = 1 << 20
 """What all form fields beside the files may take."""
+TABLES: Mapping[str, str] = {
+    "text/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/jsonl": "jsonl",
+    "application/x-ndjson": "jsonl",
+}
+"""How a bare body of a type is written where manifests are taken, whatever it is called."""
 RAW_TYPES = frozenset(
     {
         "application/zip",
@@ -91,15 +98,18 @@ def receive_delivery(*, with_manifests: bool = False) -> Received:
 def _read_body(intake: _Intake) -> Mapping[str, str]:
     if request.mimetype == "multipart/form-data":
         return _read_form(intake)
-    if request.mimetype in RAW_TYPES or request.mimetype.startswith("image/"):
-        upload = intake.begin(request.args.get("name", "upload"))
+    form = TABLES.get(request.mimetype) if intake.with_manifests else None
+    if form or request.mimetype in RAW_TYPES or request.mimetype.startswith("image/"):
+        name = request.args.get("name") or (f"upload.{form}" if form else "upload")
+        upload = intake.begin(name, form=form)
         for chunk in _chunks():
             upload.write(chunk)
         upload.settle()
         return request.args.to_dict()
+    tables = ", a table (text/csv, application/x-ndjson)" if intake.with_manifests else ""
     raise UnsupportedMediaType(
         f"the body is {request.mimetype or 'of no media type'}; send multipart/form-data, "
-        "an archive (application/zip, application/x-tar), an image or text/plain"
+        f"an archive (application/zip, application/x-tar){tables}, an image or text/plain"
     )
 
 
@@ -193,9 +203,9 @@ class _Intake:
         self.spool = spool
         self.max_bytes = max_bytes
 
-    def begin(self, name: str) -> Upload:
-        """The next file."""
-        upload = Upload(self, name)
+    def begin(self, name: str, *, form: str | None = None) -> Upload:
+        """The next file, with how it is written if it is a manifest and that was said."""
+        upload = Upload(self, name, form=form)
         self.uploads.append(upload)
         return upload
 
@@ -242,8 +252,9 @@ class _Form:
 class Upload:
     """One file on its way in; its first bytes decide whether it is an archive."""
 
-    def __init__(self, intake: _Intake, name: str) -> None:
+    def __init__(self, intake: _Intake, name: str, *, form: str | None = None) -> None:
         self.name = name
+        self._said = form
         self.archive: Path | None = None
         self.form: str | None = None  # of a manifest
         self._intake = intake
@@ -302,7 +313,7 @@ class Upload:
         is_packed = is_archive(bytes(self._head))
         is_picture = media_type(bytes(self._head)) is not None  # under any name
         if not is_packed and not is_picture and self._intake.with_manifests:
-            self.form = manifest_format(self.name)
+            self.form = self._said or manifest_format(self.name)
         if is_packed or self.form:
             self.archive = self._intake.spool / new_id("archive")
             with _room_for_archive():

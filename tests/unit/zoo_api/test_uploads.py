@@ -106,6 +106,29 @@ def test_a_bare_body_is_one_file_named_by_the_query(client: FlaskClient) -> None
     assert post("&name=cat.jpg", "application/octet-stream") == {"cat.jpg"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "query", "form", "name"),
+    [
+        ("text/csv", "", "csv", "upload.csv"),
+        ("text/csv; charset=utf-8", "?name=reviews", "csv", "reviews"),
+        ("application/x-ndjson", "", "jsonl", "upload.jsonl"),
+    ],
+)
+def test_a_bare_table_is_kept_whole_and_read_as_its_type_says(
+    client: FlaskClient, catalog: Catalog, kind: str, query: str, form: str, name: str
+) -> None:
+    answer = client.post(f"{URL}{query}", data=b"text,label\ngood,yes\n", content_type=kind)
+    assert answer.status_code == 202, answer.get_json()
+    with catalog.read() as session:
+        [arguments] = shards.arguments_of(session, answer.get_json()["id"], "expand")
+    assert (arguments["form"], arguments["name"]) == (form, name)
+
+
+def test_a_picture_is_one_whatever_type_it_is_said_to_be_of(client: FlaskClient) -> None:
+    answer = client.post(f"{URL}?label=cat", data=striped("cat", 0), content_type="text/csv")
+    assert inputs(client, answer) == {"upload.csv": ("queued", None)}
+
+
 @pytest.mark.parametrize("kind", ["application/zip", "application/x-tar", "image/png"])
 @pytest.mark.parametrize("pack", [zipped, tarred], ids=["zip", "tar"])
 def test_the_bytes_decide_what_is_an_archive_not_the_type(
@@ -145,10 +168,10 @@ def test_a_request_without_a_file_says_what_to_send(client: FlaskClient) -> None
             b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nx',
             400,
         ),
-        ("text/csv", b"path,label", 415),
+        ("application/xml", b"<label/>", 415),
         ("application/json", b"{}", 422),
     ],
-    ids=["no boundary named", "no part", "cut off", "csv", "json"],
+    ids=["no boundary named", "no part", "cut off", "xml", "json"],
 )
 def test_a_body_that_cannot_be_read_makes_no_job_and_leaves_nothing(
     client: FlaskClient, settings: Settings, blobs: BlobStore, kind: str, body: bytes, status: int
