@@ -80,6 +80,23 @@ def test_a_network_is_trained_and_its_version_says_how(
     assert service.get(f"/v1/datasets/{stripes}")["version"] == 1
 
 
+def test_a_network_that_knows_test_pictures_of_its_own_training_is_told_of(
+    service: EagerService, tuned: Json, stripes: str
+) -> None:
+    parent = tuned["result"]["version"]
+
+    job = submit(service, stripes, service.fresh("known"), model=parent, seed=1)
+    [warning] = [one for one in job["warnings"] if one.startswith(f"{parent} was trained on ")]
+    name, _, number = job["result"]["version"].partition(":")
+    report = service.get(f"/v1/models/{name}/versions/{number}/report")
+    assert warning in report["warnings"]
+    assert " test examples and on " in warning
+    assert warning.endswith(
+        "validation examples, which flatters the figures; give what it was trained on the split "
+        "train, or take the dataset version, seed, splits and near_duplicates of its lineage"
+    )
+
+
 def test_every_epoch_is_told_with_its_figures(service: EagerService, tuned: Json) -> None:
     rows = service.rows(f"/v1/jobs/{tuned['id']}/metrics")
     assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))

@@ -18,6 +18,7 @@ from zoo.storage.segments import WrittenSegment, write_segment
 from zoo.training.arranging import Arranged
 from zoo.training.comparing import transfer_note, verdict
 from zoo.training.heads import write_head
+from zoo.training.known import pack_contents
 from zoo.training.reports import report_json
 from zoo_workers.trials import Ground, Trial, Trials
 from zoo_workers.tuned import StoredFile, Tuned
@@ -94,6 +95,9 @@ def values_of(
             "weights_sha256": tuned.network.sha256,
             "weights_size_bytes": tuned.network.size_bytes,
             "detail": detail_to_json(tuned.detail),
+            "trained_on": pack_contents(
+                ground.sha256s[place] for place in ground.arranged.splits.train
+            ),
         }
     )
     return {

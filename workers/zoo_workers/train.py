@@ -21,6 +21,7 @@ from zoo.training.samples import Sample
 from zoo_workers.context import Context
 from zoo_workers.familiarity import measure_unfamiliarity
 from zoo_workers.kept import Kept
+from zoo_workers.knowing import knowledge_warnings
 from zoo_workers.lost import LostContentsError, lost_warnings, without_lost
 from zoo_workers.registering import (
     add_embeddings,
@@ -79,6 +80,7 @@ def _register(context: Context, claim: Claim, kept: Kept) -> None:
         *lost_warnings(examples, kept.lost),
         *_dataset_warnings(context, claim, version),
         *_leak_warnings(examples, near),
+        *knowledge_warnings(ground),
         *of_head(
             trials.chosen.fitted,
             unfamiliarity=unfamiliarity,

@@ -71,7 +71,8 @@ def add_version(
 
     A job registers one version only: asked again, the one that is there is returned. A number
     is given once, whatever became of the version that had it. `values` are columns; those of the
-    network (`weights_key`, `weights_sha256`, `weights_size_bytes`, `detail`) only if it was tuned.
+    network (`weights_key`, `weights_sha256`, `weights_size_bytes`, `detail`, `trained_on`) only if
+    it was tuned.
     """
     known = session.scalar(select(ModelVersion).where(ModelVersion.job_id == values["job_id"]))
     if known is not None:
@@ -161,6 +162,16 @@ def get_report(session: Session, name: str, version: int) -> Json | None:
         select(ModelVersion.report)
         .join(Model, Model.id == ModelVersion.model_id)
         .where(Model.name == name, ModelVersion.version == version)
+    )
+    return session.scalar(statement)
+
+
+def get_trained_on(session: Session, version: VersionRecord) -> bytes | None:
+    """The packed contents that a version's own network was trained on, where they are known."""
+    statement = (
+        select(ModelVersion.trained_on)
+        .join(Model, Model.id == ModelVersion.model_id)
+        .where(Model.name == version.model, ModelVersion.version == version.version)
     )
     return session.scalar(statement)
 

@@ -114,6 +114,7 @@ class ModelVersion(Table):
     weights_sha256: Mapped[str | None] = mapped_column(String(64))
     weights_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     detail: Mapped[dict[str, Any] | None]  # of that network, as of any backbone
+    trained_on: Mapped[bytes | None] = mapped_column(deferred=True)  # its contents, packed
     archived_at: Mapped[datetime | None]  # put away: neither listed nor taken for the newest
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -268,6 +269,7 @@ class Dataset(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     kind: Mapped[str | None] = mapped_column(String(8))  # image | text; null until one is in
+    revision: Mapped[int] = mapped_column(default=0)  # grows with every change of its items
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -286,6 +288,22 @@ class DatasetItem(Table):
         ),
         Index(None, "dataset_id", "item_id"),
         Index(None, "dataset_id", "pk"),  # for listing
+        Index(  # this and the next one for counting changes
+            "ix_dataset_items_unsealed",
+            "dataset_id",
+            "added_in",
+            "item_id",
+            sqlite_where=text("added_in IS NULL"),
+            postgresql_where=text("added_in IS NULL"),
+        ),
+        Index(
+            "ix_dataset_items_removed",
+            "dataset_id",
+            "removed_in",
+            "item_id",
+            sqlite_where=text("removed_in IS NOT NULL"),
+            postgresql_where=text("removed_in IS NOT NULL"),
+        ),
     )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
