@@ -15,7 +15,7 @@ from zoo.catalog import datasets as catalog_datasets
 from zoo.catalog import examples as catalog_examples
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, Difference, Example
 from zoo.errors import ConflictError
-from zoo.jobs.sealing import seal
+from zoo.jobs.sealing import Sealable, look_at, seal
 from zoo.jobs.validation import Finding, Severity, look_through
 from zoo_api.contract import Query, contract
 from zoo_api.datasets import UNKNOWN, hold_dataset, require_dataset, require_dataset_version
@@ -135,7 +135,11 @@ def list_dataset_versions(name: str, paging: Query[Paging]) -> Page[DatasetVersi
 @contract(statuses=(200, 201), codes={404: ("unknown_dataset",), 409: ("dataset_empty",)})
 def seal_dataset_version(name: str) -> tuple[DatasetVersion, int]:
     """Seal what was changed since the newest version as the next (201); else that one (200)."""
-    return services().catalog.transact(lambda session: _sealed(session, name))
+    with services().catalog.read() as session:
+        dataset_id = require_dataset(session, name).id
+        has_changed = catalog_examples.count_changes(session, dataset_id) > 0
+        seen = look_at(session, dataset_id) if has_changed else None
+    return services().catalog.transact(lambda session: _sealed(session, name, seen))
 
 
 @dataset_versions.get("/v1/datasets/<name>/versions/<version:number>")
@@ -223,13 +227,13 @@ def _finding_json(finding: Finding) -> FindingView:
     }
 
 
-def _sealed(session: Session, name: str) -> tuple[DatasetVersion, int]:
+def _sealed(session: Session, name: str, seen: Sealable | None) -> tuple[DatasetVersion, int]:
     dataset = hold_dataset(session, name)
     number = catalog_datasets.newest_version(session, dataset.id)
     status = 200
     if catalog_examples.count_changes(session, dataset.id):
         _check_left(session, dataset)
-        number, status = seal(session, dataset.id, job_id=None), 201
+        number, status = seal(session, dataset.id, seen, job_id=None), 201
     elif not number:
         raise _empty(dataset)
     return version_json(require_dataset_version(session, dataset, number)), status

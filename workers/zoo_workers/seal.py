@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo.catalog import Session, datasets, shards
 from zoo.catalog.records import Json
 from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
-from zoo.jobs.sealing import seal
+from zoo.jobs.sealing import look_at, seal
 from zoo_workers.context import Context
 from zoo_workers.removing import remove_gone
 
@@ -13,10 +13,12 @@ from zoo_workers.removing import remove_gone
 def run(context: Context, claim: Claim) -> None:
     """Seal everything that the dataset holds now as its next version, and end the job."""
     remove_gone(context, claim)
+    dataset_id = int(claim.job.work["dataset_id"])
+    with context.catalog.read() as session:
+        seen = look_at(session, dataset_id)
     with context.catalog.write() as session:
         fence(session, claim)
         counts = _counts(session, claim)
-        dataset_id = int(claim.job.work["dataset_id"])
         if not datasets.lock_dataset(session, dataset_id):
             code = "dataset_deleted"
             detail = (
@@ -26,7 +28,7 @@ def run(context: Context, claim: Claim) -> None:
         elif not counts["reused"]:
             _fail_empty(session, claim, counts)
         else:
-            version = seal(session, dataset_id, job_id=claim.job.id)
+            version = seal(session, dataset_id, seen, job_id=claim.job.id)
             succeed(session, claim, {**counts, "dataset_version": version})
 
 

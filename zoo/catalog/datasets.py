@@ -87,10 +87,14 @@ def put_examples(
     """Add labelled contents that the next version will hold; the same id replaces.
 
     For a dataset that is held: sealed versions keep what they have. What no version holds yet is
-    changed where it stands in the order, what one does comes last.
+    changed where it stands in the order, what one does comes last. What is again as the newest
+    version has it is as if it had never been changed.
     """
     by_id = {one.item_id: one for one in given}
-    for chunk in chunks(sorted(by_id)):
+    _count_change(session, dataset_id)
+    for part in chunks(sorted(by_id)):
+        back = _put_back(session, dataset_id, [by_id[item_id] for item_id in part])
+        chunk = [item_id for item_id in part if item_id not in back]
         held = session.scalars(
             select(DatasetItem).where(
                 DatasetItem.dataset_id == dataset_id,
@@ -116,13 +120,48 @@ def put_examples(
             session.execute(insert(DatasetItem), rows)
 
 
+def _put_back(
+    session: Session, dataset_id: int, given: Sequence[InputRecord | Example]
+) -> frozenset[str]:
+    """Hold again what the next version was to leave out, where it is given as it was; its ids."""
+    by_id = {one.item_id: one for one in given}
+    mine = DatasetItem.dataset_id == dataset_id
+    version = newest_version(session, dataset_id) + 1
+    retired = session.scalars(
+        select(DatasetItem).where(
+            mine, DatasetItem.item_id.in_(by_id), DatasetItem.removed_in == version
+        )
+    )
+    same = {row.item_id: row.pk for row in retired if _said(row) == _says(by_id[row.item_id])}
+    if same:
+        session.execute(
+            delete(DatasetItem).where(
+                mine, DatasetItem.item_id.in_(same), DatasetItem.added_in.is_(None)
+            )
+        )
+        again = DatasetItem.pk.in_(same.values())
+        session.execute(update(DatasetItem).where(again).values(removed_in=None))
+    return frozenset(same)
+
+
 def retire_examples(session: Session, dataset_id: int, pks: Sequence[int]) -> None:
     """Leave examples out of the next version of a dataset that is held."""
     version = newest_version(session, dataset_id) + 1
+    _count_change(session, dataset_id)
     for chunk in chunks(pks):
         mine = DatasetItem.pk.in_(chunk)
         session.execute(delete(DatasetItem).where(mine, DatasetItem.added_in.is_(None)))
         session.execute(update(DatasetItem).where(mine).values(removed_in=version))
+
+
+def revision_of(session: Session, dataset_id: int) -> int | None:
+    """A number that grows with every change of a dataset's examples; None if it is gone."""
+    return session.scalar(select(Dataset.revision).where(Dataset.id == dataset_id))
+
+
+def _count_change(session: Session, dataset_id: int) -> None:
+    this = update(Dataset).where(Dataset.id == dataset_id)
+    session.execute(this.values(revision=Dataset.revision + 1))
 
 
 def newest_version(session: Session, dataset_id: int) -> int:

@@ -129,3 +129,37 @@ def test_datasets_are_listed_by_name_after_a_name(catalog: Catalog) -> None:
             datasets.create_dataset(session, name)
         listed = datasets.list_datasets(session, after="a", limit=1)
     assert [one.name for one in listed] == ["b"]
+
+
+def test_what_is_changed_back_is_no_change(catalog: Catalog, dataset_id: int) -> None:
+    seal(catalog, dataset_id, 0, 1)
+    counts = []
+    for put in ([given(0, label="dog")], [given(2)], [given(0)]):
+        with catalog.write() as session:
+            datasets.put_examples(session, dataset_id, put)
+            counts.append(examples.count_changes(session, dataset_id))
+    with catalog.write() as session:
+        first = examples.page_of_examples(session, dataset_id, version=None, after=0, limit=1)
+        datasets.retire_examples(session, dataset_id, [first[0].pk])
+        counts.append(examples.count_changes(session, dataset_id))
+        datasets.put_examples(session, dataset_id, [given(0)])
+        counts.append(examples.count_changes(session, dataset_id))
+    assert counts == [1, 2, 1, 2, 1]
+    seal(catalog, dataset_id)
+    with catalog.read() as session:
+        found = examples.compare_versions(session, dataset_id, old=1, new=2, limit=9)
+        assert {kind: one.count for kind, one in found.items() if one.count} == {"added": 1}
+        assert examples.count_changes(session, dataset_id) == 0
+
+
+def test_what_is_changed_back_after_its_seal_is_a_change(
+    catalog: Catalog, dataset_id: int
+) -> None:
+    seal(catalog, dataset_id, 0)
+    with catalog.write() as session:
+        datasets.put_examples(session, dataset_id, [given(0, label="dog")])
+    seal(catalog, dataset_id, 1)
+    with catalog.write() as session:
+        datasets.put_examples(session, dataset_id, [given(0)])
+        assert examples.count_changes(session, dataset_id) == 1
+        assert datasets.count_labels(session, dataset_id, version=2) == {"cat": 1, "dog": 1}
