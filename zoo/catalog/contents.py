@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import ContentRecord
@@ -14,6 +14,8 @@ from zoo.catalog.work_tables import SourceFile
 
 REFERENCES = "ref:%"
 """Keys of packs that are files outside of the store, which may change or go at any time."""
+PLACE = (Content.sha256, Content.offset, Content.size_bytes, Content.width, Content.height)
+"""What is read of a content, as columns: objects cost more, and every picture comes by here."""
 
 
 def add_packs(session: Session, packs: Mapping[str, int]) -> dict[str, int]:
@@ -86,11 +88,11 @@ def get_contents(session: Session, sha256s: Iterable[str]) -> dict[str, ContentR
     found = {}
     for chunk in chunks(sorted(set(sha256s))):
         rows = session.execute(
-            select(Content, Pack.key)
+            select(*PLACE, Pack.key.label("pack_key"))
             .join(Pack, Pack.id == Content.pack_id)
             .where(Content.sha256.in_(chunk))
         )
-        found.update({row.sha256: as_record(ContentRecord, row, pack_key=k) for row, k in rows})
+        found.update({row.sha256: as_record(ContentRecord, row) for row in rows})
     return found
 
 
@@ -134,11 +136,16 @@ def hold_contents(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
     rows = [
-        {"sha256": sha256, "width": width, "height": height}
+        {"known": sha256, "width": width, "height": height}
         for sha256, (width, height) in sorted(sizes.items())  # in one order: no deadlocks
     ]
     if rows:
-        session.execute(update(Content), rows)
+        table = Content.metadata.tables[Content.__tablename__]  # else it is done by objects
+        mine = table.c.sha256 == bindparam("known")
+        session.execute(
+            update(table).where(mine).values(width=bindparam("width"), height=bindparam("height")),
+            rows,
+        )
 
 
 def list_packs(session: Session) -> Sequence[tuple[str, int]]:
@@ -155,11 +162,11 @@ def iter_contents(session: Session, *, after: str, limit: int) -> list[ContentRe
     is_item = select(Item.pk).where(Item.sha256 == Content.sha256, Item.is_deleted.is_(False))
     is_example = select(DatasetItem.pk).where(DatasetItem.sha256 == Content.sha256)
     rows = session.execute(
-        select(Content, Pack.key)
+        select(*PLACE, Pack.key.label("pack_key"))
         .join(Pack, Pack.id == Content.pack_id)
         .where(Content.sha256 > after)
         .where(Pack.key.not_like(REFERENCES) | is_item.exists() | is_example.exists())
         .order_by(Content.sha256)
         .limit(limit)
     )
-    return [as_record(ContentRecord, row, pack_key=key) for row, key in rows]
+    return [as_record(ContentRecord, row) for row in rows]

@@ -59,12 +59,12 @@ def add_inputs(
 
 def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:
     """What a shard still has to do, in order."""
-    rows = session.scalars(
-        select(JobInput)
+    rows = session.execute(
+        select(JobInput.__table__)  # as rows, not as objects: every picture comes by here
         .where(JobInput.shard_id == shard_id, JobInput.state == "queued")
         .order_by(JobInput.position)
     )
-    return [_one(row) for row in rows]
+    return [as_record(InputRecord, row) for row in rows]
 
 
 def set_state(session: Session, job_id: str, pks: Iterable[int], state: str) -> None:
