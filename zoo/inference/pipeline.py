@@ -24,6 +24,9 @@ K = TypeVar("K")
 Read: TypeAlias = Callable[[], bytes]
 
 BATCHES_AHEAD = 2
+PICTURES_AHEAD = 48
+"""How many are decoded ahead at least: while another process waits for the disk, its core decodes
+for this one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +55,8 @@ def embed_contents(
     """
     if IMAGE in model.detail.towers:
         sandbox.start()  # ahead of the first picture, while the caller still prepares
-    decodings = DecodingAhead(contents, model=model, sandbox=sandbox, ahead=BATCHES_AHEAD * batch)
+    ahead = max(BATCHES_AHEAD * batch, PICTURES_AHEAD)
+    decodings = DecodingAhead(contents, model=model, sandbox=sandbox, ahead=ahead)
     forwarding = Forwarding[K](model)
     pictures: list[tuple[K, Decoded]] = []
     texts: list[tuple[K, str]] = []

@@ -8,7 +8,7 @@ import pytest
 from zoo.errors import DamagedError, ImageError, PluginError
 from zoo.images.sandbox import Sandbox
 from zoo.inference.models import ModelCache
-from zoo.inference.pipeline import embed_contents
+from zoo.inference.pipeline import PICTURES_AHEAD, embed_contents
 from zoo.inference.sandboxes import decode_limits
 from zoo.predictor import BackboneRef
 from zoo.settings import Settings
@@ -121,7 +121,7 @@ def test_decoding_stops_when_nobody_wants_more(model):
 
     results.close()
 
-    assert len(sandbox.decoded) < 20
+    assert len(sandbox.decoded) <= PICTURES_AHEAD + 4
     assert not any(thread.name.startswith("decoding") for thread in threading.enumerate())
 
 
