@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 FILES_A_WRITE = 1000
 BYTES_A_WRITE = 256_000_000
 """What one transaction takes over at most; a new attempt goes on after the last file of it."""
-FIRST_FILES = 128
+FIRST_FILES = 64
 """How many the first one takes, so that other processes have work soon."""
 
 NO_LABEL = "the file is not in a folder; in a dataset's archive the top folder is the label"

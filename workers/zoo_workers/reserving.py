@@ -13,8 +13,8 @@ from zoo_workers.context import Context
 
 FEWEST_SHARED = 8
 """Contents below which a shard is not shared out: smaller batches cost more a picture."""
-LEAST_SHARED_S = 0.8
-"""What a shard takes at least that is shared out: a shard of its own costs some 0.03 s."""
+LEAST_SHARED_S = 0.3
+"""What a shard takes at least that is shared out: a shard of its own costs some 0.02 s."""
 
 
 @dataclass(frozen=True, kw_only=True)

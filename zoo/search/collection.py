@@ -16,7 +16,7 @@ from zoo.search.loading import Loaded, Loader
 from zoo.search.snapshots import Snapshots
 from zoo.storage.blobs import BlobStore
 
-FEWEST_CHANGES = 1000
+FEWEST_CHANGES = 2000
 """Changes up to which a new snapshot costs more than whoever opens the last one saves by it."""
 
 _Key = tuple[int, datetime]
