@@ -30,6 +30,10 @@ from zoo_workers.arriving import (
 )
 from zoo_workers.context import Context
 
+GROUP_FILES = 64
+GROUP_BYTES = 16_000_000
+"""How many members the store is asked for at once: together they are in memory."""
+
 
 def run(context: Context, claim: Claim) -> None:
     """Expand an archive into the inputs of its job; a broken one is a failed input itself."""
@@ -119,7 +123,7 @@ def _take(
     settings = context.settings
     with open_packs(context.catalog, context.blobs, settings) as writer:
         wanted = portion(members, _size, is_first=not arguments["skip"])
-        taken = [_taken(context, claim, writer, member) for member in wanted]
+        taken = [one for some in _groups(wanted) for one in _taken(context, claim, writer, some)]
         written = writer.commit()
     if not taken:
         return None
@@ -139,13 +143,35 @@ def _take(
     return further
 
 
+def _groups(
+    members: Iterator[Member | FailedMember],
+) -> Iterator[list[Member | FailedMember]]:
+    """Members that the store is asked for at once."""
+    group: list[Member | FailedMember] = []
+    for member in members:
+        group.append(member)
+        if len(group) >= GROUP_FILES or sum(map(_size, group)) >= GROUP_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 def _taken(
-    context: Context, claim: Claim, writer: PackWriter, member: Member | FailedMember
-) -> Taken:
+    context: Context, claim: Claim, writer: PackWriter, group: list[Member | FailedMember]
+) -> list[Taken]:
     context.watchdog.feed()
-    if isinstance(member, FailedMember):
-        return refuse_member(member)
-    sha256 = writer.add(member.content).sha256 if member.content else None
+    kept = [one.content for one in group if isinstance(one, Member) and one.content]
+    sha256s = iter(writer.add_all(kept))
+    return [
+        refuse_member(one)
+        if isinstance(one, FailedMember)
+        else _taken_member(claim, one, next(sha256s) if one.content else None)
+        for one in group
+    ]
+
+
+def _taken_member(claim: Claim, member: Member, sha256: str | None) -> Taken:
     arrival = arrive_member(claim, member, sha256)
     if "file" not in claim.arguments or sha256 is None or arrival.error:
         return Taken(arrival=arrival, is_text=member.is_text)

@@ -74,16 +74,35 @@ class PackWriter:
 
     def begin(self) -> PackPart:
         """A new part at the end of the open pack."""
-        file = self._file
-        if file is None or file.tell() >= self._pack_bytes:
-            file = self._next_pack()
-        return PackPart(self, file, self._key)
+        return PackPart(self, self._open_pack(), self._key)
 
     def add(self, content: bytes) -> PackedContent:
         """Store bytes as a part of their own."""
         part = self.begin()
         part.write(content)
         return part.finish()
+
+    def add_all(self, given: Sequence[bytes]) -> list[str]:
+        """Store those of some contents that are nowhere yet; returns the sha256 (hex) of each.
+
+        Known ones are not even written beside, as those of `add` are until the commit.
+        """
+        sha256s = [hashlib.sha256(content).hexdigest() for content in given]
+        asked = frozenset(sha256s) - self._known.keys()
+        stored = frozenset(self._find_stored(asked)) if asked else asked
+        for sha256, content in zip(sha256s, given, strict=True):
+            if sha256 not in stored and sha256 not in self._known:
+                self._append(content, sha256)
+        return sha256s
+
+    def _append(self, content: bytes, sha256: str) -> None:
+        file = self._open_pack()
+        here = PackedContent(
+            sha256=sha256, pack_key=self._key, offset=file.tell(), size_bytes=len(content)
+        )
+        with _room_for_upload():
+            file.write(content)
+        self.know(here)
 
     def commit(self) -> Written:
         """Make every pack durable, or none; contents may then be owned by rows."""
@@ -129,6 +148,12 @@ class PackWriter:
     def know(self, content: PackedContent) -> PackedContent:
         """The first place of these bytes, which from now on is `content` if there was none."""
         return self._known.setdefault(content.sha256, content)
+
+    def _open_pack(self) -> BinaryIO:
+        file = self._file
+        if file is None or file.tell() >= self._pack_bytes:
+            file = self._next_pack()
+        return file
 
     def _next_pack(self) -> BinaryIO:
         with _room_for_upload():  # a file's last bytes are written when it is closed

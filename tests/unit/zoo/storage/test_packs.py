@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import deque
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -113,6 +114,30 @@ def test_a_pack_of_which_all_is_stored_is_never_written(blobs: LocalBlobs, tmp_p
         written = writer.commit()
     assert (written.packs, written.contents) == ({}, [])
     assert files_under(tmp_path) == []
+
+
+def test_of_many_at_once_only_what_is_nowhere_yet_is_written(
+    blobs: LocalBlobs, tmp_path: Path
+) -> None:
+    given = [b"first", b"stored", b"first", b"second"]
+    stored = hashlib.sha256(b"stored").hexdigest()
+    asked: list[frozenset[str]] = []
+
+    def find_stored(sha256s: Collection[str]) -> Collection[str]:
+        asked.append(frozenset(sha256s))
+        return {stored}
+
+    writer = PackWriter(blobs, spool=tmp_path / "spool", pack_bytes=6, find_stored=find_stored)
+    with writer:
+        sha256s = writer.add_all(given)
+        assert writer.add_all([b"second"]) == sha256s[-1:]
+        spooled = b"".join(path.read_bytes() for path in files_under(tmp_path / "spool"))
+        written = writer.commit()
+
+    assert sha256s == [hashlib.sha256(content).hexdigest() for content in given]
+    assert b"stored" not in spooled
+    assert asked == [frozenset(sha256s), {sha256s[0], sha256s[-1]}]
+    assert [read_content(blobs, one) for one in written.contents] == [b"first", b"second"]
 
 
 def test_a_database_that_does_not_answer_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
