@@ -1,13 +1,13 @@
-"""Questions to another process of ours, over HTTP on connections that are kept between them.
+"""Questions to another process of ours and their answers, on sockets that are kept between them.
 
-The standard library's client: a general one's redirects, cookies and proxies would take longer
-than all else that the asking process does for a picture.
+Both are messages: a length of eight bytes, and so many bytes. What general protocols have besides
+would take longer than all else that the asking process does for a picture.
 """
 
 from __future__ import annotations
 
-import http.client
 import socket
+import struct
 import time
 from collections import deque
 from pathlib import Path
@@ -18,18 +18,16 @@ UNIX = "unix://"
 IDLE_S = 1.0
 """Shorter than our servers keep a connection, so that none is closed while it is written to."""
 CONNECT_TIMEOUT_S = 2.0
-FRAME = {"Content-Type": "application/octet-stream"}
+MAX_MESSAGE_BYTES = 1 << 34
+"""More than any message has; what speaks another protocol announces more."""
+_LENGTH = struct.Struct("!Q")
 
 
 class Asking(Protocol):
     """What takes a question to where it is answered."""
 
-    def get(self, path: str) -> int:
-        """The status of an answer."""
-        ...
-
-    def post(self, path: str, body: bytes) -> bytes:
-        """The body of an answer."""
+    def ask(self, question: bytes) -> bytes | bytearray:
+        """The answer."""
         ...
 
     def close(self) -> None:
@@ -38,54 +36,43 @@ class Asking(Protocol):
 
 
 class Connections:
-    """Connections to `unix:///path` or `http://host:port`; thread-safe.
+    """Connections to `unix:///path` or `tcp://host:port`; thread-safe.
 
-    Questions raise `OSError` or `http.client.HTTPException` where nobody answers. They may be
-    asked twice, if a kept connection turns out to be closed: all of ours may be.
+    Questions raise `OSError` where nobody answers. They may be asked twice, if a kept connection
+    turns out to be closed: all of ours may be.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self._url = url
         self._timeout_s = timeout_s
-        self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
+        self._idle: deque[tuple[float, socket.socket]] = deque()
 
-    def get(self, path: str) -> int:
-        """The status of an answer."""
-        return self._ask("GET", path, None)[0]
-
-    def post(self, path: str, body: bytes) -> bytes:
-        """The body of an answer."""
-        return self._ask("POST", path, body)[1]
+    def ask(self, question: bytes) -> bytearray:
+        """The answer."""
+        kept = self._kept()
+        if kept is not None:
+            try:
+                return self._ask_on(kept, question)
+            except ConnectionError:
+                pass  # it was closed as we wrote
+        return self._ask_on(self._new(), question)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
             self._idle.pop()[1].close()
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        kept = self._kept()
-        if kept is not None:
-            try:
-                return self._ask_on(kept, method, path, body)
-            except (ConnectionError, http.client.RemoteDisconnected):
-                pass  # it was closed as we wrote
-        return self._ask_on(self._new(), method, path, body)
-
-    def _ask_on(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None
-    ) -> tuple[int, bytes]:
+    def _ask_on(self, connection: socket.socket, question: bytes) -> bytearray:
         try:
-            connection.request(method, path, body, FRAME)
-            answer = connection.getresponse()
-            found = answer.read()
+            send_message(connection, question)
+            answer = receive_message(connection)
         except BaseException:
             connection.close()
             raise
-        if connection.sock is not None:  # else the other side has said that it closes it
-            self._idle.append((time.monotonic(), connection))
-        return answer.status, found
+        self._idle.append((time.monotonic(), connection))
+        return answer
 
-    def _kept(self) -> http.client.HTTPConnection | None:
+    def _kept(self) -> socket.socket | None:
         """The connection used last, if that was a moment ago."""
         try:
             used, connection = self._idle.pop()
@@ -97,33 +84,64 @@ class Connections:
         self.close()  # the others were used before it
         return None
 
-    def _new(self) -> http.client.HTTPConnection:
+    def _new(self) -> socket.socket:
         connect_s = min(CONNECT_TIMEOUT_S, self._timeout_s)
-        if self._url.startswith(UNIX):
-            path = Path(self._url.removeprefix(UNIX))
-            connection: http.client.HTTPConnection = _UnixConnection(path, timeout=connect_s)
-        else:
-            parts = urlsplit(self._url)
-            host = parts.hostname or ""
-            connection = http.client.HTTPConnection(host, parts.port, timeout=connect_s)
-        connection.connect()
-        connection.sock.settimeout(self._timeout_s)
+        connection = (
+            _connect_unix(Path(self._url.removeprefix(UNIX)), timeout_s=connect_s)
+            if self._url.startswith(UNIX)
+            else _connect_tcp(self._url, timeout_s=connect_s)
+        )
+        connection.settimeout(self._timeout_s)
         return connection
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+def send_message(connection: socket.socket, message: bytes) -> None:
+    """Send a message; raises `OSError` if the other side has gone."""
+    length = _LENGTH.pack(len(message))
+    sent = connection.sendmsg([length, message])  # in one call, so that nobody is woken twice
+    if sent < len(length):
+        connection.sendall(length[sent:])
+    if sent < len(length) + len(message):
+        connection.sendall(memoryview(message)[max(0, sent - len(length)) :])
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
 
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        try:
-            self.sock.connect(str(self._path))
-        except BaseException:
-            self.sock.close()
-            raise
+def receive_message(connection: socket.socket) -> bytearray:
+    """The next message; raises `OSError` if there is none."""
+    (length,) = _LENGTH.unpack(_receive(connection, _LENGTH.size))
+    if length > MAX_MESSAGE_BYTES:
+        raise ConnectionAbortedError(f"a message of {length} bytes is none of ours")
+    return _receive(connection, length)
+
+
+def no_delay(connection: socket.socket) -> None:
+    """Have TCP send the last part of a message at once."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _receive(connection: socket.socket, size: int) -> bytearray:
+    message = bytearray(size)
+    left = memoryview(message)
+    while left:
+        n_bytes = connection.recv_into(left)
+        if not n_bytes:
+            raise ConnectionResetError("the other side has closed the connection")
+        left = left[n_bytes:]
+    return message
+
+
+def _connect_unix(path: Path, *, timeout_s: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_tcp(url: str, *, timeout_s: float) -> socket.socket:
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname, parts.port), timeout_s)
+    no_delay(connection)
+    return connection

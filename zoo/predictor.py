@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +21,12 @@ from zoo.logs import current_request
 from zoo.space import FLOAT32, Space, TowerSpace, at_precision, split_precision
 from zoo.taps import Tap
 
+ROUTE = "route"
+"""The member of a question that says what is asked."""
 REQUEST_ID = "request_id"
 """The member of a question that names the request it is asked for."""
+ALIVE = "/livez"
+"""What is answered whatever else is."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -141,7 +143,7 @@ class Label:
 
 
 class Predictor:
-    """A connection to the predictor at `unix:///path` or `http://host:port`; thread-safe.
+    """A connection to the predictor at `unix:///path` or `tcp://host:port`; thread-safe.
 
     Every call raises `UnavailableError` when the predictor does not answer, and the errors that
     the predictor itself raised (`PluginError`, `WeightsUnavailableError`, ...) as they were.
@@ -155,20 +157,20 @@ class Predictor:
 
     def detail(self, backbone: BackboneRef) -> BackboneDetail:
         """Build the backbone, if it is not yet, and describe it."""
-        header, _ = self._ask("/detail", _framed({"backbone": asdict(backbone)}))
+        header, _ = self._ask(_framed("/detail", {"backbone": asdict(backbone)}))
         return detail_from_json(header["detail"])
 
     def embed(
         self, backbone: BackboneRef, images: Sequence[bytes]
     ) -> list[FloatArray | ContentError]:
         """One float32 vector `(dim,)` for each picture, or why it could not be read."""
-        request = _framed({"backbone": asdict(backbone)}, *images)
-        return _vectors(*self._ask("/embed", request))
+        question = _framed("/embed", {"backbone": asdict(backbone)}, *images)
+        return _vectors(*self._ask(question))
 
     def embed_texts(self, backbone: BackboneRef, texts: Sequence[str]) -> TextEmbeddings:
         """One vector for each text; raises `InvalidError` if the model takes no texts."""
-        request = _framed({"backbone": asdict(backbone), "texts": list(texts)})
-        header, blobs = self._ask("/embed_texts", request)
+        request = {"backbone": asdict(backbone), "texts": list(texts)}
+        header, blobs = self._ask(_framed("/embed_texts", request))
         return TextEmbeddings(vectors=_vectors(header, blobs), tokens=int(header["tokens"]))
 
     def classify(
@@ -188,7 +190,7 @@ class Predictor:
             "head": None if head is None else asdict(head),
             "top_k": top_k,
         }
-        header, _ = self._ask("/classify", _framed(request, *images))
+        header, _ = self._ask(_framed("/classify", request, *images))
         return _labels(header)
 
     def classify_texts(
@@ -201,7 +203,7 @@ class Predictor:
             "top_k": top_k,
             "texts": list(texts),
         }
-        header, _ = self._ask("/classify_texts", _framed(request))
+        header, _ = self._ask(_framed("/classify_texts", request))
         return _labels(header)
 
     def features(
@@ -209,7 +211,7 @@ class Predictor:
     ) -> Features:
         """What layers give for each picture, all of one forward; nothing of it is copied."""
         request = {"backbone": asdict(backbone), "taps": [asdict(tap) for tap in taps]}
-        header, blobs = self._ask("/features", _framed(request, *images))
+        header, blobs = self._ask(_framed("/features", request, *images))
         errors = [
             None if error is None else wire.content_error_from_json(error)
             for error in header["errors"]
@@ -226,7 +228,7 @@ class Predictor:
             "backbone": asdict(backbone),
             "head": None if head is None else asdict(head),
         }
-        self._ask("/warm", _framed(request))
+        self._ask(_framed("/warm", request))
 
     def graph(self, backbone: BackboneRef, *, head: HeadRef, name: str) -> memoryview:
         """A classifier as one ONNX graph that bears the name; pixels in, logits out.
@@ -234,12 +236,12 @@ class Predictor:
         Raises `InvalidError` if no graph can hold it, `UnavailableError` while it is being made.
         """
         request = {"backbone": asdict(backbone), "head": asdict(head), "name": name}
-        _, blobs = self._ask("/graph", _framed(request))
+        _, blobs = self._ask(_framed("/graph", request))
         return blobs[0]
 
     def thumbnail(self, content: bytes, *, size: int) -> bytes:
         """A JPEG whose longer side is at most `size` pixels; raises `ImageError`."""
-        _, blobs = self._ask("/thumbnail", _framed({"size": size}, content))
+        _, blobs = self._ask(_framed("/thumbnail", {"size": size}, content))
         return bytes(blobs[0])
 
     def is_alive(self) -> bool:
@@ -247,29 +249,30 @@ class Predictor:
         if self._socket and not self._socket.exists():
             return False
         try:
-            return self._asking.get("/livez") == HTTPStatus.OK
-        except (OSError, HTTPException):
+            wire.decode(self._asking.ask(_framed(ALIVE, {})))
+        except (OSError, InvalidError):
             return False
+        return True
 
     def close(self) -> None:
         """Close all connections."""
         self._asking.close()
 
-    def _ask(self, path: str, body: bytes) -> tuple[wire.Header, list[memoryview]]:
-        header, blobs = self._decode(self._post(path, body))
+    def _ask(self, question: bytes) -> tuple[wire.Header, list[memoryview]]:
+        header, blobs = self._decode(self._answer_to(question))
         if "error" in header:
             raise wire.error_from_json(header["error"])
         return header, blobs
 
-    def _post(self, path: str, body: bytes) -> bytes:
+    def _answer_to(self, question: bytes) -> bytes | bytearray:
         if self._socket and not self._socket.exists():
             raise self._unavailable(FileNotFoundError("there is no such socket"))
         try:
-            return self._asking.post(path, body)
-        except (OSError, HTTPException) as error:
+            return self._asking.ask(question)
+        except OSError as error:
             raise self._unavailable(error) from error
 
-    def _decode(self, body: bytes) -> tuple[wire.Header, list[memoryview]]:
+    def _decode(self, body: bytes | bytearray) -> tuple[wire.Header, list[memoryview]]:
         try:
             return wire.decode(body)
         except InvalidError as error:
@@ -283,11 +286,11 @@ class Predictor:
         )
 
 
-def _framed(header: Mapping[str, object], *blobs: bytes) -> bytes:
+def _framed(route: str, header: Mapping[str, object], *blobs: bytes) -> bytes:
     """A question that names the request it is asked for, so that its answerer's log does too."""
     request_id = current_request()
-    named = header if request_id is None else {**header, REQUEST_ID: request_id}
-    return wire.encode(named, *blobs)
+    named = {} if request_id is None else {REQUEST_ID: request_id}
+    return wire.encode({ROUTE: route, **named, **header}, *blobs)
 
 
 def _labels(header: wire.Header) -> list[list[Label] | ContentError]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from platformdirs import user_data_path
 
@@ -178,7 +178,7 @@ class Settings:
 
     @property
     def resolved_predictor_url(self) -> str:
-        """The predictor in use: `unix:///path` or `http://host:port`."""
+        """The predictor in use: `unix:///path` or `tcp://host:port`."""
         return self.predictor_url or f"unix://{self.runtime_dir / 'predictor.sock'}"
 
     @property
@@ -226,9 +226,25 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
             f"ZOO_ALLOWED_ROOTS is {settings.allowed_roots!r}; "
             "it should be absolute paths of folders, with colons between"
         )
+    _check_predictor_url(settings.predictor_url)
     if settings.fault:
         parse_fault(settings.fault)
     return replace(settings, home=Path(settings.home).expanduser().absolute())
+
+
+def _check_predictor_url(url: str) -> None:
+    if url and not url.startswith("unix:///") and not _is_tcp(url):
+        raise StartError(
+            f"ZOO_PREDICTOR_URL is {url!r}; it should be unix:///path/of/socket or tcp://host:port"
+        )
+
+
+def _is_tcp(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "tcp" and bool(parts.hostname and parts.port)
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _parse(name: str, text: str, kind: type) -> object:

@@ -35,7 +35,7 @@ def encode(header: Mapping[str, object], *blobs: bytes | memoryview) -> bytes:
     return b"".join([_LENGTH.pack(len(text)), text, *blobs])
 
 
-def decode(body: bytes) -> tuple[Header, list[memoryview]]:
+def decode(body: bytes | bytearray) -> tuple[Header, list[memoryview]]:
     """The header and the blobs of a frame, without copying; raises `InvalidError` if damaged."""
     view = memoryview(body)
     try:

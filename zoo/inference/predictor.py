@@ -1,4 +1,4 @@
-"""The predictor's WSGI application: few routes, frames in and out, torch only where needed.
+"""The predictor's application: few routes, frames in and out, torch only where needed.
 
 It is not meant for callers from outside: `zoo.predictor.Predictor` is its client.
 """
@@ -6,8 +6,7 @@ It is not meant for callers from outside: `zoo.predictor.Predictor` is its clien
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import structlog
 
@@ -17,11 +16,8 @@ from zoo.errors import NotFoundError, UnavailableError, ZooError
 from zoo.inference.answering import Answering
 from zoo.inference.placement import place_predictor
 from zoo.inference.sandboxes import SandboxPool, decode_limits
-from zoo.predictor import REQUEST_ID
+from zoo.predictor import ALIVE, REQUEST_ID, ROUTE
 from zoo.settings import Settings
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
 MAX_WAITING = 64
 """Requests taken in at once; the next is told to come again."""
@@ -40,7 +36,7 @@ def create_predictor(settings: Settings) -> PredictorApp:
 
 
 class PredictorApp:
-    """`GET /livez`; `POST` frames to `/detail`, `/embed`, `/embed_texts`, `/classify` and such."""
+    """Answers frames to `/detail`, `/embed`, `/classify` and such; thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._room = threading.Semaphore(MAX_WAITING)
@@ -61,37 +57,16 @@ class PredictorApp:
         }
         threading.Thread(target=self._answering.warm_up, name="warm-up", daemon=True).start()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        if environ["PATH_INFO"] == "/livez":
-            return _respond(start_response, "200 OK", body=b"ok")
-        # Read even where it is refused: a caller that is still writing would see a broken pipe.
-        body = environ["wsgi.input"].read(_length(environ))
-        if not self._room.acquire(blocking=False):
-            busy = UnavailableError(
-                f"{MAX_WAITING} requests are waiting for the predictor already",
-                code="predictor_busy",
-                retry_after_s=_RETRY_AFTER_S,
-            )
-            return _respond(start_response, "503 Service Unavailable", body=_failure(busy))
-        try:
-            return _respond(
-                start_response, "200 OK", body=self._answer(environ["PATH_INFO"], body)
-            )
-        finally:
-            self._room.release()
-
-    def close(self) -> None:
-        """End the sandboxes."""
-        self._sandboxes.close()
-
-    def _answer(self, path: str, body: bytes) -> bytes:
+    def answer(self, question: bytes | bytearray) -> bytes:
+        """The frame that answers a frame; what goes wrong is told in it."""
         structlog.contextvars.unbind_contextvars("request_id")  # of the thread's last question
+        path = None
         try:
-            request, blobs = wire.decode(body)
+            request, blobs = wire.decode(question)
+            path = request.pop(ROUTE, None)
             if request_id := request.pop(REQUEST_ID, None):
                 structlog.contextvars.bind_contextvars(request_id=request_id)
-            return self._route(path)(request, blobs)
+            return self._answer(path, request, blobs)
         except ZooError as error:
             _log.info("request_failed", path=path, code=error.code, detail=error.detail)
             return _failure(error)
@@ -99,6 +74,24 @@ class PredictorApp:
             _log.exception("request_crashed", path=path)
             leave_lost_gpu(error)
             return _failure(ZooError(f"the predictor failed: {type(error).__name__}: {error}"))
+
+    def close(self) -> None:
+        """End the sandboxes."""
+        self._sandboxes.close()
+
+    def _answer(self, path: str, request: wire.Header, blobs: list[memoryview]) -> bytes:
+        if path == ALIVE:
+            return wire.encode({})
+        if not self._room.acquire(blocking=False):
+            raise UnavailableError(
+                f"{MAX_WAITING} requests are waiting for the predictor already",
+                code="predictor_busy",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        try:
+            return self._route(path)(request, blobs)
+        finally:
+            self._room.release()
 
     def _route(self, path: str) -> Answer:
         if path not in self._routes:
@@ -113,17 +106,5 @@ class PredictorApp:
         return wire.encode({}, jpeg)
 
 
-def _length(environ: WSGIEnvironment) -> int:
-    return int(environ.get("CONTENT_LENGTH") or 0)
-
-
 def _failure(error: ZooError) -> bytes:
     return wire.encode({"error": wire.error_to_json(error)})
-
-
-def _respond(start_response: StartResponse, status: str, *, body: bytes) -> Iterable[bytes]:
-    start_response(
-        status,
-        [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(body)))],
-    )
-    return [body]

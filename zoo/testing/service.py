@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ class ZooService(Asking):
         self.context = _workers("context").make_context(settings, "worker_eager")
         self.predictor_in_process = _PredictorInProcess(settings)
         self.predictor = Predictor(
-            "http://predictor", timeout_s=60, asking=self.predictor_in_process
+            "tcp://predictor:8701", timeout_s=60, asking=self.predictor_in_process
         )
         celery = make_celery(settings, is_eager=True)
         _workers("tasks").register(celery, lambda: self.context)
@@ -140,31 +139,11 @@ class _PredictorInProcess:
         self._settings = settings
         self._app: PredictorApp | None = None
 
-    def get(self, path: str) -> int:
-        """The status of an answer."""
-        return self._ask({"REQUEST_METHOD": "GET", "PATH_INFO": path})[0]
-
-    def post(self, path: str, body: bytes) -> bytes:
-        """The body of an answer."""
-        environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": path,
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": BytesIO(body),
-        }
-        return self._ask(environ)[1]
-
-    def _ask(self, environ: dict[str, Any]) -> tuple[int, bytes]:  # what WSGI says it holds
+    def ask(self, question: bytes) -> bytes:
+        """The answer."""
         if self._app is None:
             self._app = create_predictor(self._settings)
-        statuses: list[str] = []
-
-        def start_response(status: str, *_: object) -> Callable[[bytes], object]:
-            statuses.append(status)
-            return lambda _: None
-
-        body = b"".join(self._app(environ, start_response))
-        return int(statuses[0].partition(" ")[0]), body
+        return self._app.answer(question)
 
     def close(self) -> None:
         if self._app is not None:

@@ -1,120 +1,122 @@
 """Questions on kept connections: answered, asked again where one was closed, errors told."""
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from zoo.connections import Connections
+from zoo.connections import Connections, receive_message, send_message
 
 
-class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was sent; the server counts the connections."""
+class Echo:
+    """Answers with what it was asked; counts the connections."""
 
-    protocol_version = "HTTP/1.1"
-    closes_silently = False
-    announces_close = False
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.n_connections = 0
+        self.is_closing = False  # after each answer, without a word
 
-    def do_GET(self) -> None:
-        self._answer(b"")
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.n_connections += 1
+            threading.Thread(target=self.answer, args=(connection,)).start()
 
-    def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        if self.announces_close:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection |= self.closes_silently
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(HTTPServer):
-    n_connections = 0
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        self.n_connections += 1
-        return super().get_request()
-
-
-class UnixServer(Server):
-    address_family = socket.AF_UNIX
-
-    def server_bind(self) -> None:
-        self.socket.bind(self.server_address)
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        self.n_connections += 1
-        found, _ = self.socket.accept()
-        return found, ("local", 0)
+    def answer(self, connection: socket.socket) -> None:
+        with connection:
+            while True:
+                try:
+                    send_message(connection, bytes(receive_message(connection)))
+                except ConnectionError:
+                    return
+                if self.is_closing:
+                    return
 
 
 @pytest.fixture(params=["tcp", "unix"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    handler = type("Handler", (Echo,), {})
-    if request.param == "tcp":
-        found = Server(("127.0.0.1", 0), handler)
-    else:
-        found = UnixServer(str(tmp_path / "s"), handler)  # type: ignore[arg-type]  # a path, here
-    with found:
-        threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield found
-        found.shutdown()
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "unix":
+        return f"unix://{tmp_path / 's'}"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 @pytest.fixture
-def connections(server: Server) -> Iterator[Connections]:
-    address = server.server_address
-    url = f"unix://{address}" if isinstance(address, str) else f"http://127.0.0.1:{address[1]}"
+def server(url: str) -> Iterator[Echo]:
+    if url.startswith("unix"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(url.removeprefix("unix://"))
+        listener.listen()
+    else:
+        listener = socket.create_server(("127.0.0.1", int(url.rpartition(":")[2])))
+    echo = Echo(listener)
+    thread = threading.Thread(target=echo.run)
+    thread.start()
+    yield echo
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+@pytest.fixture
+def connections(url: str, server: Echo) -> Iterator[Connections]:
+    assert server.n_connections == 0
     found = Connections(url, timeout_s=5)
     yield found
     found.close()
 
 
-def test_questions_in_turn_share_a_connection(connections: Connections, server: Server) -> None:
-    assert connections.post("/a", b"first") == b"first"
-    assert connections.post("/a", b"x" * 1_000_000) == b"x" * 1_000_000
-    assert connections.get("/livez") == 200
+def test_questions_in_turn_share_a_connection(connections: Connections, server: Echo) -> None:
+    assert connections.ask(b"first") == b"first"
+    assert connections.ask(b"x" * 3_000_000) == b"x" * 3_000_000
+    assert connections.ask(b"") == b""
     assert server.n_connections == 1
 
 
-def test_a_connection_closed_meanwhile_is_replaced(
-    connections: Connections, server: Server
-) -> None:
-    server.RequestHandlerClass.closes_silently = True  # type: ignore[attr-defined]  # Echo's
-    assert [connections.post("/a", bytes([n])) for n in range(3)] == [b"\0", b"\1", b"\2"]
+def test_a_connection_closed_meanwhile_is_replaced(connections: Connections, server: Echo) -> None:
+    server.is_closing = True
+    assert [connections.ask(bytes([n])) for n in range(3)] == [b"\0", b"\1", b"\2"]
     assert server.n_connections == 3
-
-
-def test_a_connection_that_is_announced_to_close_is_not_kept(
-    connections: Connections, server: Server
-) -> None:
-    server.RequestHandlerClass.announces_close = True  # type: ignore[attr-defined]  # Echo's
-    connections.post("/a", b"first")
-    assert not connections._idle
-    assert connections.post("/a", b"second") == b"second"
 
 
 def test_nobody_there_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Connections(f"unix://{tmp_path / 'none'}", timeout_s=1).post("/a", b"")
+        Connections(f"unix://{tmp_path / 'none'}", timeout_s=1).ask(b"")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ConnectionRefusedError):
-            Connections(url, timeout_s=1).get("/livez")
+            Connections(url, timeout_s=1).ask(b"")
 
 
 def test_an_answer_that_does_not_come_is_a_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TimeoutError):
-            Connections(url, timeout_s=0.1).get("/livez")
+            Connections(url, timeout_s=0.1).ask(b"")
+
+
+def test_what_speaks_another_protocol_is_not_read() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+        (announced,) = struct.unpack("!Q", b"HTTP/1.1")
+        with pytest.raises(ConnectionAbortedError) as caught:
+            receive_message(here)
+    assert str(caught.value) == f"a message of {announced} bytes is none of ours"
+
+
+def test_a_message_that_is_cut_off_is_none() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(struct.pack("!Q", 5) + b"abc")
+        there.shutdown(socket.SHUT_WR)
+        with pytest.raises(ConnectionResetError) as caught:
+            receive_message(here)
+    assert str(caught.value) == "the other side has closed the connection"

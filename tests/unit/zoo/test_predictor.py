@@ -1,9 +1,7 @@
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
@@ -26,27 +24,19 @@ LITE = BackboneRef(plugin="lite", architecture="efficientnet_lite0", weights="in
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[tuple[Predictor, list[tuple[str, bytes]]]]:
+def answering(answer: bytes) -> Iterator[tuple[Predictor, list[bytes]]]:
     """A predictor whose every answer is given, and what it was asked."""
-    asked: list[tuple[str, bytes]] = []
+    asked: list[bytes] = []
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    class Given:
+        def ask(self, question: bytes) -> bytes:
+            asked.append(question)
+            return answer
 
-        def log_message(self, *_):
+        def close(self) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        predictor = Predictor(f"http://127.0.0.1:{server.server_port}", timeout_s=5)
-        yield predictor, asked
-        predictor.close()
-        server.shutdown()
+    yield Predictor("tcp://given:1", timeout_s=5, asking=Given()), asked
 
 
 def test_vectors_and_errors_come_back_in_the_order_of_the_pictures():
@@ -60,9 +50,8 @@ def test_vectors_and_errors_come_back_in_the_order_of_the_pictures():
     assert first.tolist() == [0, 1]
     assert isinstance(second, ImageError)
     assert third.tolist() == [2, 3]
-    path, body = asked[0]
-    header, blobs = wire.decode(body)
-    assert path == "/embed"
+    header, blobs = wire.decode(asked[0])
+    assert header["route"] == "/embed"
     assert header["backbone"] == {
         "plugin": "lite",
         "architecture": "efficientnet_lite0",
@@ -85,7 +74,7 @@ def test_labels_come_back_best_first():
     assert answers == [
         [Label(label="cat", probability=0.75), Label(label="dog", probability=0.25)]
     ]
-    assert wire.decode(asked[0][1])[0]["head"] == {"blob_key": "versions/a", "sha256": "00"}
+    assert wire.decode(asked[0])[0]["head"] == {"blob_key": "versions/a", "sha256": "00"}
 
 
 def test_the_detail_comes_back_as_it_was():

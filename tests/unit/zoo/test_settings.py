@@ -75,3 +75,14 @@ def test_allowed_roots_are_absolute_and_allowed_urls_end_in_a_slash(tmp_path: Pa
         "ZOO_ALLOWED_ROOTS is '/srv:photos'; "
         "it should be absolute paths of folders, with colons between"
     )
+
+
+@pytest.mark.parametrize("url", ["http://x:1", "tcp://x", "tcp://x:many", "predictor.sock"])
+def test_a_predictor_is_asked_at_a_socket_or_a_port(url: str, tmp_path: Path) -> None:
+    for right in ("unix:///srv/p.sock", "tcp://predictor:8701", ""):
+        load_settings({"ZOO_PREDICTOR_URL": right}, home=tmp_path)
+    with pytest.raises(StartError) as caught:
+        load_settings({"ZOO_PREDICTOR_URL": url}, home=tmp_path)
+    assert caught.value.detail == (
+        f"ZOO_PREDICTOR_URL is {url!r}; it should be unix:///path/of/socket or tcp://host:port"
+    )

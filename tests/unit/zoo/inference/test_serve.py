@@ -11,8 +11,7 @@ from threading import Thread
 
 import pytest
 
-from zoo.errors import ImageError, NotFoundError, PluginError, StartError
-from zoo.inference.serve import bind_address
+from zoo.errors import ImageError, NotFoundError, PluginError
 from zoo.predictor import BackboneRef, Predictor
 
 LITE0 = BackboneRef(plugin="lite", architecture="efficientnet_lite0", weights="in1k")
@@ -125,24 +124,6 @@ def test_it_stops_cleanly_while_it_is_still_warming_up():
 
         assert process.wait(15) == 0
         assert "Traceback" not in (home / "log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [("unix:///a/b.sock", "unix:/a/b.sock"), ("http://127.0.0.1:8701", "127.0.0.1:8701")],
-)
-def test_an_address_is_written_as_gunicorn_writes_it(url, address):
-    assert bind_address(url) == address
-
-
-@pytest.mark.parametrize("url", ["https://x:1", "http://x", "predictor.sock"])
-def test_another_address_is_refused(url):
-    with pytest.raises(StartError) as caught:
-        bind_address(url)
-
-    assert str(caught.value) == (
-        f"ZOO_PREDICTOR_URL is {url!r}; it should be unix:///path/of/socket or http://host:port"
-    )
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_said_before_anything_starts(tmp_path):

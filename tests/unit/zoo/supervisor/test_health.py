@@ -1,19 +1,24 @@
 import importlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from zoo import wire
 from zoo.catalog import Catalog, workers
 from zoo.catalog.records import WorkerRecord
 from zoo.cli.main import build_app
+from zoo.connections import receive_message, send_message
 from zoo.errors import UnavailableError
 from zoo.jobs.keeper import Keeper
 from zoo.jobs.presence import this_process
+from zoo.predictor import ALIVE, ROUTE
 from zoo.settings import Settings, load_settings
 from zoo.supervisor.health import check_health
 
@@ -90,10 +95,19 @@ def test_an_api_that_is_not_there_is_not(tmp_path: Path) -> None:
     assert complaint("api", settings) == "the api at http://127.0.0.1:1 is not ready"
 
 
-def test_a_predictor_that_answers_is_well(tmp_path: Path, upstream: int) -> None:
-    url = f"http://127.0.0.1:{upstream}"
-    settings = load_settings({}, home=tmp_path, predictor_url=url)
-    assert check_health("predictor", settings) == f"the predictor at {url} answers"
+def test_a_predictor_that_answers_is_well(tmp_path: Path) -> None:
+    def answer_once() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            assert wire.decode(receive_message(connection))[0][ROUTE] == ALIVE
+            send_message(connection, wire.encode({}))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        answered = threads.submit(answer_once)
+        url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        settings = load_settings({}, home=tmp_path, predictor_url=url)
+        assert check_health("predictor", settings) == f"the predictor at {url} answers"
+        answered.result()
 
 
 def test_a_predictor_without_its_socket_is_not(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ def names(settings: Settings) -> list[str]:
 
 
 def test_what_the_user_brings_is_not_started(tmp_path: Path) -> None:
-    own = Settings(home=tmp_path, broker_url="redis://other", predictor_url="http://other")
+    own = Settings(home=tmp_path, broker_url="redis://other", predictor_url="tcp://other:8701")
 
     assert plan.broker_spec(own) is None
     assert names(own) == ["api", "keeper", "worker"]
