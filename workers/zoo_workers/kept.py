@@ -81,19 +81,25 @@ class Kept:
         if before:
             self._drop(before["key"])
 
-    def vectors(self, strategy: str) -> Path | None:
-        """The embeddings that a strategy's network has made so far; None before the first."""
-        found = self._arguments.get(f"vectors_{strategy}")
-        return self._sound(found) if found else None
+    def vectors(self, strategy: str) -> list[Path]:
+        """The embeddings that a strategy's network has made so far, part after part."""
+        parts = self._parts(strategy)
+        paths = [self._sound(self._arguments[name]) for name in parts]
+        sound = [path for path in paths if path is not None]
+        if len(sound) == len(paths):
+            return sound
+        self._forget(parts)  # what follows a part that is gone is of no use
+        return []
 
     def keep_vectors(self, strategy: str, write: Write) -> None:
-        """Take the place of the embeddings before."""
+        """Keep some more of the embeddings, after those before."""
         stored = self.store("checkpoints", write)
-        before = self._arguments.get(f"vectors_{strategy}")
-        self._arguments[f"vectors_{strategy}"] = _named(stored)
+        n_parts = len(self._parts(strategy))
+        self._arguments[f"vectors_{strategy}_{n_parts:06}"] = _named(stored)
         self._record([])
-        if before:
-            self._drop(before["key"])
+
+    def _parts(self, strategy: str) -> list[str]:
+        return sorted(one for one in self._arguments if one.startswith(f"vectors_{strategy}_"))
 
     def keep_network(self, strategy: str, network: StoredFile) -> None:
         """Name a trained network, which embedding all examples may need for hours."""
@@ -106,7 +112,7 @@ class Kept:
     def keep_tuned(self, strategy: str, stored: StoredFile) -> None:
         """Note that a strategy is done, and what it came to with the network that is kept."""
         self._arguments[f"tuned_{strategy}"] = _named(stored)
-        self._forget(("checkpoint", f"vectors_{strategy}"))
+        self._forget(("checkpoint", *self._parts(strategy)))
 
     def micro_batch(self, strategy: str) -> int | None:
         """How many pictures a strategy forwards at once, if not whole batches."""

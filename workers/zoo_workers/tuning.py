@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,7 @@ from zoo.training.states import read_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
+from zoo_workers.pacing import Pacing
 from zoo_workers.pictures import Pictures, uncropped
 from zoo_workers.shortage import is_short
 from zoo_workers.sparing import run, spare
@@ -254,32 +257,45 @@ def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
 
     Of those that are lost, nothing but zeros.
     """
-    course, strategy = work.course, work.course.strategy
-    firsts = {sha256: place for place, sha256 in reversed(list(enumerate(course.sha256s)))}
-    wanted, batch = sorted(firsts.keys() - course.lost), work.context.placement.batch
-    done = _known_vectors(work)
-    kept_at = time.monotonic()
+    course, kept, batch = work.course, work.kept, work.context.placement.batch
+    places = _places(course)
+    wanted = sorted(places)
+    vectors = np.zeros((len(course.sha256s), model.detail.dim), np.float32)
+    n_kept = _fill_known(work, vectors, [places[one] for one in wanted])
+    pacing = Pacing(work.context.settings.checkpoint_every_s)
     forwarded = embed_contents(
-        [(one, partial(work.pictures.original, firsts[one])) for one in wanted[len(done) :]],
+        [(one, partial(work.pictures.original, places[one][0])) for one in wanted[n_kept:]],
         model=model,
         sandbox=work.context.sandbox,
         batch=batch,  # always the same pictures at once: others would be rounded otherwise
     )
-    for sha256, result in forwarded:
+    for n_done, (sha256, result) in enumerate(forwarded, start=n_kept + 1):
         work.watch.look()
         if isinstance(result, ContentError):
-            raise work.pictures.unreadable(firsts[sha256], result)
-        done.append(result.vector)
-        is_due = time.monotonic() - kept_at >= work.context.settings.checkpoint_every_s
-        if is_due and len(done) % batch == 0:
-            work.kept.keep_vectors(strategy, partial(write_vectors, vectors=np.stack(done)))
-            kept_at = time.monotonic()
-    by_content = dict(zip(wanted, done, strict=True))
-    nothing = np.zeros(model.detail.dim, np.float32)
-    return np.stack([by_content.get(sha256, nothing) for sha256 in course.sha256s])
+            raise work.pictures.unreadable(places[sha256][0], result)
+        vectors[places[sha256]] = result.vector
+        if pacing.is_due and n_done % batch == 0:
+            rows = [places[one][0] for one in wanted[n_kept:n_done]]
+            with pacing.writing():
+                kept.keep_vectors(course.strategy, partial(write_vectors, vectors=vectors[rows]))
+            n_kept = n_done
+    return vectors
 
 
-def _known_vectors(work: Work) -> list[NDArray[np.float32]]:
-    """Those that a process before this one has kept: the first of all, in whole batches."""
-    path = work.kept.vectors(work.course.strategy)
-    return [] if path is None else list(read_vectors(path))
+def _places(course: Course) -> dict[str, list[int]]:
+    """Where each content stands among the examples, but those that are lost."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, sha256 in enumerate(course.sha256s):
+        if sha256 not in course.lost:
+            found[sha256].append(place)
+    return found
+
+
+def _fill_known(work: Work, vectors: NDArray[np.float32], places: Sequence[Sequence[int]]) -> int:
+    """Fill in what a process before this one has kept: the first of all, in whole batches."""
+    n_known = 0
+    for path in work.kept.vectors(work.course.strategy):
+        for vector in read_vectors(path):
+            vectors[places[n_known]] = vector
+            n_known += 1
+    return n_known

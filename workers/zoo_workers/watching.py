@@ -6,12 +6,14 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from zoo.catalog.jobs import newest_events
 from zoo.faults import Point, reach
 from zoo.jobs.ledger import Claim
 from zoo.training.states import write_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
+from zoo_workers.pacing import Pacing
 from zoo_workers.stopping import stop_if_cancelled
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ class JobWatch:
         self._claim = claim
         self._kept = kept
         self._course = course
-        self._looked = self._told = self._stored = self._began = time.monotonic()
+        self._looked = self._told = self._began = time.monotonic()
+        self._pacing = Pacing(context.settings.checkpoint_every_s)
         self._n_before: int | None = None  # steps that were done when this process began
+        self._n_told = 0  # epochs that another process told of, and this one does again
 
     def look(self) -> None:
         """Say that something was done; raises `CancelledWorkError` if the job is to stop."""
@@ -46,31 +50,48 @@ class JobWatch:
     def stepped(self, training: Training) -> None:
         """After each step."""
         if self._n_before is None:
-            self._n_before = training.n_done - 1
+            self._begin(training)
             self._tell(training)
         reach(self._context.settings, Point.TRAIN_STEPPED)
         self.look()
-        now = time.monotonic()
-        if now - self._stored >= self._context.settings.checkpoint_every_s:
+        if self._pacing.is_due:
             self._keep(training, [("step", self._step_json(training))])
-        elif now - self._told >= TELL_S:
+        elif time.monotonic() - self._told >= TELL_S:
             self._tell(training)
 
     def ended_epoch(self, training: Training) -> None:
-        """After each epoch: it is told of once, with the state that follows it."""
-        self._keep(training, [("epoch", self._epoch_json(training))])
+        """After each epoch: it is told of once, and the state after it kept if that is cheap."""
+        if self._n_before is None:
+            self._begin(training)
+        is_new = training.position.epoch > self._n_told
+        events = [("epoch", self._epoch_json(training))] if is_new else []
+        if self._pacing.is_cheap:
+            self._keep(training, events)
+        elif events:
+            self._kept.tell(events)
         self.look()
+
+    def _begin(self, training: Training) -> None:
+        self._n_before = training.n_done - 1
+        if self._n_before < 1:
+            return
+        job_id = self._claim.job.id
+        with self._context.catalog.read() as session:
+            told = newest_events(session, [job_id], ("epoch",)).get(job_id)
+        if told is not None and told["strategy"] == self._course.strategy:
+            self._n_told = told["epoch"]
 
     def _tell(self, training: Training) -> None:
         self._kept.tell([("step", self._step_json(training))])
         self._told = time.monotonic()
 
     def _keep(self, training: Training, events: list[tuple[str, dict[str, Any]]]) -> None:
-        state = training.state()
-        self._kept.keep_checkpoint(
-            self._course.strategy, lambda path: write_state(path, state), events=events
-        )
-        self._stored = self._told = time.monotonic()
+        with self._pacing.writing():
+            state = training.state()
+            self._kept.keep_checkpoint(
+                self._course.strategy, lambda path: write_state(path, state), events=events
+            )
+        self._told = time.monotonic()
 
     def _step_json(self, training: Training) -> dict[str, Any]:
         at = training.position

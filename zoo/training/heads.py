@@ -20,6 +20,8 @@ WideArray = NDArray[np.float64]
 FORMAT = "featurezoo-head-1"
 """Stands in the file's metadata; a new number for every change that old readers would misread."""
 
+ROWS = 4096
+"""Embeddings that are widened together."""
 OWN_FIELDS = frozenset({"format", "labels"})
 
 
@@ -41,8 +43,12 @@ class Head:
                 f"features must have the shape (n, {self.matrix.shape[1]}), not {features.shape}",
                 code="wrong_dimension",
             )
-        # float64: raw features times folded weights cancel against the bias.
-        return features.astype(np.float64) @ self.matrix.astype(np.float64).T + self.bias
+        # float64: raw features times folded weights cancel against the bias. Part by part, as
+        # features in float64 take twice the memory that they have.
+        matrix = self.matrix.astype(np.float64).T
+        parts = [features[at : at + ROWS] for at in range(0, len(features), ROWS)]
+        wide = [part.astype(np.float64) @ matrix + self.bias for part in parts]
+        return np.concatenate(wide) if wide else np.empty((0, len(self.bias)))
 
     def probabilities(self, features: NDArray[np.floating]) -> WideArray:
         """Softmax over the labels, `(n, classes)`; raises as `logits` does."""

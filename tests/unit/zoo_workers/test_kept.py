@@ -72,7 +72,7 @@ def test_what_is_not_trained_to_its_end_begins_anew_without_what_is_lost(kept: K
     kept.keep_vectors("full", write)
     kept.keep_lost(["b"])
     assert kept.checkpoint("full") is not None
-    assert kept.vectors("full") is None
+    assert kept.vectors("full") == []
     assert kept.lost == {"a", "b"}
 
 
@@ -84,3 +84,14 @@ def test_what_was_come_to_on_other_examples_is_forgotten(place: Workplace, kept:
     kept.begin("others")
     assert list(place.context.blobs.keys("versions/")) == []
     assert kept.has_flips is None
+
+
+def test_embeddings_are_kept_part_after_part_and_believed_whole(
+    place: Workplace, kept: Kept
+) -> None:
+    for text in ("one", "two"):
+        kept.keep_vectors("full", lambda path, text=text: path.write_text(text))
+    assert [path.read_text() for path in kept.vectors("full")] == ["one", "two"]
+    kept.vectors("full")[0].unlink()
+    assert kept.vectors("full") == []
+    assert list(place.context.blobs.keys("checkpoints/")) == []

@@ -1,0 +1,138 @@
+"""What all trials of a fine-tune job stand on: its examples, embedded, grouped, on their sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoo.catalog import Session, datasets, features
+from zoo.catalog.records import DatasetVersionRecord, Example
+from zoo.errors import InvalidError, NotFoundError
+from zoo.features.store import FloatArray, read_vectors
+from zoo.jobs.ledger import Claim
+from zoo.jobs.specs import FineTuneSpec, read_fine_tune
+from zoo.training.arranging import Arranged, arrange
+from zoo.training.duplicates import NearDuplicates, find_near_duplicates
+from zoo.training.samples import Sample
+from zoo_workers.context import Context
+from zoo_workers.kept import Kept
+from zoo_workers.lost import without_lost
+from zoo_workers.registering import ground_digest
+from zoo_workers.trials import Ground
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """A job's ground, and what it was made of."""
+
+    ground: Ground
+    version: DatasetVersionRecord
+    examples: Sequence[Example]  # those that could be embedded
+    n_unembedded: int
+    near: NearDuplicates
+
+
+def prepare(context: Context, claim: Claim, kept: Kept) -> Prepared:
+    """Read the embeddings of a job's dataset version, and put its examples on their sides.
+
+    Raises `NotFoundError` if the dataset was deleted, `InvalidError` as `arrange` does.
+    """
+    spec = read_fine_tune(claim.job.spec)
+    version, examples, n_unembedded = _examples(context, claim, spec)
+    vectors = read_vectors(
+        context.catalog,
+        context.segments,
+        space_id=claim.job.work["space_id"],
+        sha256s=[one.sha256 for one in examples],
+    )
+    near = _near_duplicates(context, spec, examples, vectors)
+    ground = _ground(context, claim, spec, examples, kept, vectors=vectors, keys=near.keys)
+    return Prepared(
+        ground=ground, version=version, examples=examples, n_unembedded=n_unembedded, near=near
+    )
+
+
+def _ground(
+    context: Context,
+    claim: Claim,
+    spec: FineTuneSpec,
+    examples: Sequence[Example],
+    kept: Kept,
+    *,
+    vectors: FloatArray,
+    keys: Sequence[str],
+) -> Ground:
+    arranged = _arranged(spec, examples, keys)
+    sha256s = [examples[place].sha256 for place in arranged.order]
+    kept.begin(ground_digest(sha256s, arranged))
+    arranged = without_lost(arranged, examples, kept.lost)
+    return Ground(
+        context=context,
+        claim=claim,
+        spec=spec,
+        arranged=arranged,
+        features=vectors[arranged.order],
+        sha256s=sha256s,
+        kept=kept,
+    )
+
+
+def _arranged(spec: FineTuneSpec, examples: Sequence[Example], keys: Sequence[str]) -> Arranged:
+    try:
+        return arrange(
+            [one.label for one in examples],
+            keys=keys,
+            given_splits=[one.split for one in examples],
+            seed=spec.seed,
+            samples=[_sample(one) for one in examples],
+            shares=spec.splits.by_side,
+        )
+    except InvalidError as error:
+        if len(set(keys)) == len({one.sha256 for one in examples}):
+            raise
+        raise InvalidError(
+            f"{error.detail}; pictures that are nearly the same were counted as one, which "
+            "near_duplicates 1 turns off",
+            code=error.code,
+        ) from error
+
+
+def _examples(
+    context: Context, claim: Claim, spec: FineTuneSpec
+) -> tuple[DatasetVersionRecord, list[Example], int]:
+    work = claim.job.work
+    with context.catalog.read() as session:
+        version = datasets.get_version(session, spec.dataset, int(work["dataset_version"]))
+        if version is None:
+            raise NotFoundError(
+                f"dataset {spec.dataset!r} was deleted before training began",
+                code="dataset_deleted",
+            )
+        listed = datasets.list_examples(session, int(work["dataset_id"]), version=version.version)
+        embedded = _embedded(session, str(work["space_id"]), listed)
+    return version, embedded, len(listed) - len(embedded)
+
+
+def _embedded(session: Session, space_id: str, listed: Sequence[Example]) -> list[Example]:
+    """Those whose content could be embedded; the job's inputs say why others could not."""
+    sha256s = [one.sha256 for one in listed]
+    known = features.locate(session, space_id=space_id, sha256s=sha256s).keys()
+    found = (one for one in listed if one.sha256 in known)
+    # In the order of their contents: the same ones, however they came, train the same head.
+    return sorted(found, key=lambda one: (one.sha256, one.label))
+
+
+def _near_duplicates(
+    context: Context, spec: FineTuneSpec, examples: Sequence[Example], vectors: FloatArray
+) -> NearDuplicates:
+    with context.watchdog.resting():
+        return find_near_duplicates(
+            vectors,
+            keys=[one.sha256 for one in examples],
+            labels=[one.label for one in examples],
+            above=spec.near_duplicates,
+        )
+
+
+def _sample(example: Example) -> Sample:
+    return Sample(item_id=example.item_id, name=example.name, metadata=example.metadata)
