@@ -38,8 +38,7 @@ def run_module(
 ) -> Ended:
     """Run `python -m module arguments...` to its end, with all that it started.
 
-    It should call `leash.hold()` first thing, so that it ends with the thread that waits for it;
-    its standard input is empty.
+    It ends with the thread that waits for it, and its standard input is empty.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = _start([module, *arguments], output=output, errors=errors)
@@ -58,7 +57,7 @@ def run_module(
 def _start(command: list[str], *, output: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, leash.PARENT: str(os.getpid())}
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", *command],
+        [sys.executable, "-P", "-m", "zoo.held", *command],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=errors,

@@ -121,7 +121,10 @@ def send_examples(
         return _read_json(name, body)
     options, received = body.receive(with_manifests=True)
     delivery = _labelled(received.delivery, options.label)
-    return idempotent(received.fingerprint, lambda session: _submit(session, name, delivery))
+    return idempotent(
+        received.fingerprint,
+        lambda session: _submit(session, require_dataset(session, name), delivery),
+    )
 
 
 @examples.get("/v1/datasets/<name>/items")
@@ -235,7 +238,7 @@ def _send_texts(name: str, given: list[TextExample]) -> Response:
         dataset = require_dataset(session, name)
         settled = catalog_datasets.settle_kind(session, dataset.id, TEXT)
         _check_takes_texts(replace(dataset, kind=settled))
-        return _submit(session, name, received.delivery)
+        return _submit(session, dataset, received.delivery)
 
     return idempotent(received.fingerprint, submit)
 
@@ -282,11 +285,10 @@ def _read_collection(name: str, source: SourceSpec) -> Response:
     return idempotent(fingerprint_of(SourceRequest(source=source)), submit)
 
 
-def _submit(session: Session, name: str, delivery: Delivery) -> JobRecord:
-    dataset = require_dataset(session, name)
+def _submit(session: Session, dataset: DatasetRecord, delivery: Delivery) -> JobRecord:
     return submit_ingest(
         session,
-        IngestSpec(dataset=name),
+        IngestSpec(dataset=dataset.name),
         delivery,
         work={"dataset_id": dataset.id},
         settings=services().settings,

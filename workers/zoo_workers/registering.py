@@ -16,7 +16,7 @@ from zoo.predictor import detail_to_json
 from zoo.storage.blobs import file_sha256
 from zoo.storage.segments import WrittenSegment, write_segment
 from zoo.training.arranging import Arranged
-from zoo.training.comparing import transfer_note, verdict
+from zoo.training.comparing import transfer_note, unjudged, verdict
 from zoo.training.heads import write_head
 from zoo.training.known import pack_contents
 from zoo.training.reports import report_json
@@ -224,10 +224,7 @@ def verdict_of(trials: Trials) -> str:
 def _against_head(trials: Trials) -> str:
     head, other = trials.candidates
     if other.validation_loss is None or head.validation_loss is None:
-        return (
-            f"there is no validation picture to judge {other.strategy} by, so the head on the "
-            "network as it was is kept; give more pictures a class, or a validation split"
-        )
+        return unjudged(other.strategy)
     losses = f"log loss {other.validation_loss:.3f} against {head.validation_loss:.3f}"
     if trials.chosen.plan.strategy == HEAD_ONLY:
         return (

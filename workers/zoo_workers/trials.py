@@ -15,7 +15,13 @@ from zoo.jobs.strategies import HEAD_ONLY, StrategyPlan, plan_from_json
 from zoo.registry.models import is_own
 from zoo.training.arranging import Arranged
 from zoo.training.calibration import fit_temperature
-from zoo.training.comparing import Candidate, choose_best, choose_cheapest, log_loss_of
+from zoo.training.comparing import (
+    Candidate,
+    choose_best,
+    choose_cheapest,
+    log_loss_of,
+    unjudged,
+)
 from zoo.training.drift import Drift, measure_drift
 from zoo.training.fitting import fit_head
 from zoo.training.folds import HeldOut
@@ -148,10 +154,7 @@ def _embedding_s(ground: Ground) -> float:
 def _outcome(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial | str:
     """The trial, or why there is none: of several compared, one that diverges spoils no other."""
     if ground.spec.compare is None and not len(ground.arranged.splits.validation):
-        return (
-            f"there is no validation picture to judge {plan.strategy} by, so nothing but the head "
-            "was trained; give more pictures a class, or a validation split"
-        )
+        return unjudged(plan.strategy)
     reason = ground.kept.diverged(plan.strategy)
     if reason is None:
         try:

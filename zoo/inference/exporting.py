@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo import leash
 from zoo.errors import ZooError
 from zoo.inference.agreement import LEAST_COSINE, agreement, synthetic
 from zoo.inference.engines import FloatArray, PixelArray
@@ -131,7 +130,6 @@ def export_folder(folder: Path) -> None:
 
 def main(folder: str) -> None:
     """Export at low priority, on one thread."""
-    leash.hold()
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     torch.set_num_threads(1)
     export_folder(Path(folder))

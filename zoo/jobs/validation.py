@@ -10,11 +10,10 @@ from typing import Literal
 
 from zoo.catalog import Session, datasets, inputs, tallies
 from zoo.catalog.records import Clash, DatasetVersionRecord, LabelCount, SplitCount
+from zoo.imbalance import is_uneven
 
 FEW = 10
 """Distinct contents below which a class is too small to be judged by."""
-UNEQUAL = 10
-"""How many times the smallest class the largest may be."""
 SHOWN = 5
 VERSIONS_LOOKED_AT = 100
 IN_TRAINING = frozenset({"class_not_in_split", "conflicting_labels", "similar_labels"})
@@ -100,39 +99,50 @@ def find_faults(tally: Tally) -> Iterator[Finding]:
         )
 
 
+def _found(
+    found: Sequence[str], *, kind: str, severity: Severity, detail: str, advice: str
+) -> Finding:
+    """A finding that names the first of what was found."""
+    return Finding(
+        kind=kind,
+        severity=severity,
+        detail=detail,
+        advice=advice,
+        count=len(found),
+        examples=tuple(found[:SHOWN]),
+    )
+
+
 def _few_classes(labels: Sequence[LabelCount]) -> Iterator[Finding]:
     if len(labels) < 2:
         names = tuple(one.label for one in labels)
-        yield Finding(
+        yield _found(
+            names,
             kind="too_few_classes",
             severity="error",
             detail=f"there is one label only, {names[0]!r}" if names else "there is no label",
             advice="a classifier needs at least two",
-            count=len(labels),
-            examples=names,
         )
 
 
 def _small_classes(labels: Sequence[LabelCount]) -> Iterator[Finding]:
     single = [one.label for one in labels if one.contents < 2]
     if single:
-        yield Finding(
+        yield _found(
+            single,
             kind="too_few_images",
             severity="error",
             detail=f"{_classes(single)} with 1 distinct example: {_shown(single)}",
             advice="each needs at least 2, one to train on and one to test on",
-            count=len(single),
-            examples=tuple(single[:SHOWN]),
         )
     few = [f"{one.label} ({one.contents})" for one in labels if 2 <= one.contents < FEW]
     if few:
-        yield Finding(
+        yield _found(
+            few,
             kind="few_images",
             severity="warning",
             detail=f"{_classes(few)} with fewer than {FEW} distinct examples: {_shown(few)}",
             advice="add more, or what is measured of them says little",
-            count=len(few),
-            examples=tuple(few[:SHOWN]),
         )
 
 
@@ -141,13 +151,12 @@ def _untrained(splits: Sequence[SplitCount]) -> Iterator[Finding]:
     usable = {one.label for one in splits if one.split in (None, "train")}
     idle = sorted({one.label for one in splits} - usable)
     if idle:
-        yield Finding(
+        yield _found(
+            idle,
             kind="too_few_images",
             severity="error",
             detail=f"{_classes(idle)} with nothing to train on: {_shown(idle)}",
             advice="give some of each the split train, or none",
-            count=len(idle),
-            examples=tuple(idle[:SHOWN]),
         )
 
 
@@ -158,13 +167,12 @@ def _similar_labels(labels: Sequence[LabelCount]) -> Iterator[Finding]:
     alike = [names for names in spelled.values() if len(names) > 1]
     if alike:
         shown = [" and ".join(map(repr, names)) for names in alike]
-        yield Finding(
+        yield _found(
+            shown,
             kind="similar_labels",
             severity="warning",
             detail=f"labels that differ by case, spaces or accents' form only: {_shown(shown)}",
             advice="give those that mean the same one label",
-            count=len(alike),
-            examples=tuple(shown[:SHOWN]),
         )
 
 
@@ -173,7 +181,7 @@ def _unequal(labels: Sequence[LabelCount]) -> Iterator[Finding]:
         return
     by_size = sorted(labels, key=lambda one: one.contents)
     least, most = by_size[0], by_size[-1]
-    if most.contents > UNEQUAL * least.contents:
+    if is_uneven(most=most.contents, least=least.contents):
         yield Finding(
             kind="unequal_classes",
             severity="warning",
@@ -182,7 +190,7 @@ def _unequal(labels: Sequence[LabelCount]) -> Iterator[Finding]:
                 f"{least.label!r} {least.contents}"
             ),
             advice="add to the small classes, and look at their own figures",
-            count=sum(most.contents > UNEQUAL * one.contents for one in labels),
+            count=sum(is_uneven(most=most.contents, least=one.contents) for one in labels),
             examples=(most.label, least.label),
         )
 

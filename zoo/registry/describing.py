@@ -11,7 +11,6 @@ import os
 import resource
 import sys
 
-from zoo import leash
 from zoo.backbone import Card
 from zoo.errors import PluginError, WeightsUnavailableError
 from zoo.registry.cards import check_cards
@@ -61,7 +60,6 @@ def _claim_stdout() -> int:
 
 def main(name: str, max_bytes: str) -> None:
     """Describe the named plugin on standard output."""
-    leash.hold()
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(max_bytes) + 1, int(max_bytes) + 1))
     output = _claim_stdout()
     text = json.dumps(description_to_json(describe(name)))

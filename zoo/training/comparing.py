@@ -119,6 +119,14 @@ def verdict(candidates: Sequence[Candidate]) -> str:
     )
 
 
+def unjudged(strategy: str) -> str:
+    """The sentence for a strategy that no validation picture can speak for."""
+    return (
+        f"there is no validation picture to judge {strategy} by, so the head alone is taken; "
+        "give more pictures a class, or a validation split"
+    )
+
+
 def transfer_note(candidates: Sequence[Candidate], *, scratch: str) -> tuple[bool, str] | None:
     """What pre-training was worth against `scratch`, and whether it was worth nothing.
 

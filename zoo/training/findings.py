@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from zoo.imbalance import is_uneven
 from zoo.training.calibration import Calibration
 from zoo.training.domain import FAR
 from zoo.training.evaluation import Evaluation
@@ -20,7 +21,6 @@ from zoo.training.suspects import Suspect
 GAP = 0.1
 TOO_SURE = 1.5
 WIDE = 0.2
-UNEVEN = 5
 LEAST_SUSPECTS = 3
 SHOWN = 10
 
@@ -73,7 +73,7 @@ def imbalance(examples: Sequence[ClassCounts], evaluation: Evaluation) -> str | 
     """One label has many times the images of another."""
     most = max(examples, key=lambda one: one.seen)
     least = min(examples, key=lambda one: one.seen)
-    if most.seen < UNEVEN * least.seen:
+    if not is_uneven(most=most.seen, least=least.seen):
         return None
     return (
         f"unbalanced: {most.label!r} has {most.seen} examples to train on and {least.label!r} "

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.training.samples import Sample
+from zoo.training.samples import Sample, surest_first
 
 MOST = 20
 
@@ -38,8 +38,8 @@ def find_mistakes(
 ) -> tuple[Mistake, ...]:
     """The `MOST` mistakes of the highest confidence, the surest first; ties by item id."""
     predicted = probabilities.argmax(axis=1)
-    places = np.flatnonzero(predicted != targets).tolist()
-    places.sort(key=lambda place: (-probabilities[place].max(), samples[place].item_id))
+    wrong = np.flatnonzero(predicted != targets).tolist()
+    places = surest_first(wrong, probabilities, samples)
     return tuple(
         Mistake(
             item_id=samples[place].item_id,

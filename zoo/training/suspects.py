@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.training.intervals import wilson_interval
-from zoo.training.samples import Sample
+from zoo.training.samples import Sample, surest_first
 
 LEAST_EXAMPLES = 100
 SUREST_SHARE = 0.25
@@ -46,8 +46,8 @@ def find_suspects(
     `probabilities` (n, classes) are calibrated and of classifiers that the example did not
     train. See `contradicted` for the rule.
     """
-    places = np.flatnonzero(contradicted(probabilities, targets)).tolist()
-    places.sort(key=lambda place: (-probabilities[place].max(), samples[place].item_id))
+    wrong = np.flatnonzero(contradicted(probabilities, targets)).tolist()
+    places = surest_first(wrong, probabilities, samples)
     return tuple(
         Suspect(
             item_id=samples[place].item_id,

@@ -57,7 +57,8 @@ def test_a_sound_dataset_has_no_findings() -> None:
 def test_what_cannot_be_trained_is_an_error(
     labels: dict[str, int], kind: str, sentence: str
 ) -> None:
-    assert found(tally(labels)) == [(kind, "error", sentence)]
+    errors = [one for one in found(tally(labels)) if one[1] == "error"]
+    assert errors == [(kind, "error", sentence)]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +77,9 @@ def test_what_cannot_be_trained_is_an_error(
             "those that mean the same one label",
         ),
         (
-            {"cat": 111, "dog": 11},
+            {"cat": 60, "dog": 12},
             "unequal_classes",
-            "'cat' has 111 distinct examples, 'dog' 11; add to the small classes, and look at "
+            "'cat' has 60 distinct examples, 'dog' 12; add to the small classes, and look at "
             "their own figures",
         ),
     ],
