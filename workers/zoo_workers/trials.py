@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoo.catalog import shards
 from zoo.errors import InvalidError
@@ -31,6 +31,7 @@ from zoo.training.head_only import (
     fit_arranged,
     held_out_on,
 )
+from zoo.training.suspects import add_suspects
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
@@ -108,7 +109,26 @@ def try_all(ground: Ground) -> Trials:
     chosen = candidates.index(choose(candidates))
     asked = ground.spec.strategy if ground.spec.compare is None else "compare"
     left_out = tuple(one for one in outcomes if isinstance(one, str))
-    return Trials(asked=asked, tried=tried, chosen=tried[chosen], left_out=left_out)
+    return Trials(
+        asked=asked,
+        tried=tried,
+        chosen=_suspecting_all(ground, tried[chosen], head=head),
+        left_out=left_out,
+    )
+
+
+def _suspecting_all(ground: Ground, chosen: Trial, *, head: Trial) -> Trial:
+    """With the suspects of the train side too.
+
+    A tuned network knows those by heart: the head on the network as it was, which was fitted
+    without each of them, judges them.
+    """
+    samples = ground.arranged.samples
+    if chosen.tuned is None or not samples:
+        return chosen
+    trained = {samples[place].item_id for place in ground.arranged.splits.train}
+    found = add_suspects(chosen.fitted.suspects, head.fitted.suspects, among=trained)
+    return replace(chosen, fitted=replace(chosen.fitted, suspects=found))
 
 
 def _head_only(ground: Ground, *, is_alone: bool) -> Trial:

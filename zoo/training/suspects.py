@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -58,6 +58,14 @@ def find_suspects(
         )
         for place in places
     )
+
+
+def add_suspects(
+    found: Sequence[Suspect], others: Sequence[Suspect], *, among: Collection[str]
+) -> tuple[Suspect, ...]:
+    """Those found and of others those `among` these item ids, the surest first."""
+    more = (one for one in others if one.item_id in among)
+    return tuple(sorted([*found, *more], key=lambda one: (-one.probability, one.item_id)))
 
 
 def contradicted(probabilities: Numbers, targets: Targets) -> NDArray[np.bool_]:

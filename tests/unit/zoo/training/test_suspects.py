@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from zoo.training.samples import Sample
-from zoo.training.suspects import Suspect, contradicted, find_suspects
+from zoo.training.suspects import Suspect, add_suspects, contradicted, find_suspects
 
 LABELS = ("cat", "dog")
 
@@ -50,3 +50,13 @@ def test_a_suspect_is_named_with_the_label_that_it_may_deserve() -> None:
 def test_of_very_few_examples_nothing_is_suspected() -> None:
     probabilities, targets, _ = drawn(99, flipped=0.2)
     assert not contradicted(probabilities, targets).any()
+
+
+def test_suspects_of_two_judges_are_told_together_the_surest_first() -> None:
+    def suspect(item_id: str, probability: float) -> Suspect:
+        return Suspect(
+            item_id=item_id, name="x", label="cat", suggested="dog", probability=probability
+        )
+
+    found = add_suspects([suspect("b", 0.8)], [suspect("a", 0.9), suspect("c", 0.95)], among={"a"})
+    assert [one.item_id for one in found] == ["a", "b"]
