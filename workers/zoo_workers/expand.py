@@ -30,7 +30,7 @@ from zoo_workers.arriving import (
 )
 from zoo_workers.context import Context
 
-GROUP_FILES = 64
+GROUP_FILES = 256
 GROUP_BYTES = 16_000_000
 """How many members the store is asked for at once: together they are in memory."""
 
