@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from functools import cache
+
+from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import CollectionRecord
-from zoo.catalog.rows import as_record, changed
+from zoo.catalog.rows import as_record, changed, table_of
 from zoo.catalog.tables import Collection, Generation, Item, SpaceRow, now
+
+_COLLECTIONS = table_of(Collection)
+_IS_COLLECTION = _COLLECTIONS.c.id == bindparam("collection")
+_MOVE_ON = update(_COLLECTIONS).where(_IS_COLLECTION).values(revision=_COLLECTIONS.c.revision + 1)
+_REVISION = select(_COLLECTIONS.c.revision).where(_IS_COLLECTION)
 
 
 def create_collection(
@@ -24,8 +31,14 @@ def create_collection(
 
 def get_collection(session: Session, name: str) -> CollectionRecord | None:
     """A collection by name."""
-    row = session.execute(_select().where(Collection.name == name)).one_or_none()
+    row = session.execute(_named(), {"name": name}).one_or_none()
     return _one(row) if row else None
+
+
+@cache
+def _named() -> Select[Collection, Generation, int]:
+    """Made once; see `zoo.catalog.rows`."""
+    return _select().where(Collection.name == bindparam("name"))
 
 
 def list_collections(session: Session, *, after: str, limit: int) -> list[CollectionRecord]:
@@ -53,15 +66,9 @@ def delete_collection(session: Session, name: str) -> bool:
 
 def next_revision(session: Session, collection_id: int) -> int | None:
     """Move a collection to its next revision and return it; None if it was deleted."""
-    met = changed(
-        session,
-        update(Collection)
-        .where(Collection.id == collection_id)
-        .values(revision=Collection.revision + 1),
-    )
-    if not met:
+    if not changed(session, _MOVE_ON, {"collection": collection_id}):
         return None
-    return session.scalar(select(Collection.revision).where(Collection.id == collection_id))
+    return session.scalar(_REVISION, {"collection": collection_id})
 
 
 def count_items(session: Session, collection_id: int) -> int:

@@ -8,14 +8,41 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import ContentRecord
-from zoo.catalog.rows import as_record, chunks, insert_new, upsert
+from zoo.catalog.rows import as_record, chunks, insert_new, table_of, upsert
 from zoo.catalog.tables import Content, DatasetItem, Item, Pack, now
 from zoo.catalog.work_tables import SourceFile
 
 REFERENCES = "ref:%"
 """Keys of packs that are files outside of the store, which may change or go at any time."""
-PLACE = (Content.sha256, Content.offset, Content.size_bytes, Content.width, Content.height)
-"""What is read of a content, as columns: objects cost more, and every picture comes by here."""
+
+_CONTENTS = table_of(Content)
+_PACKS = table_of(Pack)
+_IN_PACKS = _CONTENTS.join(_PACKS, _PACKS.c.id == _CONTENTS.c.pack_id)
+_IS_WANTED = _CONTENTS.c.sha256.in_(bindparam("sha256s", expanding=True))
+_IDS = select(_PACKS.c.key, _PACKS.c.id).where(_PACKS.c.key.in_(bindparam("keys", expanding=True)))
+_PLACED = select(_CONTENTS, _PACKS.c.key.label("pack_key")).select_from(_IN_PACKS)
+_GET = _PLACED.where(_IS_WANTED)
+_BY_REFERENCE = (
+    select(_CONTENTS.c.sha256, _CONTENTS.c.pack_id)
+    .select_from(_IN_PACKS)
+    .where(_IS_WANTED, _PACKS.c.key.like(REFERENCES))
+)
+_STORED = (
+    select(_CONTENTS.c.sha256)
+    .select_from(_IN_PACKS)
+    .where(_IS_WANTED, _PACKS.c.key.not_like(REFERENCES))
+)
+_HOLD = (
+    select(_CONTENTS.c.sha256)
+    .where(_IS_WANTED)
+    .order_by(_CONTENTS.c.sha256)
+    .with_for_update(read=True, key_share=True)
+)
+_SET_SIZE = (
+    update(_CONTENTS)
+    .where(_CONTENTS.c.sha256 == bindparam("content"))
+    .values(width=bindparam("width"), height=bindparam("height"))
+)
 
 
 def add_packs(session: Session, packs: Mapping[str, int]) -> dict[str, int]:
@@ -30,16 +57,17 @@ def add_packs(session: Session, packs: Mapping[str, int]) -> dict[str, int]:
     upsert(session, Pack, rows, key=["key"], update=["size_bytes"])
     ids: dict[str, int] = {}
     for chunk in chunks(packs):
-        ids.update(session.execute(select(Pack.key, Pack.id).where(Pack.key.in_(chunk))).all())
+        ids.update(session.execute(_IDS, {"keys": chunk}).all())
     return ids
 
 
 def add_contents(
     session: Session, contents: Iterable[ContentRecord], *, pack_ids: Mapping[str, int]
-) -> None:
+) -> frozenset[str]:
     """Register contents; one that is known already stays where it is.
 
     Unless that is a file by reference: whoever brings the same bytes again has them for certain.
+    Returns all of them (sha256, hex) if none was known, else none.
     """
     rows = [
         {
@@ -50,8 +78,11 @@ def add_contents(
         }
         for content in contents
     ]
-    insert_new(session, Content, rows, key=["sha256"])
-    _move(session, {str(row["sha256"]): row for row in rows})
+    places = {str(row["sha256"]): row for row in rows}
+    if insert_new(session, Content, rows, key=["sha256"]) == len(rows):
+        return frozenset(places)
+    _move(session, places)
+    return frozenset()
 
 
 def find_elsewhere(session: Session, sha256s: Iterable[str]) -> None:
@@ -73,11 +104,7 @@ def find_elsewhere(session: Session, sha256s: Iterable[str]) -> None:
 def _move(session: Session, places: Mapping[str, Mapping[str, object]]) -> None:
     """Those of the contents that stand in files by reference stand in new places from now on."""
     for chunk in chunks(sorted(places)):
-        by_reference = session.execute(
-            select(Content.sha256, Content.pack_id)
-            .join(Pack, Pack.id == Content.pack_id)
-            .where(Content.sha256.in_(chunk), Pack.key.like(REFERENCES))
-        ).all()
+        by_reference = session.execute(_BY_REFERENCE, {"sha256s": chunk}).all()
         for sha256, pack_id in sorted(by_reference):
             if pack_id != (place := places[sha256])["pack_id"]:
                 session.execute(update(Content).where(Content.sha256 == sha256).values(**place))
@@ -87,11 +114,7 @@ def get_contents(session: Session, sha256s: Iterable[str]) -> dict[str, ContentR
     """The known ones of the given contents, by sha256."""
     found = {}
     for chunk in chunks(sorted(set(sha256s))):
-        rows = session.execute(
-            select(*PLACE, Pack.key.label("pack_key"))
-            .join(Pack, Pack.id == Content.pack_id)
-            .where(Content.sha256.in_(chunk))
-        )
+        rows = session.execute(_GET, {"sha256s": chunk})
         found.update({row.sha256: as_record(ContentRecord, row) for row in rows})
     return found
 
@@ -100,13 +123,7 @@ def find_stored(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
     """Those of the given contents that stand in packs of the store, not in files elsewhere."""
     found: set[str] = set()
     for chunk in chunks(sorted(set(sha256s))):
-        found.update(
-            session.scalars(
-                select(Content.sha256)
-                .join(Pack, Pack.id == Content.pack_id)
-                .where(Content.sha256.in_(chunk), Pack.key.not_like(REFERENCES))
-            )
-        )
+        found.update(session.scalars(_STORED, {"sha256s": chunk}))
     return frozenset(found)
 
 
@@ -128,24 +145,18 @@ def hold_contents(session: Session, sha256s: Iterable[str]) -> frozenset[str]:
     """
     held: set[str] = set()
     for chunk in chunks(sorted(set(sha256s))):
-        named = select(Content.sha256).where(Content.sha256.in_(chunk)).order_by(Content.sha256)
-        held.update(session.scalars(named.with_for_update(read=True, key_share=True)))
+        held.update(session.scalars(_HOLD, {"sha256s": chunk}))
     return frozenset(held)
 
 
 def set_sizes(session: Session, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Note width and height, in pixels, of decoded contents."""
     rows = [
-        {"known": sha256, "width": width, "height": height}
+        {"content": sha256, "width": width, "height": height}
         for sha256, (width, height) in sorted(sizes.items())  # in one order: no deadlocks
     ]
     if rows:
-        table = Content.metadata.tables[Content.__tablename__]  # else it is done by objects
-        mine = table.c.sha256 == bindparam("known")
-        session.execute(
-            update(table).where(mine).values(width=bindparam("width"), height=bindparam("height")),
-            rows,
-        )
+        session.execute(_SET_SIZE, rows)
 
 
 def list_packs(session: Session) -> Sequence[tuple[str, int]]:
@@ -162,9 +173,7 @@ def iter_contents(session: Session, *, after: str, limit: int) -> list[ContentRe
     is_item = select(Item.pk).where(Item.sha256 == Content.sha256, Item.is_deleted.is_(False))
     is_example = select(DatasetItem.pk).where(DatasetItem.sha256 == Content.sha256)
     rows = session.execute(
-        select(*PLACE, Pack.key.label("pack_key"))
-        .join(Pack, Pack.id == Content.pack_id)
-        .where(Content.sha256 > after)
+        _PLACED.where(Content.sha256 > after)
         .where(Pack.key.not_like(REFERENCES) | is_item.exists() | is_example.exists())
         .order_by(Content.sha256)
         .limit(limit)

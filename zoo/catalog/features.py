@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import FeatureRecord, Json, SegmentRecord
-from zoo.catalog.rows import as_record, chunks, insert_new
+from zoo.catalog.rows import as_record, chunks, insert_new, table_of
 from zoo.catalog.tables import Feature, Segment, SpaceRow
 from zoo.catalog.work_tables import Forward
+
+_FEATURES = table_of(Feature)
+_FORWARDS = table_of(Forward)
+_SPACES = table_of(SpaceRow)
+_ADD_SEGMENT = insert(table_of(Segment))
+_SECONDS = select(_SPACES.c.seconds_per_item).where(_SPACES.c.space_id == bindparam("space"))
+_LOCATE = select(_FEATURES.c.sha256, _FEATURES.c.segment_id, _FEATURES.c.row).where(
+    _FEATURES.c.space_id == bindparam("space"),
+    _FEATURES.c.sha256.in_(bindparam("sha256s", expanding=True)),
+)
+_RESERVED = select(_FORWARDS.c.sha256).where(
+    _FORWARDS.c.space_id == bindparam("space"),
+    _FORWARDS.c.shard_id == bindparam("shard"),
+    _FORWARDS.c.sha256.in_(bindparam("sha256s", expanding=True)),
+)
+_RELEASE = delete(_FORWARDS).where(_FORWARDS.c.shard_id.in_(bindparam("shards", expanding=True)))
 
 
 def add_space(session: Session, space_id: str, *, model: str, dim: int, description: Json) -> None:
@@ -21,7 +37,7 @@ def add_space(session: Session, space_id: str, *, model: str, dim: int, descript
 
 def seconds_per_item(session: Session, space_id: str) -> float | None:
     """What a content takes one core to embed, as measured of late; None if it never was."""
-    return session.scalar(select(SpaceRow.seconds_per_item).where(SpaceRow.space_id == space_id))
+    return session.scalar(_SECONDS, {"space": space_id})
 
 
 def note_seconds_per_item(session: Session, space_id: str, measured: float) -> None:
@@ -43,10 +59,10 @@ def add_segment(
     dim: int,
 ) -> int:
     """Register a durable segment; returns its id."""
-    row = Segment(space_id=space_id, key=key, sha256=sha256, n_rows=n_rows, dim=dim)
-    session.add(row)
-    session.flush()
-    return row.id
+    row = {"space_id": space_id, "key": key, "sha256": sha256, "n_rows": n_rows, "dim": dim}
+    added = session.execute(_ADD_SEGMENT, row)
+    [segment_id] = added.inserted_primary_key  # type: ignore[attr-defined]  # of one row, it is
+    return int(segment_id)
 
 
 def add_features(
@@ -64,11 +80,7 @@ def locate(session: Session, *, space_id: str, sha256s: Iterable[str]) -> dict[s
     """Where the embeddings of these contents stand, by sha256; absent ones are left out."""
     found = {}
     for chunk in chunks(sorted(set(sha256s))):
-        rows = session.execute(  # columns, not objects: an index asks for a million of them
-            select(Feature.sha256, Feature.segment_id, Feature.row).where(
-                Feature.space_id == space_id, Feature.sha256.in_(chunk)
-            )
-        )
+        rows = session.execute(_LOCATE, {"space": space_id, "sha256s": chunk})
         for sha256, segment_id, row in rows:
             found[sha256] = FeatureRecord(sha256=sha256, segment_id=segment_id, row=row)
     return found
@@ -106,19 +118,12 @@ def reserve_forwards(
     insert_new(session, Forward, rows, key=["space_id", "sha256"])
     mine: set[str] = set()
     for chunk in chunks(wanted):
-        mine.update(
-            session.scalars(
-                select(Forward.sha256).where(
-                    Forward.space_id == space_id,
-                    Forward.shard_id == shard_id,
-                    Forward.sha256.in_(chunk),
-                )
-            )
-        )
+        named = {"space": space_id, "shard": shard_id, "sha256s": chunk}
+        mine.update(session.scalars(_RESERVED, named))
     return frozenset(mine)
 
 
 def release_forwards(session: Session, shard_ids: Iterable[int]) -> None:
     """Give up what these shards reserved."""
     for chunk in chunks(shard_ids):
-        session.execute(delete(Forward).where(Forward.shard_id.in_(chunk)))
+        session.execute(_RELEASE, {"shards": chunk})

@@ -6,26 +6,46 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog import counts
 from zoo.catalog.records import InputRecord
-from zoo.catalog.rows import as_record, changed, chunks
+from zoo.catalog.rows import as_record, changed, chunks, table_of
 from zoo.catalog.tables import SpaceRow
 from zoo.catalog.work_tables import Job, JobInput
 
+_JOBS = table_of(Job)
+_INPUTS = table_of(JobInput)
 COUNTERS = MappingProxyType(
     {
-        "queued": Job.n_queued,
-        "embedded": Job.n_embedded,
-        "reused": Job.n_reused,
-        "failed": Job.n_failed,
+        "queued": _JOBS.c.n_queued,
+        "embedded": _JOBS.c.n_embedded,
+        "reused": _JOBS.c.n_reused,
+        "failed": _JOBS.c.n_failed,
     }
 )
 """Where a job counts its inputs, by their state."""
 INPUTS = "inputs"
 FAILURES = "input_failures"
+
+_ADD = insert(_INPUTS)
+_QUEUED_OF = (
+    select(_INPUTS)
+    .where(_INPUTS.c.shard_id == bindparam("shard"), _INPUTS.c.state == "queued")
+    .order_by(_INPUTS.c.position)
+)
+_END = update(_INPUTS).where(
+    _INPUTS.c.pk.in_(bindparam("pks", expanding=True)), _INPUTS.c.state == "queued"
+)
+_COUNTS = select(_JOBS.c.id, *COUNTERS.values()).where(
+    _JOBS.c.id.in_(bindparam("job_ids", expanding=True))
+)
+_COUNT = (
+    update(_JOBS)
+    .where(_JOBS.c.id == bindparam("job"))
+    .values({counter: counter + bindparam(state) for state, counter in COUNTERS.items()})
+)
 
 
 def add_inputs(
@@ -41,7 +61,7 @@ def add_inputs(
             "item_id": given.item_id,
             "label": given.label,
             "split": given.split,
-            "meta": dict(given.metadata),
+            "metadata": dict(given.metadata),
             "sha256": given.sha256,
             "state": given.state,
             "error_code": given.error_code,
@@ -52,18 +72,14 @@ def add_inputs(
     for given in inputs:
         if given.state == "failed":
             counts.note(session, FAILURES, code=given.error_code or "")
-    for chunk in chunks(rows):  # as rows, not as objects: other writers wait meanwhile
-        session.execute(insert(JobInput), chunk)
+    for chunk in chunks(rows):
+        session.execute(_ADD, chunk)
     _count(session, job_id, Counter(given.state for given in inputs))
 
 
 def queued_inputs(session: Session, shard_id: int) -> list[InputRecord]:
     """What a shard still has to do, in order."""
-    rows = session.execute(
-        select(JobInput.__table__)  # as rows, not as objects: every picture comes by here
-        .where(JobInput.shard_id == shard_id, JobInput.state == "queued")
-        .order_by(JobInput.position)
-    )
+    rows = session.execute(_QUEUED_OF, {"shard": shard_id})
     return [as_record(InputRecord, row) for row in rows]
 
 
@@ -95,9 +111,7 @@ def count_states_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[
     """How many inputs of each job are in each state; jobs without inputs are left out."""
     found: dict[str, dict[str, int]] = {}
     for chunk in chunks(job_ids):
-        for job_id, *numbers in session.execute(
-            select(Job.id, *COUNTERS.values()).where(Job.id.in_(chunk))
-        ):
+        for job_id, *numbers in session.execute(_COUNTS, {"job_ids": chunk}):
             found[job_id] = {state: n for state, n in zip(COUNTERS, numbers, strict=True) if n}
     return {job_id: states for job_id, states in found.items() if states}
 
@@ -167,8 +181,7 @@ def queued_backlog(session: Session, *, seconds_per_item: float) -> float:
 def _end(session: Session, job_id: str, pks: Iterable[int], values: Mapping[str, str]) -> None:
     n = 0
     for chunk in chunks(pks):
-        is_queued = (JobInput.pk.in_(chunk), JobInput.state == "queued")
-        n += changed(session, update(JobInput).where(*is_queued).values(**values))
+        n += changed(session, _END.values(values), {"pks": chunk})
     _count(session, job_id, {"queued": -n, values["state"]: n})
     if "error_code" in values:
         counts.note(session, FAILURES, n, code=values["error_code"])
@@ -176,9 +189,8 @@ def _end(session: Session, job_id: str, pks: Iterable[int], values: Mapping[str,
 
 def _count(session: Session, job_id: str, more: Mapping[str, int]) -> None:
     """Move the counters of a job, which the writer holds."""
-    values = {COUNTERS[state].key: COUNTERS[state] + n for state, n in more.items() if n}
-    if values:
-        session.execute(update(Job).where(Job.id == job_id).values(values))
+    if any(more.values()):
+        session.execute(_COUNT, {"job": job_id, **dict.fromkeys(COUNTERS, 0), **more})
     for state, n in more.items():
         if state != "queued":
             counts.note(session, INPUTS, n, state=state)

@@ -3,33 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog import counts
 from zoo.catalog.records import EventRecord, JobRecord, Json
-from zoo.catalog.rows import as_record, changed, chunks
+from zoo.catalog.rows import as_record, changed, chunks, table_of
 from zoo.catalog.tables import now
 from zoo.catalog.work_tables import Event, IdempotencyKey, Job
 
 LIVE = ("queued", "running", "cancelling")
 
+_NOT_YET = MappingProxyType(
+    dict.fromkeys(
+        (
+            "result",
+            "error_code",
+            "error_detail",
+            "parent_job_id",
+            "request_id",
+            "started_at",
+            "finished_at",
+        )
+    )
+)
+"""What a new job has none of, unless it is given."""
+
+_JOBS = table_of(Job)
+_KEYS = table_of(IdempotencyKey)
+_IS_JOB = _JOBS.c.id == bindparam("job")
+_ADD = insert(_JOBS)
+_GET = select(_JOBS).where(_IS_JOB)
+_LOCK = _GET.with_for_update(key_share=True)
+_CHANGE = update(_JOBS).where(_IS_JOB)
+_CHANGE_QUEUED = _CHANGE.where(_JOBS.c.state == "queued")
+_CHANGE_LIVE = _CHANGE.where(_JOBS.c.state.in_(LIVE))
+_TYPE = select(_JOBS.c.type).where(_IS_JOB)
+_NOTE_ATTEMPT = _CHANGE.where(_JOBS.c.attempt < bindparam("tried")).values(
+    attempt=bindparam("tried")
+)
+_ADD_EVENT = insert(table_of(Event))
+_RECALL = select(_KEYS.c.fingerprint, _KEYS.c.job_id).where(_KEYS.c.key == bindparam("given"))
+_REMEMBER = insert(_KEYS)
+
 
 def add_job(session: Session, job_id: str, *, values: Mapping[str, Any]) -> JobRecord:
     """A new queued job."""
-    row = Job(id=job_id, state="queued", attempt=0, created_at=now(), **values)
-    row.steps, row.warnings = [], []
-    session.add(row)
-    session.flush()
+    row = {"id": job_id, "state": "queued", "is_internal": False, "attempt": 0, **values}
+    row |= {"steps": [], "warnings": [], "created_at": now()}
+    session.execute(_ADD, row)
     add_event(session, job_id, "state", {"state": "queued"})
-    return as_record(JobRecord, row)
+    return JobRecord(**{**_NOT_YET, **row})
 
 
 def get_job(session: Session, job_id: str) -> JobRecord | None:
     """A job by id, as it stands now."""
-    row = session.get(Job, job_id, populate_existing=True)
+    row = session.execute(_GET, {"job": job_id}).one_or_none()
     return as_record(JobRecord, row) if row else None
 
 
@@ -38,8 +70,7 @@ def lock_job(session: Session, job_id: str) -> JobRecord | None:
 
     Taken before the locks of the job's shards; rows that only refer to the job go on being made.
     """
-    held = {"key_share": True}
-    row = session.get(Job, job_id, with_for_update=held, populate_existing=True)
+    row = session.execute(_LOCK, {"job": job_id}).one_or_none()
     return as_record(JobRecord, row) if row else None
 
 
@@ -64,12 +95,8 @@ def live_jobs(session: Session, job_type: str) -> list[JobRecord]:
 
 def start_job(session: Session, job_id: str) -> None:
     """Note that the first of a job's shards is being done."""
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.state == "queued")
-        .values(state="running", started_at=now())
-    )
-    if changed(session, statement):
+    begun = {"job": job_id, "state": "running", "started_at": now()}
+    if changed(session, _CHANGE_QUEUED, begun):
         add_event(session, job_id, "state", {"state": "running"})
 
 
@@ -77,14 +104,10 @@ def end_job(
     session: Session, job_id: str, *, state: str, values: Mapping[str, Any] | None = None
 ) -> bool:
     """Give a live job its end; False if it had one already."""
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.state.in_(LIVE))
-        .values(state=state, finished_at=now(), **(values or {}))
-    )
-    if not changed(session, statement):
+    ended = {"job": job_id, "state": state, "finished_at": now(), **(values or {})}
+    if not changed(session, _CHANGE_LIVE, ended):
         return False
-    job_type = session.scalar(select(Job.type).where(Job.id == job_id))
+    job_type = session.scalar(_TYPE, {"job": job_id})
     counts.note(session, "jobs_ended", type=str(job_type), state=state)
     payload = {"state": state, **({"error": values} if values and "error_code" in values else {})}
     add_event(session, job_id, "state", payload)
@@ -106,7 +129,7 @@ def cancel_job(session: Session, job_id: str) -> bool:
 
 def set_phase(session: Session, job_id: str, phase: str, *, steps: Sequence[object]) -> None:
     """Move a job to its next phase."""
-    session.execute(update(Job).where(Job.id == job_id).values(phase=phase, steps=list(steps)))
+    session.execute(_CHANGE, {"job": job_id, "phase": phase, "steps": list(steps)})
     add_event(session, job_id, "phase", {"phase": phase})
 
 
@@ -117,15 +140,13 @@ def set_warnings(session: Session, job_id: str, warnings: Sequence[str]) -> None
 
 def note_attempt(session: Session, job_id: str, attempt: int) -> None:
     """Keep the highest attempt that any shard of a job has reached."""
-    session.execute(
-        update(Job).where(Job.id == job_id, Job.attempt < attempt).values(attempt=attempt)
-    )
+    session.execute(_NOTE_ATTEMPT, {"job": job_id, "tried": attempt})
 
 
 def add_event(session: Session, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
     """Append to a job's events."""
-    session.add(Event(job_id=job_id, type=kind, payload=dict(payload), created_at=now()))
-    session.flush()
+    row = {"job_id": job_id, "type": kind, "payload": dict(payload), "created_at": now()}
+    session.execute(_ADD_EVENT, row)
 
 
 def list_events(session: Session, job_id: str, *, after: int, limit: int) -> list[EventRecord]:
@@ -170,11 +191,11 @@ def newest_events(
 
 def recall_key(session: Session, key: str) -> tuple[str, str] | None:
     """Fingerprint and job of a request that came with this idempotency key."""
-    row = session.get(IdempotencyKey, key)
+    row = session.execute(_RECALL, {"given": key}).one_or_none()
     return (row.fingerprint, row.job_id) if row else None
 
 
 def remember_key(session: Session, key: str, *, fingerprint: str, job_id: str) -> None:
     """Keep which job answered a request with this idempotency key."""
-    session.add(IdempotencyKey(key=key, fingerprint=fingerprint, job_id=job_id, created_at=now()))
-    session.flush()
+    row = {"key": key, "fingerprint": fingerprint, "job_id": job_id, "created_at": now()}
+    session.execute(_REMEMBER, row)

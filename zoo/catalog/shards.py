@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    insert,
     literal_column,
     or_,
     select,
@@ -22,7 +23,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from zoo.catalog.jobs import LIVE
 from zoo.catalog.records import Json, ShardRecord
-from zoo.catalog.rows import as_record, changed, chunks
+from zoo.catalog.rows import as_record, changed, chunks, table_of
 from zoo.catalog.tables import now
 from zoo.catalog.work_tables import Job, Outbox, Shard
 
@@ -31,6 +32,23 @@ TIMES = ("wall_s", "cpu_s", "decode_s", "forward_s")
 """What of a shard's effort is in seconds."""
 LONGEST_DELAY = timedelta(minutes=2)
 """More than any wake-up is ever delayed by."""
+
+_SHARDS = table_of(Shard)
+_ADD = insert(_SHARDS)
+_ADD_WAKE_UP = insert(table_of(Outbox))
+_IS_SHARD = _SHARDS.c.id == bindparam("shard")
+_GET = select(_SHARDS).where(_IS_SHARD)
+_CHANGE = update(_SHARDS).where(_IS_SHARD)
+_CLAIM = _CHANGE.where(_SHARDS.c.state == "queued").values(token=_SHARDS.c.token + 1)
+_CHANGE_CLAIMED = _CHANGE.where(_SHARDS.c.token == bindparam("held"), _SHARDS.c.state == "running")
+_OF_JOB = _SHARDS.c.job_id == bindparam("job")
+_OPEN = select(_SHARDS.c.id).where(_OF_JOB, _SHARDS.c.state.in_(OPEN)).limit(1)
+_OF_KIND = (
+    select(_SHARDS.c.arguments)
+    .where(_OF_JOB, _SHARDS.c.kind == bindparam("wanted"))
+    .order_by(_SHARDS.c.id)
+)
+_DROP = update(_SHARDS).where(_OF_JOB, _SHARDS.c.state == "queued")
 
 
 def add_shard(
@@ -43,26 +61,21 @@ def add_shard(
     delay_s: float = 0.0,
 ) -> int:
     """A new queued shard with the wake-up for it, due after a delay; returns its id."""
-    row = Shard(
-        job_id=job_id,
-        kind=kind,
-        queue=queue,
-        state="queued",
-        arguments=dict(arguments),
-        token=0,
-        attempt=0,
-        waits=0,
-    )
-    session.add(row)
-    session.flush()
+    row = {"job_id": job_id, "kind": kind, "queue": queue, "arguments": dict(arguments)}
+    added = session.execute(_ADD, row)
+    [shard_id] = added.inserted_primary_key  # type: ignore[attr-defined]  # of one row, it is
+    _add_wake_up(session, shard_id, queue, delay_s=delay_s)
+    return int(shard_id)
+
+
+def _add_wake_up(session: Session, shard_id: int, queue: str, *, delay_s: float) -> None:
     due = now() + timedelta(seconds=delay_s)
-    session.add(Outbox(shard_id=row.id, queue=queue, due_at=due))
-    return row.id
+    session.execute(_ADD_WAKE_UP, {"shard_id": shard_id, "queue": queue, "due_at": due})
 
 
 def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
     """A shard by id, as it stands now."""
-    row = session.get(Shard, shard_id, populate_existing=True)
+    row = session.execute(_GET, {"shard": shard_id}).one_or_none()
     return as_record(ShardRecord, row) if row else None
 
 
@@ -74,38 +87,21 @@ def claim_shard(
     Waits for who holds the row instead of skipping it: that may be the keeper's note that the
     shard was announced, and a claim given up for it would come back only with the next ring.
     """
-    statement = (
-        update(Shard)
-        .where(Shard.id == shard_id, Shard.state == "queued")
-        .values(
-            state="running",
-            token=Shard.token + 1,
-            worker_id=worker_id,
-            pid=pid,
-            claimed_at=now(),
-        )
-    )
-    return get_shard(session, shard_id) if changed(session, statement) else None
+    owner = {"worker_id": worker_id, "pid": pid, "claimed_at": now()}
+    taken = {"shard": shard_id, "state": "running", **owner}
+    return get_shard(session, shard_id) if changed(session, _CLAIM, taken) else None
 
 
 def close_shard(session: Session, shard_id: int, *, token: int, state: str) -> bool:
     """End a claimed shard; False if the claim was lost: then nothing may be written."""
-    statement = (
-        update(Shard)
-        .where(Shard.id == shard_id, Shard.token == token, Shard.state == "running")
-        .values(state=state, worker_id=None, pid=None)
-    )
-    return changed(session, statement) > 0
+    ended = {"shard": shard_id, "held": token, "state": state, "worker_id": None, "pid": None}
+    return changed(session, _CHANGE_CLAIMED, ended) > 0
 
 
 def holds(session: Session, shard_id: int, *, token: int) -> bool:
     """Whether a claim still stands; locks the row, so that it does until the commit."""
-    statement = (
-        update(Shard)
-        .where(Shard.id == shard_id, Shard.token == token, Shard.state == "running")
-        .values(token=token)
-    )
-    return changed(session, statement) > 0
+    locked = {"shard": shard_id, "held": token, "token": token}
+    return changed(session, _CHANGE_CLAIMED, locked) > 0
 
 
 def requeue_shard(
@@ -118,31 +114,25 @@ def requeue_shard(
     delay_s: float = 0.0,
 ) -> bool:
     """Put a claimed shard back, with a new wake-up after a delay; False if the claim was lost."""
-    statement = (
-        update(Shard)
-        .where(Shard.id == shard.id, Shard.token == shard.token, Shard.state == "running")
-        .values(
-            state="queued",
-            worker_id=None,
-            pid=None,
-            attempt=attempt,
-            waits=waits,
-            last_error=last_error,
-            announced_at=None,  # it was for an attempt that is over
-        )
-    )
-    if not changed(session, statement):
+    freed = {
+        "state": "queued",
+        "worker_id": None,
+        "pid": None,
+        "attempt": attempt,
+        "waits": waits,
+        "last_error": last_error,
+        "announced_at": None,  # it was for an attempt that is over
+    }
+    mine = {"shard": shard.id, "held": shard.token}
+    if not changed(session, _CHANGE_CLAIMED, {**mine, **freed}):
         return False
-    due = now() + timedelta(seconds=delay_s)
-    session.add(Outbox(shard_id=shard.id, queue=shard.queue, due_at=due))
+    _add_wake_up(session, shard.id, shard.queue, delay_s=delay_s)
     return True
 
 
 def drop_queued(session: Session, job_id: str, *, state: str) -> None:
     """End a job's queued shards."""
-    session.execute(
-        update(Shard).where(Shard.job_id == job_id, Shard.state == "queued").values(state=state)
-    )
+    session.execute(_DROP.values(state=state), {"job": job_id})
 
 
 def _is_past(instant: InstrumentedAttribute[Any], limit: datetime) -> ColumnElement[bool]:
@@ -152,14 +142,12 @@ def _is_past(instant: InstrumentedAttribute[Any], limit: datetime) -> ColumnElem
 
 def has_open(session: Session, job_id: str) -> bool:
     """Whether any of a job's shards is queued or running."""
-    statement = select(Shard.id).where(Shard.job_id == job_id, Shard.state.in_(OPEN)).limit(1)
-    return session.scalar(statement) is not None
+    return session.scalar(_OPEN, {"job": job_id}) is not None
 
 
 def has_kind(session: Session, job_id: str, kind: str) -> bool:
     """Whether a job has a shard of this kind, in any state."""
-    statement = select(Shard.id).where(Shard.job_id == job_id, Shard.kind == kind).limit(1)
-    return session.scalar(statement) is not None
+    return session.execute(_OF_KIND, {"job": job_id, "wanted": kind}).first() is not None
 
 
 def count_queued(session: Session, queue: str, *, most: int) -> int:
@@ -182,8 +170,7 @@ def unfinished(
 
 def arguments_of(session: Session, job_id: str, kind: str) -> list[dict[str, Any]]:
     """The arguments of a job's shards of a kind: how far each has come."""
-    statement = select(Shard.arguments).where(Shard.job_id == job_id, Shard.kind == kind)
-    return list(session.scalars(statement.order_by(Shard.id)))
+    return list(session.scalars(_OF_KIND, {"job": job_id, "wanted": kind}))
 
 
 def take_arguments(session: Session, job_id: str, kind: str) -> dict[str, Any]:
@@ -208,16 +195,13 @@ def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any])
 
     Progress forgives attempts, and begins the wait for what does not answer anew.
     """
-    session.execute(
-        update(Shard)
-        .where(Shard.id == shard_id)
-        .values(arguments=dict(arguments), attempt=0, waits=0)
-    )
+    come = {"arguments": dict(arguments), "attempt": 0, "waits": 0}
+    session.execute(_CHANGE, {"shard": shard_id, **come})
 
 
 def set_effort(session: Session, shard_id: int, effort: Mapping[str, Any]) -> None:
     """Note what a claimed shard's forwarding took."""
-    session.execute(update(Shard).where(Shard.id == shard_id).values(effort=dict(effort)))
+    session.execute(_CHANGE, {"shard": shard_id, "effort": dict(effort)})
 
 
 def list_efforts(session: Session, job_ids: Iterable[str]) -> list[tuple[str, Json]]:
