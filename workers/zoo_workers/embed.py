@@ -17,9 +17,10 @@ from zoo.faults import Point, reach
 from zoo.inference.engines import PixelArray
 from zoo.inference.pipeline import Embedded, embed_contents
 from zoo.jobs.effort import Effort, note_effort
-from zoo.jobs.ledger import Claim, fence, finish
+from zoo.jobs.ledger import Claim, end_ingest, fence, finish
 from zoo.storage.packs import read_stored
 from zoo.storage.segments import WrittenSegment, write_segment
+from zoo_workers import index
 from zoo_workers.context import Context
 from zoo_workers.effort import Stopwatch
 from zoo_workers.gone import gone_error
@@ -50,6 +51,7 @@ def run(context: Context, claim: Claim) -> None:
     reach(context.settings, Point.EMBED_FORWARDED)
     segment = _store(context, outcome)
     reach(context.settings, Point.EMBED_STORED)
+    is_index_needed = index.is_needed(context, claim, n_more=len(todo.inputs))
     with context.catalog.write() as session:
         fence(session, claim)
         _record_features(session, claim, outcome, segment)
@@ -65,9 +67,9 @@ def run(context: Context, claim: Claim) -> None:
                 delay_s=BUSY_ELSEWHERE_S,
             )
             inputs.move_inputs(session, (one.pk for one in left), shard_id=later)
-        _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
+        is_kept = _record_items(session, claim, todo, outcome, skip={one.pk for one in left})
         reach(context.settings, Point.EMBED_RECORDED)
-        finish(session, claim)
+        finish(session, claim, end=end_ingest if is_kept and not is_index_needed else None)
 
 
 def _forward(context: Context, claim: Claim, todo: Todo) -> Outcome:
@@ -175,13 +177,16 @@ def _record_inputs(
 
 def _record_items(
     session: Session, claim: Claim, todo: Todo, outcome: Outcome, *, skip: set[int]
-) -> None:
+) -> bool:
+    """Make items of what was embedded; False if the collection was deleted meanwhile."""
     collection_id = claim.job.work.get("collection_id")
     made = [
         one for one in todo.inputs if one.pk not in skip and str(one.sha256) not in outcome.failed
     ]
     if collection_id is None or not made:
-        return
+        return True
     revision = collections.next_revision(session, collection_id)
-    if revision is not None:  # else the collection was deleted: the index shard says so
-        items.put_items(session, collection_id, made, revision=revision)
+    if revision is None:  # the index shard will say so
+        return False
+    items.put_items(session, collection_id, made, revision=revision)
+    return True

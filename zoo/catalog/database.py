@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.orm import Session
 
 from zoo.catalog.counts import write_counts
-from zoo.catalog.engines import begin_log_anew, make_engine
+from zoo.catalog.engines import BEGIN_WRITING, begin_log_anew, make_engine
 from zoo.errors import (
     ConflictError,
     DamagedError,
@@ -56,7 +56,7 @@ class Catalog:
         if engine.dialect.name == "sqlite":
             self._writer: contextlib.AbstractContextManager[object] = threading.Lock()
             self._reading = engine
-            self._writing = engine.execution_options(zoo_begin="BEGIN IMMEDIATE")
+            self._writing = engine.execution_options(zoo_begin=BEGIN_WRITING)
             self._log: Path | None = Path(f"{engine.url.database}-wal")
         else:
             self._log = None

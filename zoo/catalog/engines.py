@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,12 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from zoo.errors import StartError
 
 BUSY_TIMEOUT_MS = 30_000
+LOOK_AGAIN_S = 0.001
+"""How often who wants to write looks whether another process still does.
+
+SQLite by itself looks less and less often, up to 100 ms apart: who has waited longest comes last.
+"""
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 CHECKPOINT_TIMEOUT_MS = 2000  # others may have to wait for as long
 CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
 STATEMENT_TIMEOUT_S = 30
@@ -153,4 +162,37 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("zoo_begin", "BEGIN"))
+    begin = connection.get_execution_options().get("zoo_begin", "BEGIN")
+    if begin == BEGIN_WRITING:
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql(begin)
+
+
+def _begin_writing(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    if driver is None:  # it was closed meanwhile, and says so itself
+        connection.exec_driver_sql(BEGIN_WRITING)
+        return
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    with _at_once(driver):
+        while time.monotonic() < deadline:
+            try:
+                driver.execute(BEGIN_WRITING)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                return
+        connection.exec_driver_sql(BEGIN_WRITING)  # fails as all else that SQLAlchemy runs
+
+
+@contextmanager
+def _at_once(driver: DBAPIConnection) -> Iterator[None]:
+    """Have SQLite say at once that another process writes."""
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Row, Select, or_, select, update
+from sqlalchemy import Row, Select, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.records import IndexRow, InputRecord, ItemRecord, Json
-from zoo.catalog.rows import as_record, changed, chunks, upsert
+from zoo.catalog.rows import as_record, changed, chunks, table_of, upsert
 from zoo.catalog.tables import Content, Item, now
 
 ALL_PKS = 2**62
 """A primary key that no item reaches."""
+
+_ITEMS = table_of(Item)
+_CHANGED = (
+    select(_ITEMS.c.pk)
+    .where(_ITEMS.c.collection_id == bindparam("collection"))
+    .where(_ITEMS.c.revision > bindparam("since"))
+    .limit(bindparam("most"))
+)
 
 
 def put_items(
@@ -130,12 +138,10 @@ def changes_since(
 
 def has_changes(session: Session, collection_id: int, *, revision: int, more_than: int) -> bool:
     """Whether more than so many items and tombstones changed after a revision."""
-    some = (
-        select(Item.pk)
-        .where(Item.collection_id == collection_id, Item.revision > revision)
-        .limit(more_than + 1)
-    )
-    return len(session.scalars(some).all()) > more_than
+    if more_than < 0:
+        return True
+    asked = {"collection": collection_id, "since": revision, "most": more_than + 1}
+    return len(session.scalars(_CHANGED, asked).all()) > more_than
 
 
 def _select() -> Select[Item, int | None, int | None]:

@@ -196,13 +196,13 @@ def _take(
 ) -> int:
     """What `add_delivery` does, from a position on; returns how many shards were made."""
     pack_ids = contents.add_packs(session, delivery.packs)
-    contents.add_contents(session, delivery.contents, pack_ids=pack_ids)
-    _check_held(session, {one.sha256 for one in delivery.arrivals if one.sha256})
+    new = contents.add_contents(session, delivery.contents, pack_ids=pack_ids)
+    _check_held(session, {one.sha256 for one in delivery.arrivals if one.sha256} - new)
     given = [
         _to_input(arrival, position)
         for position, arrival in enumerate(delivery.arrivals, start=first)
     ]
-    return add_inputs(session, job, given, settings=settings)
+    return add_inputs(session, job, given, settings=settings, new=new)
 
 
 def _check_held(session: Session, sha256s: set[str]) -> None:
@@ -217,10 +217,16 @@ def _check_held(session: Session, sha256s: set[str]) -> None:
 
 
 def add_inputs(
-    session: Session, job: JobRecord, given: Sequence[InputRecord], *, settings: Settings
+    session: Session,
+    job: JobRecord,
+    given: Sequence[InputRecord],
+    *,
+    settings: Settings,
+    new: frozenset[str] = frozenset(),
 ) -> int:
     """Add inputs to a job in shards of about equal size, enough for every core.
 
+    `new` are contents (sha256, hex) that came with this transaction: nobody has embedded them.
     Returns how many shards that made.
     """
     refused = [one for one in given if one.state == "failed"]
@@ -229,7 +235,7 @@ def add_inputs(
     kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
     queue = settings.forward_queue if kind in FORWARDING else CPU_QUEUE
     n_shards = 0
-    for share, size in _shares(session, job, kind, todo, settings=settings):
+    for share, size in _shares(session, job, kind, todo, settings=settings, new=new):
         for chunk in chunks(share, size):
             shard_id = shards.add_shard(session, job.id, kind, arguments={}, queue=queue)
             inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
@@ -244,16 +250,18 @@ def _shares(
     todo: Sequence[InputRecord],
     *,
     settings: Settings,
+    new: frozenset[str],
 ) -> list[tuple[Sequence[InputRecord], int]]:
     """Inputs that take as long as each other, with how many of them make a shard."""
     space_id = job.work.get("space_id")
-    if space_id is None:
+    if space_id is None or len(todo) <= 1:  # one alone is not to be shared out
         return [(todo, shard_size(len(todo), settings, seconds_per_item=None))]
     measured = features.seconds_per_item(session, space_id)
     if kind == "extract":
         item_bytes = job.work["item_bytes"]
         return [(todo, file_size(len(todo), settings, item_bytes, seconds_per_item=measured))]
-    known = features.locate(session, space_id=space_id, sha256s={str(one.sha256) for one in todo})
+    sha256s = {str(one.sha256) for one in todo} - new
+    known = features.locate(session, space_id=space_id, sha256s=sha256s)
     embedded = [one for one in todo if one.sha256 in known]
     others = [one for one in todo if one.sha256 not in known]
     size = shard_size(

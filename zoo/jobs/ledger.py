@@ -9,7 +9,7 @@ and nobody waits in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -116,16 +116,32 @@ def fence(session: Session, claimed: Claim) -> None:
         raise ClaimLostError(f"shard {claimed.shard.id} was given to somebody else or cancelled")
 
 
-def finish(session: Session, claimed: Claim) -> None:
-    """End a fenced shard well and let its job go on."""
+def finish(
+    session: Session, claimed: Claim, *, end: Callable[[Session, JobRecord], None] | None = None
+) -> None:
+    """End a fenced shard well and let its job go on.
+
+    `end` takes the place of the final shard where that has nothing to do but to end the job.
+    """
     _close(session, claimed, state="done")
-    settle(session, claimed.job.id)
+    settle(session, claimed.job.id, end=end)
 
 
 def succeed(session: Session, claimed: Claim, result: Mapping[str, Any]) -> None:
     """End a job's final shard, and the job with its result."""
     _close(session, claimed, state="done")
     _end(session, claimed.job.id, state="succeeded", values={"result": dict(result)})
+
+
+def end_ingest(session: Session, job: JobRecord) -> None:
+    """End an ingest all of whose shards are closed, with the counts of its inputs."""
+    enter_phase(session, job, job.final_kind)
+    counts = count_inputs(session, job.id)
+    if counts["embedded"] or counts["reused"]:
+        _end(session, job.id, state="succeeded", values={"result": counts})
+    else:
+        values = {**_emptiness(job.id, counts), "result": counts}
+        _end(session, job.id, state="failed", values=values)
 
 
 def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Json | None) -> None:
@@ -137,11 +153,17 @@ def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Js
 
 def fail_empty(session: Session, claimed: Claim, counts: Mapping[str, int]) -> None:
     """End an ingest of which no file could be used, saying where the reasons stand."""
+    _close(session, claimed, state="failed")
+    values = {**_emptiness(claimed.job.id, counts), "result": counts}
+    _end(session, claimed.job.id, state="failed", values=values)
+
+
+def _emptiness(job_id: str, counts: Mapping[str, int]) -> dict[str, object]:
     detail = (
         f"none of the {counts['failed']} files given could be used; "
-        f"GET /v1/jobs/{claimed.job.id}/items?state=failed says why for each"
+        f"GET /v1/jobs/{job_id}/items?state=failed says why for each"
     )
-    fail(session, claimed, code="no_item_succeeded", detail=detail, result=counts)
+    return {"error_code": "no_item_succeeded", "error_detail": detail}
 
 
 def fail_attempt(
@@ -235,8 +257,13 @@ def _requeue_as_it_stands(session: Session, shard: ShardRecord) -> bool:
     )
 
 
-def settle(session: Session, job_id: str) -> None:
-    """Let a job whose shards are all closed take its next step: the final shard, or its end."""
+def settle(
+    session: Session, job_id: str, *, end: Callable[[Session, JobRecord], None] | None = None
+) -> None:
+    """Let a job whose shards are all closed take its next step: the final shard, or its end.
+
+    With `end` that, in the place of the final shard.
+    """
     job = jobs.lock_job(session, job_id)
     if job is None or job.state not in jobs.LIVE:
         return
@@ -246,7 +273,11 @@ def settle(session: Session, job_id: str) -> None:
         return
     if job.state == "cancelling":
         jobs.end_job(session, job_id, state="cancelled")
-    elif not shards.has_kind(session, job_id, job.final_kind):
+    elif shards.has_kind(session, job_id, job.final_kind):
+        return
+    elif end is not None:
+        end(session, job)
+    else:
         queue = str(job.work.get("final_queue", CPU_QUEUE))
         kept = job.work.get(KEPT, {})
         shards.add_shard(session, job_id, job.final_kind, arguments=kept, queue=queue)
