@@ -50,7 +50,7 @@ def test_a_request_is_named_by_its_job_its_shards_and_the_predictor(
         job = jobs.get_job(session, job_id)
     assert job is not None
     assert job.request_id == answer.headers["X-Request-Id"] == "mine-1"
-    assert [kind for kind, _ in seen] == ["embed", "index"]
+    assert [kind for kind, _ in seen] == ["embed"]
     assert {(names["job_id"], names["request_id"]) for _, names in seen} == {(job_id, "mine-1")}
 
     seen.clear()

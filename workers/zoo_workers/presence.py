@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from zoo.catalog import Catalog, Session, shards, workers
-from zoo.catalog.records import WorkerRecord
+from zoo.catalog.records import ShardRecord, WorkerRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import fail_attempt, give_back
 from zoo.jobs.presence import Presence, is_gone, is_running, this_process
@@ -21,7 +21,7 @@ class WorkerPresence:
         self._id = worker_id
         self._queue = queue
         self._attempts = attempts
-        self._unburied: dict[int, str] = {}  # shard -> cause, while the database did not answer
+        self._unburied: list[str] = []  # causes, while the database did not answer
         self._unnoticed: set[tuple[int, int]] = set()  # shard and token, at the beat before
 
     def arrive(self) -> None:
@@ -35,40 +35,44 @@ class WorkerPresence:
             with self._catalog.write() as session:
                 if not workers.beat(session, self._id):
                     workers.add_worker(session, self._record())
-            for shard_id, cause in list(self._unburied.items()):
-                self._bury(shard_id, cause=cause)
-                del self._unburied[shard_id]
+            while self._unburied:
+                self._bury_dead(cause=self._unburied[0])
+                del self._unburied[0]
             self._bury_unnoticed()
         except UnavailableError as error:
             log.warning("beat_missed", detail=error.detail)
 
-    def bury(self, shard_id: int, *, cause: str) -> None:
-        """Count an attempt of a shard whose process, a child of this worker, has died.
+    def bury(self, *, cause: str) -> None:
+        """Count an attempt of each shard whose process, a child of this worker, has died.
 
         With a later beat, if the database does not answer now: nobody else would ever do it.
         """
         try:
-            self._bury(shard_id, cause=cause)
+            self._bury_dead(cause=cause)
         except UnavailableError as error:
-            log.warning("burial_waits", shard=shard_id, detail=error.detail)
-            self._unburied[shard_id] = cause
+            log.warning("burial_waits", detail=error.detail)
+            self._unburied.append(cause)
+
+    def _bury_dead(self, *, cause: str) -> None:
+        for shard in self._dead():
+            self._bury(shard, cause=cause)
+
+    def _dead(self) -> list[ShardRecord]:
+        """What is claimed by children that have ended."""
+        with self._catalog.read() as session:
+            claims = shards.claims_of(session, [self._id])
+        return [one for one in claims if one.pid is not None and not is_running(one.pid)]
 
     def _bury_unnoticed(self) -> None:
         """Those of whom the pool has not told from one beat to the next; it knows the cause."""
-        with self._catalog.read() as session:
-            claims = shards.claims_of(session, [self._id])
-        dead = {(one.id, one.token) for one in claims if one.pid and not is_running(one.pid)}
-        for shard_id, _ in sorted(dead & self._unnoticed):
-            self._bury(shard_id, cause="it ended without a word")
-        self._unnoticed = dead
+        dead = self._dead()
+        for shard in dead:
+            if (shard.id, shard.token) in self._unnoticed:
+                self._bury(shard, cause="it ended without a word")
+        self._unnoticed = {(shard.id, shard.token) for shard in dead}
 
-    def _bury(self, shard_id: int, *, cause: str) -> None:
-        with self._catalog.read() as session:
-            shard = shards.get_shard(session, shard_id)
-        is_ours = shard is not None and shard.worker_id == self._id
-        if shard is None or not is_ours or shard.pid is None or is_running(shard.pid):
-            return
-        log.warning("child_died", shard=shard_id, job_id=shard.job_id, cause=cause)
+    def _bury(self, shard: ShardRecord, *, cause: str) -> None:
+        log.warning("child_died", shard=shard.id, job_id=shard.job_id, cause=cause)
         fail_attempt(
             self._catalog,
             shard,

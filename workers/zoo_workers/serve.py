@@ -63,8 +63,8 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
     def beat_from_now_on(sender: Any, **_: object) -> None:  # Celery's consumer, untyped
         sender.timer.call_repeatedly(settings.beat_every_s, presence.beat)
 
-    def bury(args: list[int], exception: BaseException, **_: object) -> None:
-        presence.bury(args[0], cause=_cause_of(exception, settings))
+    def bury(exception: BaseException, **_: object) -> None:
+        presence.bury(cause=_cause_of(exception, settings))
 
     def hold_on(**_: object) -> None:
         hold_child()

@@ -298,6 +298,7 @@ class ShardRecord:
     waits: int  # pauses since its last progress, for what did not answer
     worker_id: str | None
     pid: int | None
+    announced_at: datetime | None  # when a message was sent for it; none while it has to be
 
 
 @dataclass(frozen=True, kw_only=True)

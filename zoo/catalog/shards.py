@@ -1,4 +1,9 @@
-"""Shards, their claims, and the wake-ups that the keeper publishes."""
+"""Shards, their claims, and the wake-ups that the keeper publishes.
+
+The shards of a queue take turns: each new one of a job has the turn after the job's last, and the
+first of a job the one that is being worked at. So a job of three pictures does not wait for all of
+one that has come before with a million.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +37,8 @@ TIMES = ("wall_s", "cpu_s", "decode_s", "forward_s")
 """What of a shard's effort is in seconds."""
 LONGEST_DELAY = timedelta(minutes=2)
 """More than any wake-up is ever delayed by."""
+SOONEST = -1
+"""The turn of what ends a job in a moment: before all that begins or goes on with others."""
 
 _SHARDS = table_of(Shard)
 _ADD = insert(_SHARDS)
@@ -48,6 +55,29 @@ _OF_KIND = (
     .where(_OF_JOB, _SHARDS.c.kind == bindparam("wanted"))
     .order_by(_SHARDS.c.id)
 )
+_IS_WAITING = (  # spelt out, as the index's condition is: bound, it would not be used
+    _SHARDS.c.queue == bindparam("wanted_queue"),
+    _SHARDS.c.state == literal_column("'queued'"),
+)
+_FIRST_WAITING = (
+    select(_SHARDS.c.id)
+    .where(*_IS_WAITING, _SHARDS.c.announced_at.is_not(None))
+    .order_by(_SHARDS.c.turn, _SHARDS.c.id)
+    .limit(1)
+)
+_TURNS = select(
+    select(_SHARDS.c.turn)
+    .where(*_IS_WAITING, _SHARDS.c.turn > SOONEST)
+    .order_by(_SHARDS.c.turn)
+    .limit(1)
+    .scalar_subquery(),
+    select(_SHARDS.c.turn)
+    .where(_OF_JOB, _SHARDS.c.state == "queued")
+    .order_by(_SHARDS.c.id.desc())
+    .limit(1)
+    .scalar_subquery(),
+)
+"""Whose turn it is in a queue, and that of the last shard of a job: each one look at an index."""
 _DROP = update(_SHARDS).where(_OF_JOB, _SHARDS.c.state == "queued")
 
 
@@ -58,10 +88,16 @@ def add_shard(
     *,
     arguments: Mapping[str, Any],
     queue: str = "cpu",
+    turn: int | None = None,
     delay_s: float = 0.0,
 ) -> int:
-    """A new queued shard with the wake-up for it, due after a delay; returns its id."""
-    row = {"job_id": job_id, "kind": kind, "queue": queue, "arguments": dict(arguments)}
+    """A new queued shard with the wake-up for it, due after a delay; returns its id.
+
+    By itself it has its job's next turn.
+    """
+    turn = next_turn(session, job_id, queue) if turn is None else turn
+    row = {"job_id": job_id, "kind": kind, "queue": queue, "turn": turn}
+    row["arguments"] = dict(arguments)
     added = session.execute(_ADD, row)
     [shard_id] = added.inserted_primary_key  # type: ignore[attr-defined]  # of one row, it is
     _add_wake_up(session, shard_id, queue, delay_s=delay_s)
@@ -73,10 +109,21 @@ def _add_wake_up(session: Session, shard_id: int, queue: str, *, delay_s: float)
     session.execute(_ADD_WAKE_UP, {"shard_id": shard_id, "queue": queue, "due_at": due})
 
 
+def next_turn(session: Session, job_id: str, queue: str) -> int:
+    """The turn of the next shard that a job gives to a queue."""
+    present, last = session.execute(_TURNS, {"job": job_id, "wanted_queue": queue}).one()
+    return max(present or 0, 0 if last is None else last + 1)
+
+
 def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
     """A shard by id, as it stands now."""
     row = session.execute(_GET, {"shard": shard_id}).one_or_none()
     return as_record(ShardRecord, row) if row else None
+
+
+def first_waiting(session: Session, queue: str) -> int | None:
+    """Whose turn it is in a queue, of the shards that were announced; None if none was."""
+    return session.scalar(_FIRST_WAITING, {"wanted_queue": queue})
 
 
 def claim_shard(

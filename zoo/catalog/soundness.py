@@ -12,7 +12,7 @@ from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.catalog.work_tables import Job, JobInput
 from zoo.errors import UnavailableError
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 """The revision of the schema that this release reads and writes."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from zoo.catalog.tables import BigId, Table, now
@@ -46,9 +46,21 @@ class Shard(Table):
     """A piece of a job that one process does at a time; `token` fences its writes."""
 
     __tablename__ = "shards"
-    __table_args__ = (Index(None, "state", "worker_id"), Index(None, "job_id", "state"))
+    __table_args__ = (
+        Index(None, "state", "worker_id"),
+        Index(None, "job_id", "state", "id"),
+        Index(  # for claiming: the ended ones are many, and not in it
+            "ix_shards_waiting",
+            "queue",
+            "turn",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+    )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    turn: Mapped[int] = mapped_column(default=0)  # the lowest of a queue is claimed first
     kind: Mapped[str] = mapped_column(String(16))
     queue: Mapped[str] = mapped_column(String(32), default="cpu")
     state: Mapped[str] = mapped_column(String(16), default="queued")

@@ -235,9 +235,12 @@ def add_inputs(
     kind = KIND_OF_INPUTS.get(job.final_kind, "embed")
     queue = settings.forward_queue if kind in FORWARDING else CPU_QUEUE
     n_shards = 0
+    turn = shards.next_turn(session, job.id, queue) if todo else 0
     for share, size in _shares(session, job, kind, todo, settings=settings, new=new):
         for chunk in chunks(share, size):
-            shard_id = shards.add_shard(session, job.id, kind, arguments={}, queue=queue)
+            shard_id = shards.add_shard(
+                session, job.id, kind, arguments={}, queue=queue, turn=turn + n_shards
+            )
             inputs.add_inputs(session, job.id, chunk, shard_id=shard_id)
             n_shards += 1
     return n_shards

@@ -40,6 +40,10 @@ FINAL_KIND = {
 
 KEPT = "kept"
 """The member of a job's work that holds what the final shard of the job before it had come to."""
+
+QUICK_ENDS = ("index", "seal", "collate")
+"""Final shards that nobody waits long for: they come before what begins other jobs."""
+
 NEXT = "once that is mended, POST /v1/jobs/{job_id}/retry does what is left"
 """What to do about a job that failed for no reason of its own."""
 
@@ -85,18 +89,21 @@ def create_job(
 
 
 def claim(catalog: Catalog, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
-    """Take a shard; None if it is done, taken, or its job has ended or is being cancelled."""
+    """Take a shard when a message tells of one; None if there is none to take.
+
+    A shard that was announced may be done by whoever comes: the one whose turn it is, is taken.
+    Each message takes at most one, so that there are never more such shards than messages.
+    """
     return catalog.transact(
         lambda session: _claim(session, shard_id, worker_id=worker_id, pid=pid)
     )
 
 
 def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
-    queued = shards.get_shard(session, shard_id)
-    job = jobs.lock_job(session, queued.job_id) if queued else None
-    shard = shards.claim_shard(session, shard_id, worker_id=worker_id, pid=pid)
-    if job is None or shard is None:
+    found = _take_turn(session, shard_id, worker_id=worker_id, pid=pid)
+    if found is None:
         return None
+    job, shard = found.job, found.shard
     if job.state not in ("queued", "running"):
         shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
         settle(session, shard.job_id)
@@ -106,7 +113,28 @@ def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Clai
     if shard.attempt >= job.attempt:
         jobs.note_attempt(session, job.id, shard.attempt + 1)
     enter_phase(session, job, shard.kind)
-    return Claim(shard=shard, job=job)
+    return found
+
+
+def _take_turn(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
+    """The claim that a message for a shard is good for."""
+    told = shards.get_shard(session, shard_id)
+    while told is not None:
+        is_its_own = told.state == "queued" and told.announced_at is None
+        wanted = told if is_its_own else _first_waiting(session, told.queue)
+        job = jobs.lock_job(session, wanted.job_id) if wanted else None
+        if wanted is None or job is None:
+            return None
+        shard = shards.claim_shard(session, wanted.id, worker_id=worker_id, pid=pid)
+        if shard is not None:
+            return Claim(shard=shard, job=job)
+        told = shards.get_shard(session, shard_id)  # another was faster: whose turn is it now?
+    return None
+
+
+def _first_waiting(session: Session, queue: str) -> ShardRecord | None:
+    found = shards.first_waiting(session, queue)
+    return None if found is None else shards.get_shard(session, found)
 
 
 def fence(session: Session, claimed: Claim) -> None:
@@ -280,7 +308,10 @@ def settle(
     else:
         queue = str(job.work.get("final_queue", CPU_QUEUE))
         kept = job.work.get(KEPT, {})
-        shards.add_shard(session, job_id, job.final_kind, arguments=kept, queue=queue)
+        turn = shards.SOONEST if job.final_kind in QUICK_ENDS else None
+        shards.add_shard(
+            session, job_id, job.final_kind, arguments=kept, queue=queue, turn=turn
+        )
 
 
 def cancel(session: Session, job_id: str) -> JobRecord:

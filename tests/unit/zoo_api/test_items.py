@@ -2,8 +2,9 @@ import io
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
-from tests.serving import picture
+from tests.serving import SMALL_JPEG, picture
 from tests.stock import Stock, random_vectors
 from zoo.catalog import jobs, shards
 
@@ -143,3 +144,15 @@ def test_metadata_that_json_cannot_answer_again_is_refused(client: FlaskClient) 
     answer = client.patch(f"{URL}/beach", data=body, content_type="application/json")
     assert answer.status_code == 422
     assert client.get(f"{URL}/beach").get_json()["metadata"] == {}
+
+
+def test_taking_a_picture_in_takes_few_statements(client: FlaskClient, holidays: Stock) -> None:
+    seen: list[str] = []
+    event.listen(
+        holidays.catalog.engine, "before_cursor_execute", lambda *given: seen.append(given[2])
+    )
+    headers = {"Content-Type": "image/jpeg", "Idempotency-Key": "k"}
+    assert client.post(URL, data=SMALL_JPEG, headers=headers).status_code == 202
+    writing = [one for one in seen if not one.startswith(("BEGIN", "SELECT"))]
+    assert len(seen) <= 24  # the keys and the queue's room among them, looked at now and then
+    assert len(writing) <= 9

@@ -2,9 +2,9 @@ import pytest
 
 from tests.stock import Stock, random_vectors
 from tests.workplace import Workplace
-from zoo.catalog import inputs, shards
+from zoo.catalog import collections, inputs, shards
 from zoo.catalog.records import CollectionRecord, InputRecord
-from zoo.jobs.ledger import create_job
+from zoo.jobs.ledger import Claim, create_job
 from zoo_workers import index
 
 GIVEN = InputRecord(
@@ -56,3 +56,37 @@ def test_a_snapshot_is_written_once_enough_has_changed_since_the_last(
     assert first.index_rows == 11
     assert later.index_key == first.index_key
     assert last.index_rows == 22
+
+
+def begun(place: Workplace, stock: Stock, **more: object) -> Claim:
+    """The claim of a shard that embeds for the collection."""
+    with stock.catalog.write() as session:
+        work = {"collection_id": stock.read("pets").id, **more}
+        job = create_job(session, "ingest", {"collection": "pets"}, work=work, target="collection")
+        shards.add_shard(session, job.id, "embed", arguments={})
+    return place.claim()
+
+
+def test_a_job_ends_without_this_shard_while_no_snapshot_is_due(
+    place: Workplace, stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "FEWEST_CHANGES", 10)
+    claim = begun(place, stock)
+    assert not index.is_needed(place.context, claim, n_more=10)
+    assert index.is_needed(place.context, claim, n_more=11)
+    ingest(place, stock, n=9)
+    assert not index.is_needed(place.context, claim, n_more=1)
+    assert index.is_needed(place.context, claim, n_more=2)
+
+
+def test_a_look_at_a_source_ends_with_this_shard(place: Workplace, stock: Stock) -> None:
+    assert index.is_needed(place.context, begun(place, stock, source_id=1, scan=1), n_more=1)
+
+
+def test_a_job_whose_collection_was_deleted_ends_with_this_shard(
+    place: Workplace, stock: Stock
+) -> None:
+    claim = begun(place, stock)
+    with stock.catalog.write() as session:
+        collections.delete_collection(session, "pets")
+    assert index.is_needed(place.context, claim, n_more=1)

@@ -77,14 +77,14 @@ def test_a_dead_child_costs_an_attempt_and_the_last_one_its_job(
     place: Workplace, presence: WorkerPresence, job: JobRecord, dead_pid: int
 ) -> None:
     first = place.claim(pid=dead_pid)
-    presence.bury(first.shard.id, cause="signal 9 (SIGKILL)")
+    presence.bury(cause="signal 9 (SIGKILL)")
     assert (place.shard(first.shard.id).state, place.shard(first.shard.id).attempt) == (
         "queued",
         1,
     )
 
-    second = place.claim(pid=dead_pid)
-    presence.bury(second.shard.id, cause="signal 9 (SIGKILL)")
+    place.claim(pid=dead_pid)
+    presence.bury(cause="signal 9 (SIGKILL)")
 
     ended = place.job(job)
     assert ended.error_code == "worker_died"
@@ -99,15 +99,15 @@ def test_only_dead_children_of_its_own_are_buried(
     place: Workplace, presence: WorkerPresence, dead_pid: int
 ) -> None:
     claimed = place.claim(worker_id="other", pid=dead_pid)
-    presence.bury(claimed.shard.id, cause="x")
+    presence.bury(cause="x")
     assert place.shard(claimed.shard.id) == claimed.shard
-    presence.bury(99, cause="x")
+    presence.bury(cause="x")
 
 
 @pytest.mark.usefixtures("job")
 def test_a_living_child_is_not_buried(place: Workplace, presence: WorkerPresence) -> None:
     claimed = place.claim(pid=os.getpid())
-    presence.bury(claimed.shard.id, cause="x")
+    presence.bury(cause="x")
     assert place.shard(claimed.shard.id) == claimed.shard
 
 
@@ -129,7 +129,9 @@ def test_who_leaves_gives_back_what_it_held(place: Workplace, presence: WorkerPr
     claimed = place.claim()
     presence.leave()
     freed = place.shard(claimed.shard.id)
-    assert freed == replace(claimed.shard, state="queued", worker_id=None, pid=None)
+    assert freed == replace(
+        claimed.shard, state="queued", worker_id=None, pid=None, announced_at=None
+    )
     assert known(place) == []
 
 
@@ -147,7 +149,7 @@ def test_a_child_that_died_while_the_database_was_away_is_buried_with_a_later_be
 
     with monkeypatch.context() as patch:
         patch.setattr(place.context.catalog, "read", be_away)
-        presence.bury(claimed.shard.id, cause="signal SIGKILL")
+        presence.bury(cause="signal SIGKILL")
     presence.beat()
 
     with place.context.catalog.read() as session:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.databases import rival_catalogs
 from zoo.catalog import Catalog, database, datasets, engines, open_catalog
 from zoo.catalog.database import first_line
 from zoo.catalog.engines import sqlite_path
@@ -236,3 +237,18 @@ def test_the_stamp_differs_once_something_was_written(
 
 def test_a_database_elsewhere_has_no_stamp() -> None:
     assert open_catalog("postgresql+psycopg://nobody@127.0.0.1:1/none").stamp() is None
+
+
+def test_who_does_not_get_to_write_is_told_at_the_end_of_the_limit(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 20)
+    with rival_catalogs(catalog, 1) as [rival]:
+        with rival.write() as first:
+            datasets.create_dataset(first, "d")
+            with pytest.raises(UnavailableError) as caught, catalog.write() as second:
+                datasets.create_dataset(second, "e")
+        assert caught.value.code == "database_unavailable"
+        assert caught.value.detail == "the database does not answer: database is locked"
+    with catalog.write() as session:
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 20
