@@ -65,9 +65,10 @@ def accepted(job: JobRecord) -> Response:
 
 def idempotent(fingerprint: str, submit: Callable[[Session], JobRecord]) -> Response:
     """Submit new work once, as `once` does; 429 if too much waits already."""
+    room: Room = current_app.extensions["zoo_room"]
+    room.look(services().catalog, services().settings)
 
     def submit_if_room(session: Session) -> JobRecord:
-        room: Room = current_app.extensions["zoo_room"]
         room.check(session, services().settings)
         return submit(session)
 

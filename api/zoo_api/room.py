@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from zoo.catalog import Session, inputs
+from zoo.catalog import Catalog, Session, inputs
 from zoo.errors import UnavailableError
 from zoo.settings import Settings
 
@@ -25,15 +25,19 @@ class Room:
         self._clock = clock
         self._counted: tuple[float, float] | None = None  # when, and the seconds of work
 
+    def look(self, catalog: Catalog, settings: Settings) -> None:
+        """Count if the last count is old, before a transaction for which other writers wait."""
+        if self._fresh_count() is None:
+            with catalog.read() as session:
+                self._count(session, settings)
+
     def check(self, session: Session, settings: Settings) -> None:
         """`UnavailableError` `queue_full` if what waits would take longer than the limit."""
-        instant, limit_s = self._clock(), settings.queue_limit_s
-        if self._counted is not None:
-            counted_at, queued_s = self._counted
-            if instant - counted_at < self._fresh_s and queued_s < limit_s * PLENTY:
-                return
-        queued_s = _queued_s(session, settings)
-        self._counted = instant, queued_s
+        limit_s = settings.queue_limit_s
+        known_s = self._fresh_count()
+        if known_s is not None and known_s < limit_s * PLENTY:
+            return
+        queued_s = self._count(session, settings)
         if queued_s > limit_s:
             raise UnavailableError(
                 f"about {queued_s:.0f} s of work are queued, the limit is {limit_s:.0f} s; "
@@ -42,8 +46,17 @@ class Room:
                 retry_after_s=max(1, round(queued_s - limit_s)),
             )
 
+    def _fresh_count(self) -> float | None:
+        """What was counted, if that was a moment ago."""
+        counted = self._counted
+        if counted is None or self._clock() - counted[0] >= self._fresh_s:
+            return None
+        return counted[1]
 
-def _queued_s(session: Session, settings: Settings) -> float:
-    """Seconds that all cores will take for what waits."""
-    backlog_s = inputs.queued_backlog(session, seconds_per_item=settings.seconds_per_item)
-    return backlog_s / settings.cores
+    def _count(self, session: Session, settings: Settings) -> float:
+        """Seconds that all cores will take for what waits."""
+        instant = self._clock()
+        backlog_s = inputs.queued_backlog(session, seconds_per_item=settings.seconds_per_item)
+        queued_s = backlog_s / settings.cores
+        self._counted = instant, queued_s
+        return queued_s
