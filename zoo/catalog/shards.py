@@ -42,7 +42,8 @@ SOONEST = -1
 
 _SHARDS = table_of(Shard)
 _ADD = insert(_SHARDS)
-_ADD_WAKE_UP = insert(table_of(Outbox))
+_OUTBOX = table_of(Outbox)
+_ADD_WAKE_UP = insert(_OUTBOX)
 _IS_SHARD = _SHARDS.c.id == bindparam("shard")
 _GET = select(_SHARDS).where(_IS_SHARD)
 _CHANGE = update(_SHARDS).where(_IS_SHARD)
@@ -78,6 +79,11 @@ _TURNS = select(
     .scalar_subquery(),
 )
 """Whose turn it is in a queue, and that of the last shard of a job: each one look at an index."""
+_ARE_NAMED = _SHARDS.c.id.in_(bindparam("shards", expanding=True))
+_NAMED = select(_SHARDS.c.id).where(_ARE_NAMED)
+_NAMED_AND_FREE = _NAMED.with_for_update(skip_locked=True, key_share=True)
+_NOTE_ANNOUNCED = update(_SHARDS).where(_ARE_NAMED)
+_FORGET_WAKE_UPS = delete(_OUTBOX).where(_OUTBOX.c.id.in_(bindparam("wake_ups", expanding=True)))
 _DROP = update(_SHARDS).where(_OF_JOB, _SHARDS.c.state == "queued")
 
 
@@ -324,12 +330,12 @@ def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None
     most likely being claimed, and the keeper never waits for a worker.
     """
     for chunk in chunks(rows):
-        named = select(Shard.id).where(Shard.id.in_([row[1] for row in chunk]))
-        known = set(session.scalars(named))
-        free = set(session.scalars(named.with_for_update(skip_locked=True, key_share=True)))
+        asked = {"shards": [row[1] for row in chunk]}
+        known = set(session.scalars(_NAMED, asked))
+        free = set(session.scalars(_NAMED_AND_FREE, asked))
         rung = [row[0] for row in chunk if row[1] in free or row[1] not in known]
-        session.execute(delete(Outbox).where(Outbox.id.in_(rung)))
-        session.execute(update(Shard).where(Shard.id.in_(free)).values(announced_at=now()))
+        session.execute(_FORGET_WAKE_UPS, {"wake_ups": rung})
+        session.execute(_NOTE_ANNOUNCED, {"shards": sorted(free), "announced_at": now()})
 
 
 def queues_to_announce(session: Session, *, before: datetime) -> list[str]:
