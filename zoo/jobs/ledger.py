@@ -309,9 +309,7 @@ def settle(
         queue = str(job.work.get("final_queue", CPU_QUEUE))
         kept = job.work.get(KEPT, {})
         turn = shards.SOONEST if job.final_kind in QUICK_ENDS else None
-        shards.add_shard(
-            session, job_id, job.final_kind, arguments=kept, queue=queue, turn=turn
-        )
+        shards.add_shard(session, job_id, job.final_kind, arguments=kept, queue=queue, turn=turn)
 
 
 def cancel(session: Session, job_id: str) -> JobRecord:
