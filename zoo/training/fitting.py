@@ -26,6 +26,48 @@ DEFAULT_L2 = 10**-0.5
 COLUMNS = 64
 """Features that are looked at together."""
 
+L2_PRIOR_DEVIATION = 2.0
+"""Of the natural logarithm of l2, around `DEFAULT_L2`: a prior belief that most sets need one
+within a factor of 7. Ten validation images say next to nothing, and without it any value of the
+grid was chosen by them: with it 50 cats and dogs gained 0.025 of accuracy (16 draws, 40 of the
+50 fitted to, log loss 0.635 to 0.587); sets of 100 and more stayed as they were."""
+
+WORSE_IN_A_ROW = 2
+"""After as many values of l2 without a better one the search ends: past its best value the log
+loss only grows, and the weakest are the slowest to fit."""
+
+
+LEAST_SLOPE = 1e-6
+"""Where fits end: the mean loss is of order 1 and its curvature in scaled coordinates at most
+1/2, so that it leaves probabilities right to four digits and more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Precision:
+    """How closely a fit is solved.
+
+    A slope that is small beside the penalty's own leaves the weights near the minimum. Where the
+    penalty is weak only `LEAST_SLOPE` will do: what is stopped too early there is less sure of
+    itself than what is solved.
+    """
+
+    dtype: type[np.floating]  # of the products with the features, which memory binds
+    largest: float = LEAST_SLOPE  # slope that may be left
+    share: float = 0.0  # of the penalty on a weight of 1, that the slope may be as well
+
+    def slope(self, penalty: float) -> float:
+        return max(LEAST_SLOPE, min(self.largest, self.share * penalty))
+
+
+_ROUGH = _Precision(dtype=np.float32, largest=1e-4, share=1.0)
+"""To compare values of l2 by: over 2,000 images in ten classes logits are within 0.07."""
+
+_NEAR = _Precision(dtype=np.float32, largest=1e-5, share=0.2)
+"""For heads of a cross-validation: there logits are within 0.01, in half the time of `_EXACT`."""
+
+_EXACT = _Precision(dtype=np.float64)
+"""For heads that are kept."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Scaling:
@@ -66,6 +108,10 @@ class _Fit:
     matrix: WideArray  # (classes, dim)
     bias: WideArray  # (classes,)
 
+    @classmethod
+    def of(cls, scaling: _Scaling, parameters: WideArray) -> _Fit:
+        return cls(scaling=scaling, matrix=parameters[:, :-1], bias=parameters[:, -1])
+
     def folded(self, labels: Sequence[str]) -> Head:
         """The same classifier on raw features."""
         matrix = self.matrix / self.scaling.divisor
@@ -88,11 +134,26 @@ def fit_head(
 
     `features` (n, dim), `targets` (n,) positions in `labels`. The weights are those of scaled
     features (see `_Scaling`), the bias is free: `l2` is the precision of a Gaussian prior and
-    keeps its meaning when n grows. L-BFGS in float64 from zero: the same input gives the same
-    bits (on one machine, with the same number of BLAS threads).
+    keeps its meaning when n grows. L-BFGS from zero, the end of it in float64: the same input
+    gives the same bits (on one machine, with the same number of BLAS threads).
     """
-    (fit,) = _fits(_widened(features), targets, n_classes=len(labels), grid=(l2,))
-    return fit.folded(labels)
+    scaling, scaled = _scaled(features)
+    found = _zeros(scaled, len(labels))
+    for precision in (_NEAR, _EXACT):
+        found = _minimised(scaled, targets, start=found, l2=l2, precision=precision)
+    return _Fit.of(scaling, found).folded(labels)
+
+
+def sketch_head(
+    features: NDArray[np.floating], targets: Targets, *, labels: Sequence[str], l2: float
+) -> Head:
+    """What `fit_head` gives but for the last digits, in half the time."""
+    scaling, scaled = _scaled(features)
+    narrow = scaled.astype(_NEAR.dtype)
+    start = _zeros(scaled, len(labels))
+    del scaled  # twice as much
+    found = _minimised(narrow, targets, start=start, l2=l2, precision=_NEAR)
+    return _Fit.of(scaling, found).folded(labels)
 
 
 def choose_l2(
@@ -104,17 +165,32 @@ def choose_l2(
     n_classes: int,
     grid: Sequence[float] = L2_GRID,
 ) -> float:
-    """The value of `grid` with the least log loss on the validation features; ties: stronger.
+    """The most probable value of `grid` by the validation features and a prior; ties: stronger.
 
-    Without any validation features it is `DEFAULT_L2`.
+    The prior (see `L2_PRIOR_DEVIATION`) speaks where there are few of them. Without any it is
+    `DEFAULT_L2`.
     """
     if not len(validation_targets):
         return DEFAULT_L2
-    strong_first = sorted(grid, reverse=True)
     judged = _widened(validation_features)
-    fits = _fits(_widened(features), targets, n_classes=n_classes, grid=strong_first)
-    losses = [fit.log_loss(judged, validation_targets) for fit in fits]
-    return strong_first[int(np.argmin(losses))]
+    tried: dict[float, float] = {}
+    for l2, fit in _path(features, targets, n_classes=n_classes, grid=grid):
+        tried[l2] = fit.log_loss(judged, validation_targets) * len(judged) + _surprise(l2)
+        best = min(tried, key=tried.__getitem__)
+        if list(tried).index(best) + WORSE_IN_A_ROW < len(tried):
+            break
+    return best
+
+
+def _surprise(l2: float) -> float:
+    """The negative logarithm of the prior of `l2`."""
+    return float(np.log(l2 / DEFAULT_L2) ** 2 / (2 * L2_PRIOR_DEVIATION**2))
+
+
+def _scaled(features: NDArray[np.floating]) -> tuple[_Scaling, WideArray]:
+    wide = _widened(features)
+    scaling = _Scaling.of(wide)
+    return scaling, scaling.applied(wide)
 
 
 def _widened(features: NDArray[np.floating]) -> WideArray:
@@ -124,40 +200,50 @@ def _widened(features: NDArray[np.floating]) -> WideArray:
     return wide
 
 
-def _fits(
-    features: WideArray, targets: Targets, *, n_classes: int, grid: Sequence[float]
-) -> Iterator[_Fit]:
-    """A fit for each l2 of `grid`, each started from the one before; takes the features over."""
-    scaling = _Scaling.of(features)
-    scaled = scaling.applied(features)
-    shape = (n_classes, features.shape[1] + 1)
-    parameters = np.zeros(shape)
-    for l2 in grid:
-        parameters = _minimised(scaled, targets, start=parameters, l2=l2)
-        yield _Fit(scaling=scaling, matrix=parameters[:, :-1], bias=parameters[:, -1])
+def _path(
+    features: NDArray[np.floating], targets: Targets, *, n_classes: int, grid: Sequence[float]
+) -> Iterator[tuple[float, _Fit]]:
+    """A rough fit for each l2 of `grid`, the strongest first, each started from the one before."""
+    scaling, scaled = _scaled(features)
+    found = _zeros(scaled, n_classes)
+    narrow = scaled.astype(_ROUGH.dtype)
+    del scaled  # twice as much
+    for l2 in sorted(grid, reverse=True):
+        found = _minimised(narrow, targets, start=found, l2=l2, precision=_ROUGH)
+        yield l2, _Fit.of(scaling, found)
 
 
-def _minimised(scaled: WideArray, targets: Targets, *, start: WideArray, l2: float) -> WideArray:
-    """The best `(classes, dim + 1)` parameters, the bias in the last column."""
+def _zeros(scaled: WideArray, n_classes: int) -> WideArray:
+    return np.zeros((n_classes, scaled.shape[1] + 1))
+
+
+def _minimised(
+    features: NDArray[np.floating],
+    targets: Targets,
+    *,
+    start: WideArray,
+    l2: float,
+    precision: _Precision,
+) -> WideArray:
+    """The best `(classes, dim + 1)` parameters for scaled features, the bias last."""
+    scaled = features.astype(precision.dtype, copy=False)
     penalty = l2 / len(scaled)
     wanted = np.eye(len(start))[targets]
 
     def objective(flat: WideArray) -> tuple[float, WideArray]:
         parameters = flat.reshape(start.shape)
         weights = parameters[:, :-1]
-        logs = log_softmax(scaled @ weights.T + parameters[:, -1], axis=1)
+        logs = log_softmax(scaled @ weights.T.astype(scaled.dtype) + parameters[:, -1], axis=1)
         loss = -(logs * wanted).sum() / len(scaled) + penalty / 2 * (weights**2).sum()
-        slope = (np.exp(logs) - wanted) / len(scaled)
-        gradient = np.column_stack([slope.T @ scaled + penalty * weights, slope.sum(axis=0)])
-        return float(loss), gradient.ravel()
+        surplus = (np.exp(logs) - wanted) / len(scaled)
+        pulled = surplus.T.astype(scaled.dtype) @ scaled + penalty * weights
+        return float(loss), np.column_stack([pulled, surplus.sum(axis=0)]).ravel()
 
-    # The mean loss is of order 1 and its curvature in these coordinates at most 1/2: a slope of
-    # 1e-6 leaves probabilities right to four digits and more.
     found = minimize(
         objective,
         start.ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 1000, "maxfun": 2000, "gtol": 1e-6, "ftol": 1e-12},
+        options={"maxiter": 1000, "maxfun": 2000, "gtol": precision.slope(penalty), "ftol": 1e-12},
     )
     return np.asarray(found.x, np.float64).reshape(start.shape)

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from zoo.errors import InvalidError
-from zoo.training.fitting import DEFAULT_L2, L2_GRID, choose_l2, fit_head
+from zoo.training.fitting import DEFAULT_L2, L2_GRID, choose_l2, fit_head, sketch_head
 
 Floats = NDArray[np.float32]
 Targets = NDArray[np.int64]
@@ -108,3 +108,21 @@ def test_noise_is_answered_with_a_stronger_l2() -> None:
 def test_without_validation_features_the_default_is_chosen() -> None:
     empty = np.empty((0, 20), np.float32), np.empty(0, np.int64)
     assert choose_l2(*blobs(30), *empty, n_classes=3) == DEFAULT_L2
+
+
+def test_two_validation_images_do_not_overrule_what_most_sets_need() -> None:
+    train, (features, targets) = blobs(60, spread=4), blobs(300, spread=4, seed=1)
+    misleading = features[:2], (targets[:2] + 1) % 3
+    many = choose_l2(
+        *train, np.repeat(misleading[0], 200, 0), misleading[1].repeat(200), n_classes=3
+    )
+    assert many == max(L2_GRID)
+    assert choose_l2(*train, *misleading, n_classes=3) < 10
+
+
+@pytest.mark.parametrize("l2", [10.0, 0.3, 1e-3, 1e-6])
+def test_a_sketch_is_as_sure_as_what_it_sketches(l2: float) -> None:
+    features, targets = blobs(300)
+    sketched = sketch_head(features, targets, labels=LABELS, l2=l2).probabilities(features)
+    exact = fit_head(features, targets, labels=LABELS, l2=l2).probabilities(features)
+    assert sketched == pytest.approx(exact, abs=2e-3)
