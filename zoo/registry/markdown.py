@@ -12,6 +12,7 @@ ACTIVE = re.compile(
 
 NUMBERED = re.compile(r"^(\d{1,9})\.(?= |$)")
 
+LEAST_SHARE = 0.001
 MOST_ROWS = 100
 
 
@@ -45,7 +46,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 def shown(value: object) -> str:
     """A value as people read it: shares to three digits, intervals as a range."""
     if isinstance(value, float):
-        return f"{value:.3f}"
+        # A rate of 0.0003 is not 0.000.
+        return f"{value:.2g}" if 0 < abs(value) < LEAST_SHARE else f"{value:.3f}"
+    if value in ([], ()):
+        return "none"
     if isinstance(value, list | tuple):
         return (
             " to ".join(map(shown, value)) if _is_interval(value) else ", ".join(map(shown, value))

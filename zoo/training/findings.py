@@ -65,7 +65,7 @@ def too_little_for(strategy: str, examples: Sequence[ClassCounts]) -> str | None
         return None
     return (
         f"{mean:.0f} examples a class are little for {strategy!r}, which wants about {least}; "
-        "compare it with 'head_only', or give more examples"
+        "more of them would help; the head alone was tried as well"
     )
 
 
@@ -128,14 +128,21 @@ def wrong_labels(suspects: Sequence[Suspect]) -> str | None:
     return f"{len(suspects)} examples may have a wrong label: {shown}{more}; look at them"
 
 
-def far_domain(unfamiliarity: float | None, *, backbone: str) -> str | None:
+def far_domain(
+    unfamiliarity: float | None, *, backbone: str, strategies: Sequence[str]
+) -> str | None:
     """The backbone's own classifier recognises next to nothing."""
     if unfamiliarity is None or unfamiliarity < FAR:
         return None
+    advice = (
+        "compare strategies that train the backbone too, or choose one that was trained on such "
+        "ones"
+        if set(strategies) <= {"head_only"}
+        else "a backbone that was trained on such ones may do better"
+    )
     return (
         f"the examples are unlike those that {backbone} was trained on, as its own classifier "
-        "recognises next to nothing; compare strategies that train the backbone too, or choose "
-        "one that was trained on such ones"
+        f"recognises next to nothing; {advice}"
     )
 
 
@@ -177,7 +184,7 @@ def of_head(
         *said(
             *(too_little_for(strategy, fitted.classes) for strategy in strategies),
             wrong_labels(fitted.suspects),
-            far_domain(unfamiliarity, backbone=backbone),
+            far_domain(unfamiliarity, backbone=backbone, strategies=strategies),
             overfitting(
                 Share(right=round(fitted.train_accuracy * seen), n=seen),
                 Share(right=fitted.evaluation.n_right, n=fitted.evaluation.n_test),

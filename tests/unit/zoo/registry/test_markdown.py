@@ -41,4 +41,6 @@ def test_lists_are_one_paragraph_or_none() -> None:
 def test_values_are_shown_as_people_read_them() -> None:
     assert shown([0.25, 0.75]) == "0.250 to 0.750"
     assert shown(["a", 2]) == "a, 2"
+    assert (shown(0.00024), shown(0.0), shown(0.001)) == ("0.00024", "0.000", "0.001")
+    assert shown([]) == "none"
     assert shown(None) == "None"

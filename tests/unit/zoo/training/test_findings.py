@@ -48,8 +48,8 @@ def test_a_gap_alone_or_by_luck_is_no_overfitting(right: int, n: int, temperatur
 
 def test_a_strategy_with_too_few_examples_is_told() -> None:
     assert findings.too_little_for("full", counts(40, 60)) == (
-        "50 examples a class are little for 'full', which wants about 100; compare it with "
-        "'head_only', or give more examples"
+        "50 examples a class are little for 'full', which wants about 100; more of them "
+        "would help; the head alone was tried as well"
     )
     assert findings.too_little_for("full", counts(100, 100)) is None
     assert findings.too_little_for("head_only", counts(2, 2)) is None
@@ -107,13 +107,17 @@ def test_wrong_labels_are_told_by_their_ids() -> None:
 
 
 def test_a_domain_that_the_backbone_does_not_know_is_told() -> None:
-    assert findings.far_domain(0.85, backbone="lite.tiny.in1k") == (
+    assert findings.far_domain(0.85, backbone="lite.tiny.in1k", strategies=["head_only"]) == (
         "the examples are unlike those that lite.tiny.in1k was trained on, as its own classifier "
         "recognises next to nothing; compare strategies that train the backbone too, or choose "
         "one that was trained on such ones"
     )
-    assert findings.far_domain(0.64, backbone="lite.tiny.in1k") is None
-    assert findings.far_domain(None, backbone="lite.tiny.in1k") is None
+    tried = findings.far_domain(0.85, backbone="b", strategies=["head_only", "full"])
+    assert (tried or "").endswith(
+        "recognises next to nothing; a backbone that was trained on such ones may do better"
+    )
+    assert findings.far_domain(0.64, backbone="lite.tiny.in1k", strategies=[]) is None
+    assert findings.far_domain(None, backbone="lite.tiny.in1k", strategies=[]) is None
 
 
 def test_missing_calibration_is_told() -> None:
