@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 import zoo
-from zoo.cli import keys, offline, plugins, processes, remote, sources, upkeep
+from zoo.cli import datasets, keys, offline, plugins, processes, remote, sources, tuning, upkeep
 from zoo.cli.demo import command as demo
 from zoo.errors import StartError, ZooError
 
-COMMANDS = (demo, processes, remote, sources, plugins, upkeep, offline, keys)
+COMMANDS = (demo, processes, remote, sources, datasets, tuning, plugins, upkeep, offline, keys)
 """Modules that each have `register(app)`; the order is the one of `zoo --help`."""
 
 REFUSED = 1

@@ -15,6 +15,7 @@ from zoo.client.answers import (
 )
 from zoo.client.client import Client
 from zoo.client.http import ClientError
+from zoo.client.packing import pack_folder
 from zoo.client.uploads import Source, Upload, gather
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "Source",
     "Upload",
     "gather",
+    "pack_folder",
 ]

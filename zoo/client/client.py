@@ -23,7 +23,7 @@ from zoo.client.answers import (
 )
 from zoo.client.http import ClientError, Http
 from zoo.client.uploads import Source, Upload, batches
-from zoo.errors import UnavailableError
+from zoo.errors import InvalidError, UnavailableError
 
 UNKNOWN_TYPE = "application/octet-stream"  # the service looks at the bytes
 POLL_S = 0.1
@@ -142,9 +142,32 @@ class Client:
         return answers.read_dataset(self._http.ask("PUT", f"/v1/datasets/{name}", json={}))
 
     def add_archive(self, dataset: str, archive: Path) -> Job:
-        """Send a zip or tar whose top folders are the labels to a dataset."""
+        """Send a zip or tar whose top folders are the labels, or a table, to a dataset."""
         uploads = (Upload(path=archive, name=archive.name),)
         return self._send(f"/v1/datasets/{dataset}/items", uploads)
+
+    def datasets(self) -> tuple[Json, ...]:
+        """Every dataset, as the service answers it."""
+        return tuple(self._http.rows("/v1/datasets", limit=MOST))
+
+    def validation(self, dataset: str, *, version: int | None = None) -> Json:
+        """What is wrong with a version of a dataset, the newest unless it is named."""
+        path = f"/v1/datasets/{dataset}"
+        number = version or self._http.ask("GET", path).get("version")
+        if not number:
+            raise InvalidError(
+                f"the dataset {dataset!r} has no version yet; send examples to it",
+                code="no_version",
+            )
+        return self._http.ask("GET", f"{path}/versions/{number}/validation")
+
+    def versions(self, model: str) -> tuple[Json, ...]:
+        """The versions of a model of one's own, as the service answers them."""
+        return tuple(self._http.rows(f"/v1/models/{model}/versions", limit=MOST))
+
+    def report(self, model: str, version: int) -> Json:
+        """How good a version is, as the service answers it."""
+        return self._http.ask("GET", f"/v1/models/{model}/versions/{version}/report")
 
     def submit(self, job_type: str, spec: Json) -> Job:
         """Ask for a job."""

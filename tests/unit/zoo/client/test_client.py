@@ -7,7 +7,7 @@ import pytest
 
 from tests.scripted import ScriptedService
 from zoo.client import Client, ClientError, Job, Label, Upload
-from zoo.errors import UnavailableError
+from zoo.errors import InvalidError, UnavailableError
 
 
 def job_body(state: str = "queued", **more: object) -> dict[str, object]:
@@ -251,3 +251,10 @@ def test_ready_is_what_readyz_says(service: ScriptedService) -> None:
     with Client(service.url) as client:
         assert client.is_ready()
         assert not client.is_ready()
+
+
+def test_a_dataset_without_a_version_has_nothing_to_check(service: ScriptedService) -> None:
+    service.will_answer({"name": "pets", "version": None})
+    with Client(service.url) as client, pytest.raises(InvalidError) as caught:
+        client.validation("pets")
+    assert caught.value.detail == "the dataset 'pets' has no version yet; send examples to it"
