@@ -157,7 +157,7 @@ class Client:
         if not number:
             raise InvalidError(
                 f"the dataset {dataset!r} has no version yet; send examples to it",
-                code="no_version",
+                code="unknown_version",
             )
         return self._http.ask("GET", f"{path}/versions/{number}/validation")
 
