@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,6 +16,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from zoo.errors import StartError
+
+if TYPE_CHECKING:
+    from zoo.catalog.patient import PatientConnection
 
 BUSY_TIMEOUT_MS = 30_000
 LOOK_AGAIN_S = 0.001
@@ -28,6 +31,7 @@ CHECKPOINT_TIMEOUT_MS = 2000  # others may have to wait for as long
 CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
 STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 10
+PING_TIMEOUT_S = 1  # of a connection that lay idle: it has nothing to do but to answer
 IDLE_IN_TRANSACTION_S = 30  # a process that was stopped in one gives its row locks up after this
 
 SQLITE_PRAGMAS = (
@@ -67,6 +71,8 @@ def make_engine(url: str, *, is_pooled: bool) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "do_connect", _connect_postgresql)
+        event.listen(engine, "checkin", _hurry)
+        event.listen(engine, "checkout", _be_patient)
     return engine
 
 
@@ -151,6 +157,17 @@ def _connect_postgresql(
     # By name, as the driver is an extra's: the engine has found it by now.
     connected: DBAPIConnection = import_module("zoo.catalog.patient").connect(*arguments, **named)
     return connected
+
+
+def _hurry(idle: DBAPIConnection | None, _record: ConnectionPoolEntry) -> None:
+    """Have an idle connection asked for a moment only whether its server is still there."""
+    if idle is not None:
+        cast("PatientConnection", idle).patience_s = PING_TIMEOUT_S
+
+
+def _be_patient(used: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
+    connection = cast("PatientConnection", used)
+    connection.patience_s = type(connection).patience_s
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

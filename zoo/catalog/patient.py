@@ -24,7 +24,7 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
     A server that was stopped, or whose disk hangs, keeps its sockets open and keeps to no limit.
     """
 
-    patience_s = PATIENCE_S
+    patience_s: float = PATIENCE_S
 
     def wait(
         self, gen: PQGen[Result], interval: float = POLL_S, timeout: float | None = None

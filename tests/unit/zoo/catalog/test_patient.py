@@ -45,18 +45,27 @@ def test_a_server_that_falls_silent_in_a_transaction_is_given_up(
     assert time.monotonic() - began < 10
 
 
-def test_a_connection_whose_server_fell_silent_is_replaced_before_it_is_used_again(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+def test_a_connection_whose_server_fell_silent_is_soon_replaced_before_it_is_used_again(
+    catalog: Catalog,
 ) -> None:
-    monkeypatch.setattr(PatientConnection, "patience_s", 1.0)
     with catalog.read() as session:
         backend = backend_of(session)
     os.kill(backend, signal.SIGSTOP)
+    began = time.monotonic()
     try:
         with catalog.read() as session:
             assert backend_of(session) != backend
     finally:
         os.kill(backend, signal.SIGCONT)
+    assert time.monotonic() - began < 10  # not the patience that a statement is given
+
+
+def test_a_connection_that_was_idle_is_patient_again_with_statements(catalog: Catalog) -> None:
+    for _ in range(2):
+        with catalog.read() as session:
+            answered = session.execute(text("SELECT 7 FROM pg_sleep(1.5)")).scalar_one()
+
+            assert answered == 7
 
 
 def test_what_takes_long_but_not_too_long_is_waited_for(
