@@ -74,5 +74,10 @@ def leave_lost_gpu(error: BaseException) -> None:
     Who started the process starts another, which has the GPU anew. Told by the name of torch's
     error, as this is asked where torch may not be imported.
     """
-    if any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__):
+    if is_lost_gpu(error):
         os._exit(GPU_LOST)
+
+
+def is_lost_gpu(error: BaseException) -> bool:
+    """Whether an error says that a GPU failed."""
+    return any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__)

@@ -151,7 +151,6 @@ class Predictor:
     """
 
     def __init__(self, url: str, *, timeout_s: float, asking: Asking | None = None) -> None:
-        self._url = url
         self._socket = Path(url.removeprefix(UNIX)) if url.startswith(UNIX) else None
         self._asking = asking or Connections(url, timeout_s=timeout_s)
 
@@ -281,7 +280,7 @@ class Predictor:
     def _unavailable(self, error: Exception) -> UnavailableError:
         reason = str(error) or type(error).__name__
         return UnavailableError(
-            f"the predictor at {self._url} does not answer: {reason}",
+            f"the predictor does not answer: {reason}",
             code="predictor_unavailable",
         )
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle
-from statistics import quantiles
 
 import httpx
 import psutil
 
 from tests.faults.claims import held_by, taken_over
 from tests.faults.stranger import Stranger
+from tests.faults.tables import times_table
 from tests.faults.topology import Struck
 from tests.faults.victims import VICTIMS, find
 from tests.faults.workloads import (
@@ -91,8 +91,8 @@ class Soak:
         ready = [(one.victim, [one.ready_s]) for one in self.kills]
         taken_over = [(one.victim, one.taken_over_s) for one in self.kills]
         return (
-            f"{_table('killed | times | ready after', ready)}\n\n"
-            f"{_table('held by | shards | taken over after', taken_over)}"
+            f"{times_table('killed | times | ready after', ready)}\n\n"
+            f"{times_table('held by | shards | taken over after', taken_over)}"
         )
 
     def summary(self) -> str:
@@ -184,14 +184,3 @@ class Soak:
 
 def _turning(work: Sequence[Workload]) -> "list[Workload]":
     return [*work] * 10_000
-
-
-def _table(head: str, times: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """A row for each victim of which there are times."""
-    lines = [f"| {head}, median | p95 | at most |", "|---|---|---|---|---|"]
-    for victim in sorted({one for one, found in times if found}):
-        waits = [wait for one, found in times if one == victim for wait in found]
-        cuts = quantiles([*waits, *waits[:1]], n=20, method="inclusive")
-        figures = " | ".join(f"{one:.2f} s" for one in (cuts[9], cuts[18], max(waits)))
-        lines.append(f"| {victim} | {len(waits)} | {figures} |")
-    return "\n".join(lines)

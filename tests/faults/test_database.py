@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.databases import PostgresServer
 from tests.faults.at_work import at_work
 from tests.faults.topology import season
+from tests.faults.victims import database_processes
 from tests.faults.workloads import fine_tune, send_files
 from tests.live import kill
 
@@ -19,19 +19,13 @@ pytestmark = pytest.mark.slow
 STANDS_STILL_S = 5.0
 
 
-def processes(server: PostgresServer) -> list[psutil.Process]:
-    """The server's first process and all others."""
-    first = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
-    return [first, *first.children(recursive=True)]
-
-
 def crash(server: PostgresServer) -> None:
     """One of its processes dies: it ends all connections at once and recovers from its log."""
-    kill(processes(server)[-1:])
+    kill(database_processes(server)[-1:])
 
 
 def stand_still(server: PostgresServer) -> None:
-    stopped = processes(server)
+    stopped = database_processes(server)
     kill(stopped, signal.SIGSTOP)
     time.sleep(STANDS_STILL_S)
     kill(stopped, signal.SIGCONT)

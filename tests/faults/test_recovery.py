@@ -2,30 +2,25 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cluster import cluster
 from tests.faults.at_work import at_work
 from tests.faults.claims import await_that, claimed_anew, holder, last_held, leader
-from tests.faults.topology import Seasoned, Struck
-from tests.faults.victims import PARTS, find
+from tests.faults.nodes import HANG, strike_holder, two_nodes
+from tests.faults.topology import Seasoned
+from tests.faults.victims import find
 from tests.faults.workloads import send_files
 from tests.live import kill
 from zoo.faults import Point, times_reached
 from zoo.jobs.doorbell import Doorbell, make_celery
+from zoo.testing import tiny
 
 pytestmark = pytest.mark.slow
 Record = Callable[[str, object], None]
-
-TIMES = {"BEAT_EVERY": 3.0, "BEAT_LOST": 9.0, "RECONCILE_EVERY": 1.0}
-"""The settings' own, which the figures are of."""
-HANG = "embed.reading:1:hang"
-"""Has the first shard of a home held until its process is struck; nothing else hangs."""
 
 
 @pytest.mark.parametrize(("victim", "limit_s"), [("child", 2.0), ("worker", 10.0)])
@@ -35,10 +30,7 @@ def test_what_a_dead_process_did_is_soon_done_by_another(
     with seasoned.struck(tmp_path, ZOO_FAULT=HANG) as struck:
         struck.service.start()
         with at_work(struck):
-            held = last_held(struck.checker.settings)
-            child = holder(held)
-            kill([child if victim == "child" else child.parent()])
-            seconds = claimed_anew(struck.checker.settings, held)
+            seconds = strike_holder(struck.checker.settings, victim)
 
         record_property("claimed_anew_s", seconds)
         assert seconds < 5 * limit_s  # of a quiet machine; docs/reliability.md has the figures
@@ -46,31 +38,12 @@ def test_what_a_dead_process_did_is_soon_done_by_another(
         struck.end()
 
 
-@contextmanager
-def two_nodes(seasoned: Seasoned, tmp_path: Path, fault: str) -> Iterator[Struck]:
-    """The processes of a service started one by one, with a second keeper and worker."""
-    with seasoned.struck(tmp_path, ZOO_FAULT=fault) as struck:
-        url = struck.checker.settings.resolved_database_url
-        usual = {f"ZOO_{name}_S": str(seconds) for name, seconds in TIMES.items()}
-        more = {**struck.service.settings, **usual, "ZOO_DATABASE_URL": url}
-        more["ZOO_WORKER_PROCESSES"] = "1"
-        with cluster(struck.service.home, url, more) as nodes:
-            for part in ("keeper", "keeper", "worker", "worker", "predictor"):
-                nodes.start(PARTS[part])
-            struck.service.process = nodes.start(PARTS["api"], ZOO_PORT=str(struck.service.port))
-            await_that(struck.service.is_ready)
-            yield struck
-
-
 def test_what_a_lost_node_did_is_done_by_another_within_15_s(
     seasoned: Seasoned, tmp_path: Path, record_property: Record
 ) -> None:
     with two_nodes(seasoned, tmp_path, HANG) as struck:
         with at_work(struck):
-            held = last_held(struck.checker.settings)
-            worker = holder(held).parent()
-            kill([*worker.children(recursive=True), worker])  # and nobody starts it again
-            seconds = claimed_anew(struck.checker.settings, held)
+            seconds = strike_holder(struck.checker.settings, "node")
 
         record_property("claimed_anew_s", seconds)
         assert seconds < 15
@@ -147,7 +120,8 @@ def test_a_shard_that_kills_every_process_fails_by_name_after_three(
         job = struck.asked.stranger.get(f"/v1/jobs/{job_id}")
         assert (job["state"], job["attempt"], job["error"]["code"]) == ("failed", 3, "worker_died")
         assert job["error"]["detail"] == (
-            "the worker process died: signal 9 (SIGKILL), perhaps for want of memory "
+            "the worker process died: signal 9 (SIGKILL), perhaps for want of memory, "
+            f"at work with model {tiny.MODEL!r} of the plugin 'tiny' "
             f"(after 3 attempts); once that is mended, POST /v1/jobs/{job_id}/retry "
             "does what is left"
         )

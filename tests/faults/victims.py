@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
+from tests.databases import PostgresServer
 from tests.live import SANDBOX, LiveService
 
 PARTS: Mapping[str, str] = {
@@ -24,3 +25,9 @@ def find(service: LiveService, victim: str) -> Sequence[psutil.Process]:
     if victim == CHILD:
         return service.parts(PARTS["worker"])[1:]
     return service.parts(PARTS[victim])[: None if victim == "sandbox" else 1]
+
+
+def database_processes(server: PostgresServer) -> list[psutil.Process]:
+    """PostgreSQL's first process and all others."""
+    first = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
+    return [first, *first.children(recursive=True)]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import structlog
 
-from zoo.catalog import Catalog, Session, shards, workers
-from zoo.catalog.records import ShardRecord, WorkerRecord
+from zoo.catalog import Catalog, Session, jobs, shards, workers
+from zoo.catalog.records import JobRecord, ShardRecord, WorkerRecord
 from zoo.errors import UnavailableError
 from zoo.jobs.ledger import fail_attempt, give_back
 from zoo.jobs.presence import Presence, is_gone, is_running, this_process
+from zoo.registry.models import is_own
+
+FORWARDING = ("embed", "extract", "train")
+"""Kinds of shards that run a plugin's code."""
 
 log = structlog.get_logger()
 
@@ -72,12 +76,14 @@ class WorkerPresence:
         self._unnoticed = {(shard.id, shard.token) for shard in dead}
 
     def _bury(self, shard: ShardRecord, *, cause: str) -> None:
+        with self._catalog.read() as session:
+            job = jobs.get_job(session, shard.job_id)
         log.warning("child_died", shard=shard.id, job_id=shard.job_id, cause=cause)
         fail_attempt(
             self._catalog,
             shard,
             code="worker_died",
-            detail=f"the worker process died: {cause}",
+            detail=f"the worker process died: {cause}{_at_work(shard, job)}",
             attempts=self._attempts,
         )
 
@@ -107,6 +113,15 @@ class WorkerPresence:
             queue=self._queue,
             beat=0,
         )
+
+
+def _at_work(shard: ShardRecord, job: JobRecord | None) -> str:
+    """With whose code, where there was any in the process."""
+    model = str(job.work.get("model") or "") if job and shard.kind in FORWARDING else ""
+    if not model:
+        return ""
+    named = "" if is_own(model) else f" of the plugin {model.partition('.')[0]!r}"
+    return f", at work with model {model!r}{named}"
 
 
 def _presence(row: WorkerRecord) -> Presence:

@@ -20,11 +20,12 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.faults import Point, reach
+from zoo.inference.faulting import is_short
 from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, postpone, reason_of
 from zoo.jobs.patience import Patience
 from zoo.storage.blobs import is_full, out_of_room
 from zoo_workers.context import Context
-from zoo_workers.shortage import is_short, shortage
+from zoo_workers.shortage import shortage
 
 KINDS = {
     "scan": "zoo_workers.scan",

@@ -7,9 +7,6 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.jobs.ledger import Claim
 
-SAID = ("allocate memory", "bad_alloc", "bad allocation", "out of memory")
-"""What torch and ONNX Runtime say, in errors of no class of their own."""
-
 VMSTAT = Path("/proc/vmstat")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -21,11 +18,6 @@ def fewer(batch: int, claim: Claim) -> int:
     for what does not answer is no such attempt.
     """
     return max(1, batch >> claim.shard.attempt)
-
-
-def is_short(error: Exception) -> bool:
-    """Whether an error says that memory ran out."""
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in SAID)
 
 
 def shortage() -> ZooError:

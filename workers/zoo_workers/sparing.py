@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.inference.faulting import is_short
 from zoo.jobs.ledger import Claim
 from zoo_workers.kept import Kept
-from zoo_workers.shortage import VMSTAT, boot_id, fewer, is_short, oom_kills
+from zoo_workers.shortage import VMSTAT, boot_id, fewer, oom_kills
 from zoo_workers.watching import JobWatch
 
 if TYPE_CHECKING:

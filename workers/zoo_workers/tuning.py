@@ -18,6 +18,7 @@ from zoo.errors import ContentError
 from zoo.faults import Point, reach
 from zoo.inference.building import build_model
 from zoo.inference.engines.prepared import Prepared
+from zoo.inference.faulting import is_short
 from zoo.inference.loading import LoadedBackbone, load_backbone
 from zoo.inference.models import LoadedModel
 from zoo.inference.networks import write_network
@@ -38,7 +39,6 @@ from zoo_workers.courses import Course, make_recipe
 from zoo_workers.kept import Kept
 from zoo_workers.pacing import Pacing
 from zoo_workers.pictures import Pictures, uncropped
-from zoo_workers.shortage import is_short
 from zoo_workers.sparing import run, spare
 from zoo_workers.tuned import (
     StoredFile,

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import numpy as np
 
 from zoo.backbone import IMAGE
-from zoo.errors import ContentError, DamagedError, PluginError
+from zoo.errors import ContentError, DamagedError
 from zoo.inference.engines import AheadEngine, EmbeddedTexts, FloatArray, Pending, begin
+from zoo.inference.faulting import faulty, naming_plugin
 from zoo.inference.models import LoadedModel
 from zoo.inference.reading import read_content
 
@@ -83,8 +84,10 @@ def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
     """Embeddings `(n, dim)` of decoded pictures; `PluginError` if any number is not finite."""
     if not pictures:
         return np.empty((0, model.detail.dim), np.float32)
-    vectors = model.image_engine.embed(np.stack([picture.pixels for picture in pictures]))
-    _check_finite(model, vectors)
+    pixels = np.stack([picture.pixels for picture in pictures])
+    with naming_plugin(model.ref):
+        vectors = model.image_engine.embed(pixels)
+    _check(model, vectors, n=len(pictures))
     return vectors
 
 
@@ -92,16 +95,22 @@ def embed_texts(model: LoadedModel, texts: list[str]) -> EmbeddedTexts:
     """Embeddings `(n, dim)` of texts; `PluginError` if any number is not finite."""
     if not texts:
         return EmbeddedTexts(vectors=np.empty((0, model.detail.dim), np.float32), tokens=0)
-    embedded = model.texts.embed(texts)
-    _check_finite(model, embedded.vectors)
+    with naming_plugin(model.ref):
+        embedded = model.texts.embed(texts)
+    _check(model, embedded.vectors, n=len(texts))
     return embedded
 
 
-def _check_finite(model: LoadedModel, vectors: FloatArray) -> None:
-    if not np.isfinite(vectors).all():
-        raise PluginError(
-            f"model {model.ref.name!r} gave numbers that are not finite", plugin=model.ref.plugin
-        )
+def _check(model: LoadedModel, vectors: FloatArray, *, n: int) -> None:
+    """Refuse what a network gave if it is not a finite float32 vector for each of `n` contents."""
+    wanted = (n, model.detail.dim)
+    if vectors.shape != wanted or vectors.dtype != np.float32:
+        fault = f"{vectors.dtype} {vectors.shape}, not float32 {wanted}"
+    elif not np.isfinite(vectors).all():
+        fault = "numbers that are not finite"
+    else:
+        return
+    raise faulty(model.ref, f"gave {fault}")
 
 
 class Forwarding(Generic[K]):
@@ -119,7 +128,9 @@ class Forwarding(Generic[K]):
         """Have a batch forwarded; yields those that are done."""
         if pictures:
             pixels = [picture.pixels for _, picture in pictures]
-            self._flying.append((pictures, begin(self._model.image_engine, pixels)))
+            with naming_plugin(self._model.ref):
+                pending = begin(self._model.image_engine, pixels)
+            self._flying.append((pictures, pending))
         while len(self._flying) > self._ahead:
             yield from self._land()
 
@@ -130,8 +141,9 @@ class Forwarding(Generic[K]):
 
     def _land(self) -> Iterator[tuple[K, Embedded]]:
         pictures, pending = self._flying.popleft()
-        vectors = pending()
-        _check_finite(self._model, vectors)
+        with naming_plugin(self._model.ref):
+            vectors = pending()
+        _check(self._model, vectors, n=len(pictures))
         for (key, picture), vector in zip(pictures, vectors, strict=True):
             yield key, Embedded(vector=vector, size=(picture.width, picture.height))
 

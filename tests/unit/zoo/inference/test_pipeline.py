@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -196,19 +198,70 @@ def test_an_error_of_the_source_is_raised_where_the_results_are_read(model):
     assert not any(thread.name.startswith("decoding") for thread in threading.enumerate())
 
 
-def test_numbers_that_are_not_finite_blame_the_model(model):
-    class Broken:
-        name = "broken"
+class Broken:
+    """An engine that does as it is told."""
 
-        def embed(self, pixels):
-            return np.full((len(pixels), 3), np.nan, np.float32)
+    name = "broken"
 
-    object.__setattr__(model, "engine", Broken())
+    def __init__(self, embed):
+        self.embed = embed
+
+
+def explode(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("embed", "fault"),
+    [
+        (lambda _: np.full((1, 3), np.nan, np.float32), "gave numbers that are not finite"),
+        (lambda _: np.ones((1, 5), np.float32), "gave float32 (1, 5), not float32 (1, 3)"),
+        (lambda _: np.ones((0, 3), np.float32), "gave float32 (0, 3), not float32 (1, 3)"),
+        (lambda _: np.ones((1, 3)), "gave float64 (1, 3), not float32 (1, 3)"),
+        (lambda _: explode(RuntimeError("no\nmore")), "cannot forward: RuntimeError: no"),
+        (lambda _: explode(SystemExit(1)), "cannot forward: SystemExit: 1"),
+    ],
+)
+def test_a_network_that_gives_no_vectors_is_blamed_by_its_plugins_name(model, embed, fault):
+    object.__setattr__(model, "engine", Broken(embed))
 
     with pytest.raises(PluginError) as caught:
         list(embed_contents([grey(1)], model=model, sandbox=FakeSandbox(), batch=4))
 
-    assert str(caught.value) == "model 'fake.tiny.w' gave numbers that are not finite"
+    assert str(caught.value) == (
+        f"model 'fake.tiny.w' {fault}; have the plugin 'fake' mended, or use another model"
+    )
+
+
+def test_a_network_that_closes_the_standard_streams_takes_them_from_nobody():
+    code = """
+import os, sys
+from zoo.inference.faulting import keeping_streams
+with keeping_streams():
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
+assert os.open(os.devnull, os.O_RDONLY) > 2
+print("out", flush=True)
+print("err", file=sys.stderr)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "out\n", "err\n")
+
+
+class AcceleratorError(RuntimeError):
+    """By the name of torch's."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't allocate memory: 3 bytes"), AcceleratorError("lost")],
+)
+def test_a_want_of_memory_or_a_lost_gpu_is_no_fault_of_a_plugin(model, error):
+    object.__setattr__(model, "engine", Broken(lambda _: explode(error)))
+
+    with pytest.raises(type(error)):
+        list(embed_contents([grey(1)], model=model, sandbox=FakeSandbox(), batch=4))
 
 
 @pytest.fixture
