@@ -42,12 +42,21 @@ class BackboneShelf:
         self._found: OrderedDict[str, tuple[float, Ready]] = OrderedDict()
 
     def get(self, name: str, find: Callable[[], Ready]) -> Ready:
-        """What `find` finds under a name, or found a moment ago."""
+        """What `find` finds under a name, or found a moment ago.
+
+        One looks anew at a time, while others go on with what was found before.
+        """
         began = self._clock()
         found_at, found = self._found.get(name, (0.0, None))
-        if found is not None and began - found_at < self._fresh_s:
-            return found
-        found = find()
+        if found is not None:
+            if began - found_at < self._fresh_s:
+                return found
+            self._found[name] = began, found
+        try:
+            found = find()
+        except BaseException:
+            self._found.pop(name, None)
+            raise
         self._found[name] = began, found
         while len(self._found) > MOST_KEPT:
             self._found.popitem(last=False)

@@ -9,7 +9,7 @@ from tests.serving import FakePredictor
 from zoo.catalog import Catalog, models, plugins
 from zoo.errors import NotFoundError, PluginError, UnavailableError
 from zoo.predictor import BackboneDetail, BackboneRef, Predictor
-from zoo_api.backbones import ready_backbone
+from zoo_api.backbones import BackboneShelf, Ready, ready_backbone
 
 
 class CountingPredictor(FakePredictor):
@@ -82,3 +82,37 @@ def expect(catalog: Catalog, *, state: str, reason: str) -> None:
         plugins.expect_plugin(
             session, "new", distribution="n", version="1", state=state, reason=reason
         )
+
+
+def test_one_looks_anew_while_others_go_on_with_what_was_found(app: Flask) -> None:
+    with app.app_context():
+        old = ready_backbone("lite.tiny.in1k")
+    new = (old[0], old[1])
+    instants = iter([0.0, 1.0, 1.0, 1.1])
+    shelf = BackboneShelf(fresh_s=0.5, clock=lambda: next(instants))
+    shelf.get("lite.tiny.in1k", lambda: old)
+    meanwhile = []
+
+    def find() -> Ready:
+        meanwhile.append(shelf.get("lite.tiny.in1k", fail))
+        return new
+
+    assert shelf.get("lite.tiny.in1k", find) is new
+    assert meanwhile == [old]
+    assert shelf.get("lite.tiny.in1k", fail) is new
+
+
+def test_what_cannot_be_found_any_more_is_not_kept(app: Flask) -> None:
+    with app.app_context():
+        found = ready_backbone("lite.tiny.in1k")
+    instants = iter([0.0, 1.0, 1.0])
+    shelf = BackboneShelf(fresh_s=0.5, clock=lambda: next(instants))
+    shelf.get("lite.tiny.in1k", lambda: found)
+
+    for _ in range(2):
+        with pytest.raises(NotFoundError, match="it has gone"):
+            shelf.get("lite.tiny.in1k", fail)
+
+
+def fail() -> Ready:
+    raise NotFoundError("it has gone")
