@@ -121,7 +121,8 @@ def _few_classes(labels: Sequence[LabelCount]) -> Iterator[Finding]:
             kind="too_few_classes",
             severity="error",
             detail=f"there is one label only, {names[0]!r}" if names else "there is no label",
-            advice="a classifier needs at least two",
+            advice="a classifier needs at least two; of an archive the top folders are the "
+            "labels, so pack what is in the folder that holds theirs, not that folder",
         )
 
 

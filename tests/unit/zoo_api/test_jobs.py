@@ -157,7 +157,8 @@ def test_one_label_is_nothing_to_tell_apart(client: FlaskClient, catalog: Catalo
     assert (answer.status_code, answer.get_json()["code"]) == (422, "too_few_classes")
     assert answer.get_json()["detail"] == (
         "dataset 'pets', version 1: there is one label only, 'cat'; "
-        "a classifier needs at least two"
+        "a classifier needs at least two; of an archive the top folders are the labels, so pack "
+        "what is in the folder that holds theirs, not that folder"
     )
 
 

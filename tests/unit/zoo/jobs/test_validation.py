@@ -44,7 +44,9 @@ def test_a_sound_dataset_has_no_findings() -> None:
         (
             {"cat": 30},
             "too_few_classes",
-            "there is one label only, 'cat'; a classifier needs at least two",
+            "there is one label only, 'cat'; a classifier needs at least two; of an archive the "
+            "top folders are the labels, so pack what is in the folder that holds theirs, not "
+            "that folder",
         ),
         (
             {"cat": 10, "dog": 1},
