@@ -61,14 +61,18 @@ def difference(one: Candidate, other: Candidate) -> Difference:
 
     The normal interval of a difference of paired proportions, after McNemar 1947, with half a
     picture added to each kind of disagreement (Agresti and Min, Simple improved confidence
-    intervals for comparing matched proportions, Statistics in Medicine 24, 2005).
+    intervals for comparing matched proportions, Statistics in Medicine 24, 2005). The points are
+    the accuracies' own difference, as a reader of both works it out.
     """
     won = int((one.is_right & ~other.is_right).sum()) + 0.5
     lost = int((~one.is_right & other.is_right).sum()) + 0.5
     n = len(one.is_right) + 2
-    points = (won - lost) / n
+    centre = (won - lost) / n
     half = Z_95 * math.sqrt(won + lost - (won - lost) ** 2 / n) / n
-    return Difference(points=points, interval=(points - half, points + half))
+    return Difference(
+        points=(won - lost) / len(one.is_right),
+        interval=(max(-1.0, centre - half), min(1.0, centre + half)),
+    )
 
 
 def log_loss_of(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
