@@ -9,6 +9,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from zoo import leash, logs
 from zoo.settings import Settings
+from zoo_api.draining import DrainingWorker
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,7 +42,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
         return {
             "bind": f"{host}:{settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": DrainingWorker,
             "threads": settings.api_threads,
             "timeout": 0,  # an upload or a stream may take its time; the supervisor watches
             "graceful_timeout": GRACE_S,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def is_ready(client: httpx.Client) -> bool:
         return client.get("/readyz").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def is_taken_in(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -114,3 +123,24 @@ def test_it_is_light_and_stops_soon_though_a_stream_is_open(
         assert server.wait(10) == 0
         assert psutil.wait_procs(family[1:], timeout=5)[1] == []
     assert not is_ready(client)
+
+
+def test_who_has_connected_before_it_stops_is_answered_and_who_comes_later_is_refused(
+    settings: Settings, client: httpx.Client, server: subprocess.Popen[str]
+) -> None:
+    client.close()  # its connection would be kept for two seconds
+    address = ("127.0.0.1", settings.port)
+    [worker] = psutil.Process(server.pid).children()
+    with ExitStack() as stack:
+        worker.suspend()  # so that it finds them all waiting when it is told
+        waiting = [stack.enter_context(socket.create_connection(address)) for _ in range(3)]
+        server.terminate()
+        worker.terminate()
+        worker.resume()
+        while is_taken_in(address):
+            pass
+        for one in waiting:
+            one.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert one.recv(15) == b"HTTP/1.1 200 OK"
+            one.close()
+    assert server.wait(10) == 0
