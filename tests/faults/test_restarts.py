@@ -5,15 +5,22 @@ import json
 import signal
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.faults.topology import Seasoned
+from tests.faults.either import Either
+from tests.faults.nodes import one_by_one
+from tests.faults.stranger import Stranger
+from tests.faults.topology import Seasoned, Struck
 from tests.faults.victims import find
-from tests.live import kill
+from tests.faults.workloads import send_files
+from tests.live import LiveService, eventually, kill
 from zoo.testing.pictures import picture, pictures
 
 pytestmark = pytest.mark.slow
@@ -57,6 +64,65 @@ def test_an_api_that_is_told_to_reload_refuses_nobody(seasoned: Seasoned, tmp_pa
         assert (master.is_running(), worker.is_running()) == (True, False)
         struck.checker.check(asked)
         struck.end()
+
+
+@contextmanager
+def strangers(struck: Struck, ports: Sequence[int]) -> Iterator[list[Either]]:
+    """Callers of several APIs at work until the block ends; none of them may fail."""
+    stop = threading.Event()
+    failed: list[Exception] = []
+    ways = [Either(ports) for _ in range(CALLERS)]
+
+    def call(way: Either) -> None:
+        with httpx.Client(base_url="http://127.0.0.1", timeout=20, transport=way) as one:
+            asked = replace(struck.asked, stranger=Stranger(one))
+            asked.stranger.accepted = struck.asked.stranger.accepted
+            asked.stranger.refusals = struck.asked.stranger.refusals
+            try:
+                while not stop.is_set():
+                    send_files(asked)
+            except Exception as error:  # noqa: BLE001  # raised again where the block ends
+                failed.append(error)
+
+    callers = [threading.Thread(target=call, args=[way]) for way in ways]
+    for one in callers:
+        one.start()
+    try:
+        yield ways
+    finally:
+        stop.set()
+        for one in callers:
+            one.join()
+    if failed:
+        raise failed[0]
+
+
+def test_two_apis_that_are_restarted_in_turn_lose_no_job_and_fail_no_request(
+    seasoned: Seasoned, tmp_path: Path
+) -> None:
+    with one_by_one(seasoned, tmp_path) as (struck, nodes):
+        apis = [struck.service, nodes.start_api()]
+        for api in apis:
+            wait_for(api)
+        send_files(struck.asked)  # else who is first is chance, and torch rounds by who is beside
+        with strangers(struck, [api.port for api in apis]) as ways:
+            for number in range(RESTARTS):
+                api = apis[number % len(apis)]
+                n_accepted = len(struck.asked.stranger.accepted)
+                assert api.stop()[0] == 0
+                api.process = nodes.start("zoo_api", ZOO_PORT=str(api.port))
+                wait_for(api)
+                assert len(struck.asked.stranger.accepted) > n_accepted
+
+        missed = [error for way in ways for error in way.missed]
+        assert len(missed) > 0, "none of them was ever away"
+        assert {type(error) for error in missed} == {httpx.ConnectError}
+        assert struck.asked.stranger.refusals == []
+        struck.checker.check(struck.asked)
+
+
+def wait_for(api: LiveService) -> None:
+    eventually(api.is_ready, what=api.said)
 
 
 def test_a_request_that_is_under_way_is_answered_before_its_api_ends(
