@@ -18,6 +18,11 @@ UNIX = "unix://"
 IDLE_S = 1.0
 """Shorter than our servers keep a connection, so that none is closed while it is written to."""
 CONNECT_TIMEOUT_S = 2.0
+TRIES = 3
+"""One more than the times that whoever answers may die of the same question."""
+SUCCESSOR_S = 10.0
+"""How long to look for who takes the place of one that died over a question."""
+_LOOK_EVERY_S = 0.05
 MAX_MESSAGE_BYTES = 1 << 34
 """More than any message has; what speaks another protocol announces more."""
 _LENGTH = struct.Struct("!Q")
@@ -38,8 +43,8 @@ class Asking(Protocol):
 class Connections:
     """Connections to `unix:///path` or `tcp://host:port`; thread-safe.
 
-    Questions raise `OSError` where nobody answers. They may be asked twice, if a kept connection
-    turns out to be closed: all of ours may be.
+    Questions raise `OSError` where nobody answers. They may be asked `TRIES` times, where who was
+    asked is gone before the answer: all of ours may be.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
@@ -49,13 +54,13 @@ class Connections:
 
     def ask(self, question: bytes) -> bytearray:
         """The answer."""
-        kept = self._kept()
-        if kept is not None:
+        connection = self._kept() or self._new()
+        for _ in range(1, TRIES):
             try:
-                return self._ask_on(kept, question)
+                return self._ask_on(connection, question)
             except ConnectionError:
-                pass  # it was closed as we wrote
-        return self._ask_on(self._new(), question)
+                connection = self._successor()
+        return self._ask_on(connection, question)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -83,6 +88,18 @@ class Connections:
         connection.close()
         self.close()  # the others were used before it
         return None
+
+    def _successor(self) -> socket.socket:
+        """A connection to who is there now, or will be soon."""
+        self.close()  # the others were to the same
+        deadline = time.monotonic() + min(SUCCESSOR_S, self._timeout_s)
+        while True:
+            time.sleep(_LOOK_EVERY_S)  # who dies may still be connected to for a moment
+            try:
+                return self._new()
+            except (ConnectionRefusedError, FileNotFoundError):
+                if time.monotonic() > deadline:
+                    raise
 
     def _new(self) -> socket.socket:
         connect_s = min(CONNECT_TIMEOUT_S, self._timeout_s)

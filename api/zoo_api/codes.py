@@ -60,6 +60,7 @@ MODEL: Codes = {
 PREDICTED: Codes = {
     503: (
         "decoder_unavailable",
+        "model_crashed",
         "predictor_busy",
         "predictor_incomplete",
         "predictor_unavailable",

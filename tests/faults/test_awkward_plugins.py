@@ -2,17 +2,22 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 
 import httpx
 import pytest
 
 from tests.faults import awkward
+from tests.faults.checker import ROUNDING
 from tests.faults.stranger import Json
 from tests.faults.topology import Seasoned, Struck
 from tests.faults.victims import find
 from tests.faults.workloads import send_files
+from zoo.testing import tiny
 from zoo.testing.distributions import write_distribution
 from zoo.testing.pictures import coloured, pictures
 
@@ -22,13 +27,12 @@ WHITE = coloured((9999, 9999, 9999))
 FILES = {**pictures(6, first=1), "white.png": WHITE}
 STALLED_S = 60
 ATTEMPTS = 1
-HARMLESS = ("chatters", "leaks", "forks", "closes")
+HARMLESS = ("chatters", "leaks", "forks", "closes", "doubles")
 FAULTS = {
     "undefined": "gave numbers that are not finite",
     "raises": "cannot forward: RuntimeError: no white pictures, please",
     "misshapes": "gave float32 (7, 5), not float32 (7, 96)",
     "drops": "gave float32 (6, 96), not float32 (7, 96)",
-    "doubles": "gave float64 (7, 96), not float32 (7, 96)",
 }
 DEATHS = {
     "crashes": "signal 11 (SIGSEGV)",
@@ -54,6 +58,7 @@ def struck(seasoned: Seasoned, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "ZOO_WORKER_MEMORY_MB": "700",
     }
     with seasoned.struck(folder, **settings) as made:
+        made.checker = replace(made.checker, rounding=ROUNDING)  # the oracle is not torch's
         made.service.start()
         yield made
         made.checker.check(made.asked)
@@ -127,6 +132,25 @@ def embed(struck: Struck, model: str, content: bytes) -> httpx.Response:
     )
 
 
+@contextmanager
+def others_asking(struck: Struck) -> Iterator[list[httpx.Response]]:
+    """The answers to those who ask for another model's embeddings until the block ends."""
+    stop = threading.Event()
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            answers.append(embed(struck, tiny.MODEL, FILES["p1.jpeg"]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield answers
+    finally:
+        stop.set()
+        asking.join()
+
+
 @pytest.mark.parametrize("act", ["raises", "misshapes", "undefined"])
 def test_a_request_that_a_network_fails_is_refused_by_its_plugins_name(
     struck: Struck, act: str
@@ -136,3 +160,16 @@ def test_a_request_that_a_network_fails_is_refused_by_its_plugins_name(
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert answer.json()["code"] == "plugin_failed"
     assert "have the plugin 'awkward' mended" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("act", ["crashes", "hangs"])
+def test_a_request_that_ends_the_predictor_is_refused_alone(struck: Struck, act: str) -> None:
+    assert embed(struck, f"awkward.{act}", FILES["p1.jpeg"]).status_code == HTTPStatus.OK
+    with others_asking(struck) as others:
+        answer = embed(struck, f"awkward.{act}", WHITE)
+
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["code"] == "model_crashed", answer.text
+    assert answer.json()["detail"].startswith(f"model 'awkward.{act}.v1' of the plugin 'awkward'")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert {one.status_code for one in others} == {HTTPStatus.OK}

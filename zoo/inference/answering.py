@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import numpy as np
 import structlog
@@ -15,7 +16,9 @@ from zoo.errors import ContentError, InvalidError, UnavailableError, ZooError
 from zoo.images.sandbox import Decoded
 from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.exports import GRAPH
+from zoo.inference.faulting import naming_plugin
 from zoo.inference.graphs import Graphs
+from zoo.inference.guarding import Act, Guard
 from zoo.inference.heads import HeadCache
 from zoo.inference.joining import JoiningEngine
 from zoo.inference.models import LoadedModel, ModelCache
@@ -33,6 +36,8 @@ from zoo.training.heads import Head
 _log = structlog.get_logger()
 
 Blobs = Sequence[bytes | memoryview]
+AT_WORK = "at_work.json"
+"""What the predictor is at; in the home's folder of sockets."""
 
 
 class Answering:
@@ -47,9 +52,13 @@ class Answering:
         *,
         sandboxes: SandboxPool,
         placement: Placement | None = None,
+        limits_s: Mapping[Act, float] | None = None,
     ) -> None:
+        """Where a plugin's code runs longer than its limit the process ends; none: no limits."""
         placement = placement or Placement(batch=settings.forward_batch)
-        self._models = ModelCache(settings, placement)
+        self._guard = Guard(settings.runtime_dir / AT_WORK, limits_s=limits_s)
+        building = partial(self._guard.during, Act.BUILD)
+        self._models = ModelCache(settings, placement, building=building)
         self._heads = HeadCache(open_blobs(settings))
         self._sandboxes = sandboxes
         self._batch = placement.batch
@@ -64,6 +73,10 @@ class Answering:
         """Have ready what the first request is sure to need."""
         with suppress(UnavailableError):  # who asks for a model is told
             self._models.warm_up()
+
+    def close(self) -> None:
+        """Have nobody blamed for what is cut off now."""
+        self._guard.close()
 
     def detail(self, request: wire.Header, _: Blobs) -> bytes:
         """What is known of a backbone by building it."""
@@ -150,7 +163,7 @@ class Answering:
         texts, errors = _readable([str(text) for text in request["texts"]])
         parts = [embed_texts(model, [])]
         for start in range(0, len(texts), self._batch):
-            with self._forwarding:
+            with self._forwarding, self._guard.during(Act.FORWARD, model.ref):
                 parts.append(embed_texts(model, texts[start : start + self._batch]))
         vectors = np.concatenate([part.vectors for part in parts])
         return vectors, errors, sum(part.tokens for part in parts)
@@ -178,9 +191,19 @@ class Answering:
 
     def _forward(self, model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
         if isinstance(model.engine, JoiningEngine):  # its threads take turns by themselves
+            with self._guard.during(Act.FORWARD, model.ref):
+                return embed_pictures(model, pictures)
+        with self._forwarding, self._guard.during(Act.FORWARD, model.ref):
             return embed_pictures(model, pictures)
-        with self._forwarding:
-            return embed_pictures(model, pictures)
+
+    @contextmanager
+    def _alone(self, model: LoadedModel) -> Iterator[None]:
+        if isinstance(model.engine, JoiningEngine):
+            with self._guard.during(Act.FORWARD, model.ref), model.engine.alone():
+                yield
+        else:
+            with self._forwarding, self._guard.during(Act.FORWARD, model.ref):
+                yield
 
     def _decode(
         self, model: LoadedModel, images: Blobs
@@ -203,8 +226,7 @@ class Answering:
         for start in range(0, len(pictures), size):
             batch = np.stack([one.pixels for one in pictures[start : start + size]])
             # What watches layers would also see the pictures of others.
-            joined = model.engine if isinstance(model.engine, JoiningEngine) else None
-            with joined.alone() if joined else self._forwarding:
+            with self._alone(model), naming_plugin(model.ref):
                 seen = model.taps.tap(batch, taps)
             for array, features in zip(arrays, seen, strict=True):
                 array[start : start + size] = features

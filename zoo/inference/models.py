@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -94,6 +96,10 @@ class _Wanted:
     is_built: bool = False
 
 
+Building = Callable[[BackboneRef], AbstractContextManager[None]]
+"""What is entered while a plugin builds a backbone."""
+
+
 class ModelCache:
     """Loaded models by name and space; thread-safe, and while one loads the others can be had.
 
@@ -103,8 +109,15 @@ class ModelCache:
     pinned ones stay.
     """
 
-    def __init__(self, settings: Settings, placement: Placement | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        placement: Placement | None = None,
+        *,
+        building: Building = lambda _: nullcontext(),
+    ) -> None:
         self._settings = settings
+        self._while_building = building
         self._placement = placement or Placement()
         self._exports = Exports(settings.home, timeout_s=settings.export_timeout_s)
         self._blobs = open_blobs(settings)
@@ -141,7 +154,15 @@ class ModelCache:
             self._models.move_to_end(wanted)
         if ours:
             self._load(wanted, found, samples)
-        return found.result()
+        try:
+            return found.result(timeout=self._settings.predict_timeout_s)
+        except TimeoutError as error:
+            if found.done():
+                raise
+            raise UnavailableError(
+                f"model {wanted.ref.name!r} is still being loaded; ask again later",
+                code="predictor_busy",
+            ) from error
 
     def export(self, ref: BackboneRef, detail: BackboneDetail, *, samples: Samples) -> None:
         """Have the model run without torch from now on, if that can be; waits until it is known.
@@ -234,13 +255,15 @@ class ModelCache:
     def _build(self, ref: BackboneRef, samples: Samples | None) -> LoadedModel:
         given = samples() if samples and self._placement.is_gpu else None
         weights = self._settings.home / "weights"
-        built: LoadedModel = _building().build_model(
-            ref,
-            weights=weights,
-            network=self._network(ref),
-            placement=self._placement,
-            samples=given,
-        )
+        build = _building().build_model
+        with self._while_building(ref):
+            built: LoadedModel = build(
+                ref,
+                weights=weights,
+                network=self._network(ref),
+                placement=self._placement,
+                samples=given,
+            )
         return built
 
     def _network(self, ref: BackboneRef) -> Path | None:

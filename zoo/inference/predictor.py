@@ -6,7 +6,7 @@ It is not meant for callers from outside: `zoo.predictor.Predictor` is its clien
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -14,6 +14,7 @@ from zoo import wire
 from zoo.devices import leave_lost_gpu
 from zoo.errors import NotFoundError, UnavailableError, ZooError
 from zoo.inference.answering import Answering
+from zoo.inference.guarding import Act
 from zoo.inference.placement import place_predictor
 from zoo.inference.sandboxes import SandboxPool, decode_limits
 from zoo.predictor import ALIVE, REQUEST_ID, ROUTE
@@ -27,23 +28,28 @@ Answer = Callable[[wire.Header, list[memoryview]], bytes]
 _log = structlog.get_logger()
 
 
-def create_predictor(settings: Settings) -> PredictorApp:
+def create_predictor(
+    settings: Settings, *, limits_s: Mapping[Act, float] | None = None
+) -> PredictorApp:
     """The application, its sandboxes started; torch on its way if it is sure to be needed.
 
+    A plugin's code that takes longer than its limit ends the process, where there are limits.
     Raises `StartError` if the settings ask for a GPU that is not there.
     """
-    return PredictorApp(settings)
+    return PredictorApp(settings, limits_s=limits_s)
 
 
 class PredictorApp:
     """Answers frames to `/detail`, `/embed`, `/classify` and such; thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, limits_s: Mapping[Act, float] | None = None) -> None:
         self._room = threading.Semaphore(MAX_WAITING)
         placement = place_predictor(settings)
         self._sandboxes = SandboxPool(decode_limits(settings), size=placement.decoders)
         self._sandboxes.start()
-        self._answering = Answering(settings, sandboxes=self._sandboxes, placement=placement)
+        self._answering = Answering(
+            settings, sandboxes=self._sandboxes, placement=placement, limits_s=limits_s
+        )
         self._routes: dict[str, Answer] = {
             "/detail": self._answering.detail,
             "/warm": self._answering.warm,
@@ -77,6 +83,7 @@ class PredictorApp:
 
     def close(self) -> None:
         """End the sandboxes."""
+        self._answering.close()
         self._sandboxes.close()
 
     def _answer(self, path: str, request: wire.Header, blobs: list[memoryview]) -> bytes:

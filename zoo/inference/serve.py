@@ -13,6 +13,7 @@ from zoo import leash, logs
 from zoo.connections import UNIX
 from zoo.devices import cuda_devices
 from zoo.errors import StartError
+from zoo.inference.guarding import limits_of
 from zoo.inference.listening import Listening, listen
 from zoo.inference.predictor import create_predictor
 from zoo.settings import Settings, load_settings
@@ -27,7 +28,7 @@ class Stopped(BaseException):
 
 def serve(listener: socket.socket, settings: Settings) -> None:
     """Answer until told to stop, then answer what was asked already."""
-    app = create_predictor(settings)
+    app = create_predictor(settings, limits_s=limits_of(settings))
     listening = Listening(listener, answer=app.answer)
     try:
         listening.run()

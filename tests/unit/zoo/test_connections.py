@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ class Echo:
         self.listener = listener
         self.n_connections = 0
         self.is_closing = False  # after each answer, without a word
+        self.deaths = 0  # how often it breaks off before it answers
 
     def run(self) -> None:
         while True:
@@ -32,11 +34,22 @@ class Echo:
         with connection:
             while True:
                 try:
-                    send_message(connection, bytes(receive_message(connection)))
+                    question = bytes(receive_message(connection))
+                    if self.deaths:
+                        self.deaths -= 1
+                        return
+                    send_message(connection, question)
                 except ConnectionError:
                     return
                 if self.is_closing:
                     return
+
+
+def listening(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
 
 
 @pytest.fixture(params=["tcp", "unix"])
@@ -83,6 +96,50 @@ def test_a_connection_closed_meanwhile_is_replaced(connections: Connections, ser
     server.is_closing = True
     assert [connections.ask(bytes([n])) for n in range(3)] == [b"\0", b"\1", b"\2"]
     assert server.n_connections == 3
+
+
+@pytest.mark.parametrize(("deaths", "is_answered"), [(1, True), (2, True), (3, False)])
+def test_a_question_that_its_answerer_dies_over_is_asked_three_times(
+    connections: Connections, server: Echo, deaths: int, is_answered: bool
+) -> None:
+    server.deaths = deaths
+    if is_answered:
+        assert connections.ask(b"x") == b"x"
+    else:
+        with pytest.raises(ConnectionResetError):
+            connections.ask(b"x")
+    assert server.n_connections == min(deaths + 1, 3)
+
+
+def test_who_takes_the_place_of_one_that_died_over_a_question_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s"
+    answers: list[bytearray] = []
+    with closing(Connections(f"unix://{path}", timeout_s=5)) as asked:
+        asking = threading.Thread(target=lambda: answers.append(asked.ask(b"x")))
+        with listening(path) as first:
+            asking.start()
+            with first.accept()[0] as connection:
+                receive_message(connection)
+                path.unlink()
+                first.close()
+        with listening(path) as second, second.accept()[0] as connection:
+            send_message(connection, bytes(receive_message(connection)))
+            asking.join()
+
+    assert answers == [b"x"]
+
+
+def test_who_has_no_successor_is_an_os_error_in_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    asked = Connections(f"unix://{path}", timeout_s=0.1)
+    with closing(asked), listening(path) as first:
+        ended = threading.Thread(target=lambda: (first.accept()[0].close(), path.unlink()))
+        ended.start()
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            asked.ask(b"x" * 3_000_000)
+        ended.join()
 
 
 def test_nobody_there_is_an_os_error(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def settings(tmp_path) -> Settings:
 @pytest.fixture
 def answering(settings):
     sandboxes = SandboxPool(decode_limits(settings), size=1)
-    yield Answering(settings, sandboxes=sandboxes)
+    made = Answering(settings, sandboxes=sandboxes)
+    yield made
+    made.close()
     sandboxes.close()
 
 

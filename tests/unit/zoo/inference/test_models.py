@@ -2,13 +2,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from tests.exported import some_pixels
-from zoo.errors import PluginError
+from zoo.errors import PluginError, UnavailableError
 from zoo.inference.joining import JoiningEngine
 from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
 from zoo.inference.placement import Placement
@@ -66,6 +67,35 @@ def test_lite0s_pickle_is_converted_once_in_the_home(models, lite0, tmp_path):
     assert model.preprocessing.mean == (0.5, 0.5, 0.5)
     assert len(model.native_head.labels) == 1000
     assert [path.suffix for path in (tmp_path / "weights").iterdir()] == [".safetensors"]
+
+
+def test_who_waits_for_a_model_that_somebody_else_builds_does_not_for_ever(tmp_path, tiny_ref):
+    begun, ended = threading.Event(), threading.Event()
+
+    @contextmanager
+    def building(_):
+        begun.set()
+        ended.wait()
+        raise PluginError("it hangs", plugin="tiny")
+        yield
+
+    def ask():
+        with pytest.raises(PluginError):
+            models.get(tiny_ref)
+
+    models = ModelCache(Settings(home=tmp_path, predict_timeout_s=0.05), building=building)
+    first = threading.Thread(target=ask)
+    first.start()
+    begun.wait()
+    with pytest.raises(UnavailableError) as caught:
+        models.get(tiny_ref)
+    ended.set()
+    first.join()
+
+    assert caught.value.code == "predictor_busy"
+    assert caught.value.detail == (
+        f"model {tiny_ref.name!r} is still being loaded; ask again later"
+    )
 
 
 @pytest.fixture
