@@ -7,7 +7,6 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.jobs.ledger import Claim
 
-VMSTAT = Path("/proc/vmstat")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -27,18 +26,6 @@ def shortage() -> ZooError:
         "give it more, or set ZOO_WORKER_PROCESSES or ZOO_FORWARD_BATCH lower",
         code="out_of_memory",
     )
-
-
-def oom_kills(vmstat: Path = VMSTAT) -> int | None:
-    """How many processes this machine has killed for memory since it was started.
-
-    None where the system does not tell.
-    """
-    try:
-        lines = vmstat.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(one.split()[1]) for one in lines if one.startswith("oom_kill ")), None)
 
 
 def boot_id(path: Path = BOOT) -> str:

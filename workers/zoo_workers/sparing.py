@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.endings import VMSTAT, oom_kills
 from zoo.inference.faulting import is_short
 from zoo.jobs.ledger import Claim
 from zoo_workers.kept import Kept
-from zoo_workers.shortage import VMSTAT, boot_id, fewer, oom_kills
+from zoo_workers.shortage import boot_id, fewer
 from zoo_workers.watching import JobWatch
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 A plugin's network may crash the process that forwards it, or never come back. Who is at work is
 noted in a file, so that the process that comes after knows; what takes too long ends the process.
+Nobody is to blame where the process was killed, unless by the system for want of memory.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import structlog
 
+from zoo.endings import oom_kills, was_killed
 from zoo.errors import UnavailableError
 from zoo.predictor import BackboneRef
 from zoo.settings import Settings
@@ -62,6 +64,15 @@ class Death:
     was_alone: bool  # nobody else can have been to blame
 
 
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What a process was at when it died, who has ended others, and what was killed before it."""
+
+    at_work: list[Note]
+    deaths: dict[str, list[Death]]
+    oom_kills: int | None  # of the machine, as it began
+
+
 def limits_of(settings: Settings) -> dict[Act, float]:
     """How many seconds a predictor lets a plugin's code run.
 
@@ -86,8 +97,11 @@ class Guard:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._size_bytes = os.fstat(self._file).st_size
-        left, self._deaths = _read(os.pread(self._file, self._size_bytes, 0))
-        self._blame(left)
+        self._oom_kills = oom_kills()
+        left = _read(os.pread(self._file, self._size_bytes, 0))
+        self._deaths = left.deaths
+        is_excused = was_killed() and left.oom_kills == self._oom_kills
+        self._blame([] if is_excused else left.at_work)
 
     @contextmanager
     def during(self, act: Act, ref: BackboneRef) -> Iterator[None]:
@@ -151,7 +165,8 @@ class Guard:
             return
         at_work = [asdict(note) for note in self._at_work.values()]
         deaths = {model: [*map(asdict, all_)] for model, all_ in self._deaths.items()}
-        text = json.dumps({"at_work": at_work, "deaths": deaths}).encode()
+        found = {"at_work": at_work, "deaths": deaths, "oom_kills": self._oom_kills}
+        text = json.dumps(found).encode()
         text = text.ljust(self._size_bytes)  # in one write over all that was there
         self._size_bytes = len(text)
         try:
@@ -188,8 +203,8 @@ def _recent(deaths: Sequence[Death], now: float) -> list[Death]:
     return [one for one in deaths if 0 <= now - one.at < WHILE_S]
 
 
-def _read(text: bytes) -> tuple[list[Note], dict[str, list[Death]]]:
-    """What the process before this one was at when it died, and who has ended others."""
+def _read(text: bytes) -> Left:
+    """What the process before this one left, if there was one."""
     try:
         found = json.loads(text)
         at_work = [Note(**note) for note in found["at_work"]]
@@ -197,6 +212,8 @@ def _read(text: bytes) -> tuple[list[Note], dict[str, list[Death]]]:
             model: _recent([Death(**one) for one in all_], time.monotonic())
             for model, all_ in found["deaths"].items()
         }
-    except (ValueError, TypeError, LookupError, AttributeError):  # there was none
-        return [], {}
-    return at_work, {model: recent for model, recent in deaths.items() if recent}
+        kills = found["oom_kills"]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return Left(at_work=[], deaths={}, oom_kills=None)
+    recent = {model: some for model, some in deaths.items() if some}
+    return Left(at_work=at_work, deaths=recent, oom_kills=kills)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from zoo.endings import telling
 from zoo.leash import Leash
 
 FIRST_DELAY_S = 0.2
@@ -98,10 +99,10 @@ class Processes:
         self._children.clear()
         self._leash.release()
 
-    def _launch(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
+    def _launch(self, spec: ChildSpec, *, last_code: int | None = None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             spec.argv,
-            env={**self._environment, **spec.environment},
+            env={**self._environment, **spec.environment, **telling(last_code)},
             pass_fds=(self._leash.read_fd,),
             process_group=0,
             stdin=subprocess.DEVNULL,
@@ -124,7 +125,7 @@ class Processes:
         )
 
     def _revive(self, child: Child) -> None:
-        child.process = self._launch(child.spec)
+        child.process = self._launch(child.spec, last_code=child.process.returncode)
         child.started_at = time.monotonic()
         child.due_at = None
 

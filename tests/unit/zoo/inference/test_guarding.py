@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from zoo.endings import telling
 from zoo.errors import UnavailableError
 from zoo.inference import guarding
 from zoo.inference.guarding import Act, Guard
@@ -72,6 +74,24 @@ def test_a_model_that_two_processes_died_of_is_refused_for_a_minute_and_named(pa
         "uninstall it"
     )
     assert not is_refused(guard, GOOD)
+
+
+def test_nobody_is_to_blame_for_a_process_that_was_killed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in telling(-signal.SIGKILL).items():
+        monkeypatch.setenv(name, value)
+    assert not is_refused(after_deaths(path, 2, FORWARDING), BAD)
+
+
+def test_who_is_at_work_is_to_blame_where_the_system_killed_for_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in telling(-signal.SIGKILL).items():
+        monkeypatch.setenv(name, value)
+    kills = count()
+    monkeypatch.setattr(guarding, "oom_kills", lambda: next(kills))
+    assert is_refused(after_deaths(path, 2, FORWARDING), BAD)
 
 
 def test_one_death_alone_may_be_anybodys(path: Path) -> None:
@@ -179,7 +199,8 @@ def test_what_goes_wrong_in_python_leaves_no_note(path: Path) -> None:
     with pytest.raises(RuntimeError), Guard(path).during(Act.FORWARD, BAD):
         raise RuntimeError
 
-    assert json.loads(path.read_text()) == {"at_work": [], "deaths": {}}
+    left = json.loads(path.read_text())
+    assert (left["at_work"], left["deaths"]) == ([], {})
 
 
 def test_what_hangs_ends_its_process_and_is_refused_by_the_next(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.endings import LAST_LIFE, NONE
 from zoo.supervisor.processes import ChildSpec, Death, Processes, describe_exit
 
 Eventually = Callable[..., bool]
@@ -46,6 +47,23 @@ def test_a_process_that_keeps_dying_is_started_again_ever_more_slowly(
     assert [d.in_a_row for d in deaths] == [1, 2, 3]
     assert {d.reason for d in deaths} == {"exit code 3"}
     assert not any(d.is_refusal for d in deaths)
+
+
+def test_each_life_of_a_process_knows_how_the_one_before_it_ended(
+    processes: Processes, tmp_path: Path, eventually: Eventually
+) -> None:
+    told = tmp_path / "told"
+    tell = f"""
+import os, signal
+with open({str(told)!r}, "a") as file:
+    file.write(os.environ[{LAST_LIFE!r}] + " ")
+os.kill(os.getpid(), signal.SIGSEGV)
+"""
+    processes.start(script("predictor", tell))
+
+    deaths_of(processes, 2, eventually)
+
+    assert told.read_text() == f"{NONE} {-signal.SIGSEGV} "
 
 
 def test_exit_code_2_is_a_refusal(processes: Processes, eventually: Eventually) -> None:
