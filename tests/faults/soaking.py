@@ -32,6 +32,8 @@ STRANGERS = 2
 POOL = 1000
 """Pictures that are sent, again once all were."""
 SHORTEST_S, LONGEST_S = 0.3, 3.0
+PATIENCE_S = 300.0
+"""As long as the kills go on they hit the same work again: what needs torch is new each time."""
 ALL = "everything"
 OFTEN = 10
 """Who was looked for so many times was there once, or goes by another name now."""
@@ -163,7 +165,7 @@ class Soak:
         client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.struck.service.port}", timeout=20, trust_env=False
         )
-        asked.stranger = Stranger(client)
+        asked.stranger = Stranger(client, patience_s=PATIENCE_S)
         asked.stranger.accepted = self.struck.asked.stranger.accepted
         # Chance kills the same shard three times now and then; the error says what to do.
         asked.stranger.retried = self.struck.asked.stranger.retried = self.retried

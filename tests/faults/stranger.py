@@ -22,10 +22,15 @@ class Stranger:
     """Repeats what fails under its `Idempotency-Key`; `accepted` are the jobs it was given."""
 
     def __init__(
-        self, client: httpx.Client, *, meanwhile: Callable[[], None] = lambda: None
+        self,
+        client: httpx.Client,
+        *,
+        meanwhile: Callable[[], None] = lambda: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._client = client
         self._meanwhile = meanwhile
+        self._patience_s = patience_s
         self.accepted: list[str] = []
         self.retried: dict[str, str] | None = None  # old job -> new, where processes die often
         self.refusals: list[Json] = []  # problems of 500 and more, which were asked again
@@ -70,7 +75,7 @@ class Stranger:
 
     def ended(self, job_id: str) -> Json:
         """A job when it has ended; `LostError` if it does not."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while (job := self.get(f"/v1/jobs/{job_id}"))["state"] in LIVE:
             if time.monotonic() > deadline:
                 raise LostError(f"the job does not end: {job}")
@@ -82,7 +87,7 @@ class Stranger:
         return job
 
     def _insist(self, method: str, path: str, **content: Any) -> Json:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while True:
             problem = ""
             try:
