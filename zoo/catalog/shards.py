@@ -1,8 +1,8 @@
 """Shards, their claims, and the wake-ups that the keeper publishes.
 
 The shards of a queue take turns: each new one of a job has the turn after the job's last, and the
-first of a job the one that is being worked at. So a job of three pictures does not wait for all of
-one that has come before with a million.
+first of a job the one after that which is being worked at. So a job of three pictures waits for a
+shard or two of one that has come before with a million, and that one not for all that come later.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _FIRST_WAITING = (
 )
 _TURNS = select(
     select(_SHARDS.c.turn)
-    .where(*_IS_WAITING, _SHARDS.c.turn > SOONEST)
+    .where(*_IS_WAITING, _SHARDS.c.turn > SOONEST, _SHARDS.c.announced_at.is_not(None))
     .order_by(_SHARDS.c.turn)
     .limit(1)
     .scalar_subquery(),
@@ -118,7 +118,8 @@ def _add_wake_up(session: Session, shard_id: int, queue: str, *, delay_s: float)
 def next_turn(session: Session, job_id: str, queue: str) -> int:
     """The turn of the next shard that a job gives to a queue."""
     present, last = session.execute(_TURNS, {"job": job_id, "wanted_queue": queue}).one()
-    return max(present or 0, 0 if last is None else last + 1)
+    # Not the present one itself: with newcomers in it, it would never end.
+    return max(0 if present is None else present + (last is None), 0 if last is None else last + 1)
 
 
 def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
