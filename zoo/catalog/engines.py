@@ -26,6 +26,8 @@ LOOK_AGAIN_S = 0.001
 
 SQLite by itself looks less and less often, up to 100 ms apart: who has waited longest comes last.
 """
+PRIMARY_CODE = 0xFF
+"""What of SQLite's codes says that it is busy; the rest why, as with recovery after a crash."""
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 CHECKPOINT_TIMEOUT_MS = 2000  # others may have to wait for as long
 CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
@@ -197,7 +199,7 @@ def _begin_writing(connection: Connection) -> None:
             try:
                 driver.execute(BEGIN_WRITING)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                     break
                 time.sleep(LOOK_AGAIN_S)
             else:
