@@ -25,6 +25,7 @@ SUCCESSOR_S = 10.0
 _LOOK_EVERY_S = 0.05
 MAX_MESSAGE_BYTES = 1 << 34
 """More than any message has; what speaks another protocol announces more."""
+FIRST_ROOM_BYTES = 1 << 20
 _LENGTH = struct.Struct("!Q")
 
 
@@ -136,13 +137,16 @@ def no_delay(connection: socket.socket) -> None:
 
 
 def _receive(connection: socket.socket, size: int) -> bytearray:
-    message = bytearray(size)
-    left = memoryview(message)
-    while left:
-        n_bytes = connection.recv_into(left)
+    """So many bytes; room is made as they come, as nothing else vouches for what was announced."""
+    message, come = bytearray(min(size, FIRST_ROOM_BYTES)), 0
+    while come < size:
+        if come == len(message):
+            message.extend(bytes(min(come, size - come)))
+        with memoryview(message) as room, room[come:] as left:
+            n_bytes = connection.recv_into(left)
         if not n_bytes:
             raise ConnectionResetError("the other side has closed the connection")
-        left = left[n_bytes:]
+        come += n_bytes
     return message
 
 
