@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import count
@@ -33,6 +33,8 @@ WHILE_S = 600
 REFUSED_S = 60
 """How long a model is refused after its last death, if that was not the only one. As long after
 any death models work one at a time, so that it is known who ends the process again."""
+TURN_S = 5.0
+"""How long one waits then for another's to end."""
 SOON_S = 15
 """A process that had to end is started anew within this; one that was killed may come back later,
 and by then who was at work seems late who was not."""
@@ -111,7 +113,7 @@ class Guard:
         """
         self._check(ref)
         key = next(self._keys)
-        with self._turn if self._is_wary() else nullcontext():
+        with self._in_turn():
             self._begin(key, act, ref)
             try:
                 yield
@@ -135,6 +137,16 @@ class Guard:
         with self._lock:
             self._at_work[key] = Note(model=ref.name, act=act, until=until)
             self._note()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Alone, after a death; but nobody waits for long for another, who may take minutes."""
+        has_turn = self._is_wary() and self._turn.acquire(timeout=TURN_S)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self._turn.release()
 
     def _is_wary(self) -> bool:
         now = time.monotonic()
