@@ -25,6 +25,10 @@ Write = Callable[[Path], None]
 log = structlog.get_logger()
 
 
+WITH_ALL = ("checkpoint", "network_", "vectors_", "tuned_", "diverged_")
+"""How the names of what training came to begin."""
+
+
 class Kept:
     """The arguments of a train shard: the checkpoint of what goes on, the files of what is done.
 
@@ -102,10 +106,14 @@ class Kept:
         return sorted(one for one in self._arguments if one.startswith(f"vectors_{strategy}_"))
 
     def keep_network(self, strategy: str, network: StoredFile) -> None:
-        """Name a trained network, which embedding all examples may need for hours."""
+        """Name a trained network, which embedding all examples may need for hours.
+
+        Embeddings of another one, as of steps that were done again with smaller batches, go.
+        """
         before = self._arguments.get(f"network_{strategy}")
+        is_other = before is not None and before["sha256"] != network.sha256
         self._arguments[f"network_{strategy}"] = _named(network)
-        self._record([])
+        self._forget(self._parts(strategy) if is_other else ())
         if before:
             self._drop(before["key"])
 
@@ -140,15 +148,9 @@ class Kept:
         return frozenset(self._arguments.get("lost", ()))
 
     def keep_lost(self, sha256s: Iterable[str]) -> None:
-        """Note that contents are lost: what is not trained to its end yet begins without them."""
+        """Note that contents are lost: all that was come to with them is come to anew."""
         self._arguments["lost"] = sorted(self.lost.union(sha256s))
-        checkpoint = self._arguments.get("checkpoint")
-        is_trained = checkpoint and f"network_{checkpoint['strategy']}" in self._arguments
-        self._forget(
-            name
-            for name in tuple(self._arguments)
-            if name.startswith("vectors_") or (name == "checkpoint" and not is_trained)
-        )
+        self._forget(name for name in tuple(self._arguments) if name.startswith(WITH_ALL))
 
     def diverged(self, strategy: str) -> str | None:
         """Why a strategy came to nothing; None if that is not known of it."""

@@ -1,5 +1,6 @@
 """What training has come to is named as soon as it stands, and believed only if it is whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,21 +60,37 @@ def test_a_result_without_its_network_is_none(place: Workplace, kept: Kept) -> N
     assert kept.tuned("full") is None
 
 
-def test_what_is_not_trained_to_its_end_begins_anew_without_what_is_lost(kept: Kept) -> None:
+def test_all_is_come_to_anew_without_what_is_lost(place: Workplace, kept: Kept) -> None:
     def write(path: Path) -> None:
         path.write_bytes(b"anything")
 
-    kept.keep_checkpoint("full", write, events=[])
-    kept.keep_lost(["a"])
-    assert kept.checkpoint("full") is None
-
+    kept.keep_network("last_blocks", written(kept, "versions"))
+    kept.keep_tuned("last_blocks", written(kept, "checkpoints"))
     kept.keep_checkpoint("full", write, events=[])
     kept.keep_network("full", written(kept, "versions"))
     kept.keep_vectors("full", write)
+
+    kept.keep_lost(["a"])
     kept.keep_lost(["b"])
-    assert kept.checkpoint("full") is not None
+
+    assert (kept.checkpoint("full"), kept.tuned("last_blocks")) == (None, None)
     assert kept.vectors("full") == []
     assert kept.lost == {"a", "b"}
+    assert [
+        *place.context.blobs.keys("versions/"),
+        *place.context.blobs.keys("checkpoints/"),
+    ] == []
+
+
+def test_embeddings_of_another_network_are_not_taken_for_this_ones(kept: Kept) -> None:
+    network, other = written(kept, "versions"), written(kept, "versions")
+    kept.keep_network("full", network)
+    kept.keep_vectors("full", lambda path: path.write_text("one"))
+    same = replace(other, sha256=network.sha256)
+    kept.keep_network("full", same)
+    assert len(kept.vectors("full")) == 1
+    kept.keep_network("full", replace(other, sha256="f" * 64))
+    assert kept.vectors("full") == []
 
 
 def test_what_was_come_to_on_other_examples_is_forgotten(place: Workplace, kept: Kept) -> None:
