@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from zoo.client import Job
     from zoo.client.answers import Json as Body
 
+SCORES = ("precision", "recall", "f1")
+"""Of a label; null where nothing was taken for it, or no test picture has it."""
 FIGURES = ("ece", "balanced_accuracy", "macro_f1", "log_loss")
 
 
@@ -104,7 +106,7 @@ def report(
 ) -> None:
     """Say how good a version is, label by label, and what to beware of."""
     model, _, number = version.rpartition(":")
-    if not model or not number.isdigit():
+    if not model or not number.isdecimal():
         raise typer.BadParameter(f"name a version, such as pets:1, not {version!r}")
     with connect(url, key) as client:
         found = client.report(model, int(number))
@@ -127,9 +129,13 @@ def _setting(text: str) -> tuple[str, object]:
     if not field or not is_given:
         raise typer.BadParameter(f"--set takes FIELD=VALUE, such as epochs=3, not {text!r}")
     try:
-        return field, json.loads(value)
-    except ValueError:
+        return field, json.loads(value, parse_constant=_refuse)
+    except json.JSONDecodeError:
         return field, value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise typer.BadParameter(f"--set takes JSON, which has no {constant}")
 
 
 def _show_outcome(job: Job) -> None:
@@ -151,7 +157,7 @@ def _show_report(version: str, found: Body) -> None:
     )
     shown = reports.table("label", "examples", "precision", "recall", "f1")
     for one in found["classes"]:
-        scores = [f"{one[score]:.3f}" for score in ("precision", "recall", "f1")]
+        scores = ["" if one[name] is None else f"{one[name]:.3f}" for name in SCORES]
         shown.add_row(escape(one["label"]), str(one["support"]), *scores)
     out.print(shown)
     _show_warnings(found["warnings"])

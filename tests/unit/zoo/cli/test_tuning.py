@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from tests.scripted import ScriptedService
@@ -82,7 +83,21 @@ def test_a_report_is_told_label_by_label(service: ScriptedService) -> None:
     assert service.requests[0].path == "/v1/models/pets/versions/2/report"
 
 
-def test_a_report_wants_a_version(service: ScriptedService) -> None:
-    ended = zoo(service, "report", "pets")
+def test_scores_that_a_label_cannot_have_are_left_open(service: ScriptedService) -> None:
+    bare = {"label": "dog", "support": 0, "precision": None, "recall": None, "f1": None}
+    service.will_answer({**REPORT, "classes": [bare]})
+    shown = zoo(service, "report", "pets:2")
+    assert (shown.exit_code, shown.stdout.split()[-2:]) == (0, ["dog", "0"])
+
+
+@pytest.mark.parametrize("name", ["pets", "pets:\u00b2"])
+def test_a_report_wants_a_version(service: ScriptedService, name: str) -> None:
+    ended = zoo(service, "report", name)
     assert ended.exit_code == 2
-    assert "name a version, such as pets:1, not 'pets'" in ended.stderr
+    assert f"name a version, such as pets:1, not {name!r}" in ended.stderr
+
+
+def test_a_setting_that_is_no_json_number_is_refused(service: ScriptedService) -> None:
+    ended = zoo(service, "fine-tune", "pets", "--model", "lite.tiny", "--set", "rate=NaN")
+    assert ended.exit_code == 2
+    assert "--set takes JSON, which has no NaN" in ended.stderr

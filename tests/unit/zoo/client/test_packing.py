@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,12 @@ def test_a_folder_without_pictures_says_what_one_has(tmp_path: Path) -> None:
         "pictures for each label, or a table with a column 'path'"
     )
     assert not (tmp_path / "made.zip").exists()
+
+
+def test_a_name_that_no_archive_can_hold_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    (folder / os.fsdecode(b"a\xff.png")).write_bytes(b"")
+    with pytest.raises(InvalidError, match="is not UTF-8; rename it") as caught:
+        pack_folder(tmp_path, tmp_path / "made.zip")
+    assert caught.value.code == "invalid_name"
