@@ -61,7 +61,7 @@ _IS_WAITING = (  # spelt out, as the index's condition is: bound, it would not b
     _SHARDS.c.state == literal_column("'queued'"),
 )
 _FIRST_WAITING = (
-    select(_SHARDS.c.id)
+    select(_SHARDS)
     .where(*_IS_WAITING, _SHARDS.c.announced_at.is_not(None))
     .order_by(_SHARDS.c.turn, _SHARDS.c.id)
     .limit(1)
@@ -128,9 +128,10 @@ def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
     return as_record(ShardRecord, row) if row else None
 
 
-def first_waiting(session: Session, queue: str) -> int | None:
+def first_waiting(session: Session, queue: str) -> ShardRecord | None:
     """Whose turn it is in a queue, of the shards that were announced; None if none was."""
-    return session.scalar(_FIRST_WAITING, {"wanted_queue": queue})
+    row = session.execute(_FIRST_WAITING, {"wanted_queue": queue}).one_or_none()
+    return as_record(ShardRecord, row) if row else None
 
 
 def claim_shard(

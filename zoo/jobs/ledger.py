@@ -121,7 +121,7 @@ def _take_turn(session: Session, shard_id: int, *, worker_id: str, pid: int) -> 
     told = shards.get_shard(session, shard_id)
     while told is not None:
         is_its_own = told.state == "queued" and told.announced_at is None
-        wanted = told if is_its_own else _first_waiting(session, told.queue)
+        wanted = told if is_its_own else shards.first_waiting(session, told.queue)
         job = jobs.lock_job(session, wanted.job_id) if wanted else None
         if wanted is None or job is None:
             return None
@@ -130,11 +130,6 @@ def _take_turn(session: Session, shard_id: int, *, worker_id: str, pid: int) -> 
             return Claim(shard=shard, job=job)
         told = shards.get_shard(session, shard_id)  # another was faster: whose turn is it now?
     return None
-
-
-def _first_waiting(session: Session, queue: str) -> ShardRecord | None:
-    found = shards.first_waiting(session, queue)
-    return None if found is None else shards.get_shard(session, found)
 
 
 def fence(session: Session, claimed: Claim) -> None:
