@@ -12,11 +12,12 @@ from zoo.jobs.intake import (
     ArrivedArchive,
     Delivery,
     submit_describe,
+    submit_fine_tune,
     submit_ingest,
     submit_source,
 )
-from zoo.jobs.ledger import Claim, claim
-from zoo.jobs.specs import IngestSpec, SourceSpec
+from zoo.jobs.ledger import Claim, claim, finish
+from zoo.jobs.specs import FineTuneSpec, IngestSpec, SourceSpec
 from zoo.storage.packs import open_packs
 from zoo_workers import shards as shard_work
 from zoo_workers.context import Context
@@ -100,6 +101,17 @@ class Workplace:
         )
         assert found is not None
         return found
+
+    def claim_training(self) -> Claim:
+        """The claim of the train shard of a new fine-tune job."""
+        self.dataset()
+        spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine")
+        with self.context.catalog.write() as session:
+            submit_fine_tune(session, spec, work={})
+        planned = self.claim()
+        with self.context.catalog.write() as session:
+            finish(session, planned)
+        return self.claim()
 
     def shard(self, shard_id: int) -> ShardRecord:
         with self.context.catalog.read() as session:

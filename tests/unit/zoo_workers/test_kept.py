@@ -7,23 +7,13 @@ import pytest
 
 from tests.workplace import Workplace
 from zoo.catalog.named_files import named_blobs
-from zoo.jobs.intake import submit_fine_tune
-from zoo.jobs.ledger import finish
-from zoo.jobs.specs import FineTuneSpec
 from zoo_workers.kept import Kept
 from zoo_workers.tuned import StoredFile
 
 
 @pytest.fixture
 def kept(place: Workplace) -> Kept:
-    place.dataset()
-    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine")
-    with place.context.catalog.write() as session:
-        submit_fine_tune(session, spec, work={})
-    planned = place.claim()
-    with place.context.catalog.write() as session:
-        finish(session, planned)
-    return Kept(place.context, place.claim())
+    return Kept(place.context, place.claim_training())
 
 
 def written(kept: Kept, folder: str) -> StoredFile:

@@ -7,9 +7,7 @@ import pytest
 
 from tests.trained import make_training
 from tests.workplace import Workplace
-from zoo.jobs.intake import submit_fine_tune
-from zoo.jobs.ledger import Claim, finish
-from zoo.jobs.specs import FineTuneSpec
+from zoo.jobs.ledger import Claim
 from zoo.training.loop import Training
 from zoo.training.recipes import Recipe
 from zoo_workers.kept import Kept
@@ -18,15 +16,7 @@ from zoo_workers.sparing import spare
 
 @pytest.fixture
 def claim(place: Workplace) -> Claim:
-    """Of a train shard."""
-    place.dataset()
-    spec = FineTuneSpec(dataset="pets", model="lite.tiny", name="mine")
-    with place.context.catalog.write() as session:
-        submit_fine_tune(session, spec, work={})
-    planned = place.claim()
-    with place.context.catalog.write() as session:
-        finish(session, planned)
-    return place.claim()
+    return place.claim_training()
 
 
 @pytest.fixture
