@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.catalog import datasets, inputs, jobs, shards
+from zoo.catalog import datasets, inputs, jobs, shards, wake_ups
 from zoo.catalog.records import InputRecord, JobRecord, ShardRecord
 from zoo.jobs.intake import (
     Arrival,
@@ -76,8 +76,8 @@ class Workplace:
     def next_shard(self) -> ShardRecord:
         """The oldest shard that waits."""
         with self.context.catalog.write() as session:
-            waiting = shards.take_outbox(session, 1)
-            shards.clear_outbox(session, waiting)
+            waiting = wake_ups.take_due(session, 1)
+            wake_ups.clear(session, waiting)
             found = shards.get_shard(session, waiting[0][1])
         assert found is not None
         return found
@@ -89,7 +89,7 @@ class Workplace:
 
     def _is_waiting(self) -> bool:
         with self.context.catalog.read() as session:
-            return bool(shards.take_outbox(session, 1))
+            return bool(wake_ups.take_due(session, 1))
 
     def claim(self, *, worker_id: str = "worker_1", pid: int | None = None) -> Claim:
         """The claim of the oldest shard that waits."""

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from zoo.catalog import shards
+from zoo.catalog import wake_ups
 from zoo.jobs.ledger import claim, fail_attempt, give_back
 from zoo.testing.pictures import picture, pictures
 from zoo.testing.plugin import MakeZooService
@@ -82,7 +82,7 @@ def test_lost_claims_and_failed_attempts_are_counted(measured: ZooService) -> No
             f"/v1/collections/{collection}/items", data=picture(501), content_type="image/jpeg"
         )
         with catalog.read() as session:
-            [(_, shard_id, _)] = shards.take_outbox(session, 9)
+            [(_, shard_id, _)] = wake_ups.take_due(session, 9)
         held = claim(catalog, shard_id, worker_id="w", pid=1)
         assert held is not None
         with catalog.write() as session:

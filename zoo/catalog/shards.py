@@ -1,4 +1,4 @@
-"""Shards, their claims, and the wake-ups that the keeper publishes.
+"""Shards and their claims.
 
 The shards of a queue take turns: each new one of a job has the turn after the job's last, and the
 first of a job the one after that which is being worked at. So a job of three pictures waits for a
@@ -8,42 +8,36 @@ shard or two of one that has come before with a million, and that one not for al
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
     bindparam,
-    delete,
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
+from zoo.catalog import wake_ups
 from zoo.catalog.jobs import LIVE
 from zoo.catalog.records import Json, ShardRecord
 from zoo.catalog.rows import as_record, changed, chunks, table_of
 from zoo.catalog.tables import now
-from zoo.catalog.work_tables import Job, Outbox, Shard
+from zoo.catalog.work_tables import Job, Shard
 
 OPEN = ("queued", "running")
 TIMES = ("wall_s", "cpu_s", "decode_s", "forward_s")
 """What of a shard's effort is in seconds."""
-LONGEST_DELAY = timedelta(minutes=2)
-"""More than any wake-up is ever delayed by."""
 SOONEST = -1
 """The turn of what ends a job in a moment: before all that begins or goes on with others."""
 
 _SHARDS = table_of(Shard)
+_JOBS = table_of(Job)
 _ADD = insert(_SHARDS)
-_OUTBOX = table_of(Outbox)
-_ADD_WAKE_UP = insert(_OUTBOX)
 _IS_SHARD = _SHARDS.c.id == bindparam("shard")
 _GET = select(_SHARDS).where(_IS_SHARD)
 _CHANGE = update(_SHARDS).where(_IS_SHARD)
@@ -66,6 +60,9 @@ _FIRST_WAITING = (
     .order_by(_SHARDS.c.turn, _SHARDS.c.id)
     .limit(1)
 )
+_FIRST_FREE = (_FIRST_WAITING.join(_JOBS, _JOBS.c.id == _SHARDS.c.job_id)).with_for_update(
+    of=_JOBS, skip_locked=True, key_share=True
+)
 _TURNS = select(
     select(_SHARDS.c.turn)
     .where(*_IS_WAITING, _SHARDS.c.turn > SOONEST, _SHARDS.c.announced_at.is_not(None))
@@ -79,11 +76,6 @@ _TURNS = select(
     .scalar_subquery(),
 )
 """Whose turn it is in a queue, and that of the last shard of a job: each one look at an index."""
-_ARE_NAMED = _SHARDS.c.id.in_(bindparam("shards", expanding=True))
-_NAMED = select(_SHARDS.c.id).where(_ARE_NAMED)
-_NAMED_AND_FREE = _NAMED.with_for_update(skip_locked=True, key_share=True)
-_NOTE_ANNOUNCED = update(_SHARDS).where(_ARE_NAMED)
-_FORGET_WAKE_UPS = delete(_OUTBOX).where(_OUTBOX.c.id.in_(bindparam("wake_ups", expanding=True)))
 _DROP = update(_SHARDS).where(_OF_JOB, _SHARDS.c.state == "queued")
 
 
@@ -106,13 +98,8 @@ def add_shard(
     row["arguments"] = dict(arguments)
     added = session.execute(_ADD, row)
     [shard_id] = added.inserted_primary_key  # type: ignore[attr-defined]  # of one row, it is
-    _add_wake_up(session, shard_id, queue, delay_s=delay_s)
+    wake_ups.add_wake_up(session, shard_id, queue, delay_s=delay_s)
     return int(shard_id)
-
-
-def _add_wake_up(session: Session, shard_id: int, queue: str, *, delay_s: float) -> None:
-    due = now() + timedelta(seconds=delay_s)
-    session.execute(_ADD_WAKE_UP, {"shard_id": shard_id, "queue": queue, "due_at": due})
 
 
 def next_turn(session: Session, job_id: str, queue: str) -> int:
@@ -131,6 +118,16 @@ def get_shard(session: Session, shard_id: int) -> ShardRecord | None:
 def first_waiting(session: Session, queue: str) -> ShardRecord | None:
     """Whose turn it is in a queue, of the shards that were announced; None if none was."""
     row = session.execute(_FIRST_WAITING, {"wanted_queue": queue}).one_or_none()
+    return as_record(ShardRecord, row) if row else None
+
+
+def first_free(session: Session, queue: str) -> ShardRecord | None:
+    """Whose turn it is in a queue, of the jobs that nobody holds at this moment.
+
+    Locks the job. On SQLite nobody holds any, as it has one writer; on PostgreSQL a worker that is
+    stopped in the middle of a transaction keeps its job's shards waiting, and no others.
+    """
+    row = session.execute(_FIRST_FREE, {"wanted_queue": queue}).one_or_none()
     return as_record(ShardRecord, row) if row else None
 
 
@@ -181,18 +178,13 @@ def requeue_shard(
     mine = {"shard": shard.id, "held": shard.token}
     if not changed(session, _CHANGE_CLAIMED, {**mine, **freed}):
         return False
-    _add_wake_up(session, shard.id, shard.queue, delay_s=delay_s)
+    wake_ups.add_wake_up(session, shard.id, shard.queue, delay_s=delay_s)
     return True
 
 
 def drop_queued(session: Session, job_id: str, *, state: str) -> None:
     """End a job's queued shards."""
     session.execute(_DROP.values(state=state), {"job": job_id})
-
-
-def _is_past(instant: InstrumentedAttribute[Any], limit: datetime) -> ColumnElement[bool]:
-    """Whether an instant is past, or so far ahead that the clock has been set back since."""
-    return or_(instant <= limit, instant > now() + LONGEST_DELAY)
 
 
 def has_open(session: Session, job_id: str) -> bool:
@@ -303,71 +295,7 @@ def unowned_claims(session: Session, worker_ids: Sequence[str]) -> list[ShardRec
     return [as_record(ShardRecord, row) for row in rows]
 
 
-def take_outbox(session: Session, limit: int) -> list[tuple[int, int, str]]:
-    """The oldest wake-ups that are due: outbox id, shard id, queue."""
-    instant = now()
-    rows = session.execute(
-        _due(), {"now": instant, "latest": instant + LONGEST_DELAY, "limit": limit}
-    )
-    return [(row.id, row.shard_id, row.queue) for row in rows]
-
-
-@cache
-def _due() -> Select[int, int, str]:
-    """Made once, as the keeper asks several times a second; see `_is_past`."""
-    return (
-        select(Outbox.id, Outbox.shard_id, Outbox.queue)
-        .where(
-            or_(Outbox.due_at <= bindparam("now"), Outbox.due_at > bindparam("latest")),
-        )
-        .order_by(Outbox.id)
-        .limit(bindparam("limit"))
-    )
-
-
-def clear_outbox(session: Session, rows: Sequence[tuple[int, int, str]]) -> None:
-    """Forget wake-ups that were published, and note when their shards were announced.
-
-    A shard that somebody holds at this moment keeps its wake-up and is rung for once more: it is
-    most likely being claimed, and the keeper never waits for a worker.
-    """
-    for chunk in chunks(rows):
-        asked = {"shards": [row[1] for row in chunk]}
-        known = set(session.scalars(_NAMED, asked))
-        free = set(session.scalars(_NAMED_AND_FREE, asked))
-        rung = [row[0] for row in chunk if row[1] in free or row[1] not in known]
-        session.execute(_FORGET_WAKE_UPS, {"wake_ups": rung})
-        session.execute(_NOTE_ANNOUNCED, {"shards": sorted(free), "announced_at": now()})
-
-
-def queues_to_announce(session: Session, *, before: datetime) -> list[str]:
-    """Queues with a shard that was announced before an instant and never taken."""
-    statement = (
-        select(Shard.queue)
-        .where(Shard.state == "queued", _is_past(Shard.announced_at, before))
-        .distinct()
-        .order_by(Shard.queue)
-    )
-    return list(session.scalars(statement))
-
-
 def idle_jobs(session: Session) -> list[str]:
     """Live jobs of which no shard is queued or running."""
     is_open = select(Shard.id).where(Shard.job_id == Job.id, Shard.state.in_(OPEN)).exists()
     return list(session.scalars(select(Job.id).where(Job.state.in_(LIVE), ~is_open)))
-
-
-def announce_again(session: Session, queue: str, *, before: datetime, limit: int) -> int:
-    """Ring once more for shards of a queue whose message may have been lost; returns how many."""
-    rows = session.execute(
-        select(Shard.id)
-        .where(Shard.state == "queued", Shard.queue == queue, _is_past(Shard.announced_at, before))
-        .order_by(Shard.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-    ).scalars()
-    late = list(rows)
-    session.add_all(Outbox(shard_id=shard_id, queue=queue, due_at=now()) for shard_id in late)
-    for chunk in chunks(late):
-        session.execute(update(Shard).where(Shard.id.in_(chunk)).values(announced_at=None))
-    return len(late)

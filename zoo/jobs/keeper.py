@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from zoo.catalog import Catalog, Session, shards, workers
+from zoo.catalog import Catalog, Session, shards, wake_ups, workers
 from zoo.catalog.records import ShardRecord
 from zoo.errors import UnavailableError
 from zoo.faults import Point, reach
@@ -73,7 +73,7 @@ class Keeper:
     def relay(self) -> int:
         """Publish what waits in the outbox; returns how many wake-ups were rung."""
         with self._catalog.read() as session:
-            waiting = shards.take_outbox(session, BATCH)
+            waiting = wake_ups.take_due(session, BATCH)
         if waiting:
             reach(self._settings, Point.RELAY_TAKEN)
         rung = []
@@ -86,7 +86,7 @@ class Keeper:
         if rung:
             reach(self._settings, Point.RELAY_RUNG)
             with self._catalog.write() as session:
-                shards.clear_outbox(session, rung)
+                wake_ups.clear(session, rung)
         return len(rung)
 
     def reconcile(self) -> None:
@@ -129,13 +129,13 @@ class Keeper:
     def _announce_again(self) -> None:
         before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)
         with self._catalog.read() as session:
-            due = shards.queues_to_announce(session, before=before)
+            due = wake_ups.queues_to_announce(session, before=before)
         # While messages wait in a queue, what is queued behind them is late, not lost: ringing
         # for it every few seconds would bury the workers under messages for work done long ago.
         dry = [queue for queue in due if not self._waiting(queue)]
         for queue in dry:
             with self._catalog.write() as session:
-                shards.announce_again(session, queue, before=before, limit=BATCH)
+                wake_ups.announce_again(session, queue, before=before, limit=BATCH)
 
     def _lost_workers(self) -> list[str]:
         """Workers whose counter stood still for too long, by this process's own clock."""

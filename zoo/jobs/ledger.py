@@ -9,12 +9,13 @@ and nobody waits in a circle.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from zoo.catalog import Catalog, Session, counts, features, inputs, jobs, shards
+from zoo.catalog import Catalog, Session, counts, features, inputs, jobs, shards, wake_ups
 from zoo.catalog.records import JobRecord, Json, ShardRecord
 from zoo.errors import ClaimLostError, ConflictError, ZooError
 from zoo.jobs.patience import Patience
@@ -92,18 +93,28 @@ def claim(catalog: Catalog, shard_id: int, *, worker_id: str, pid: int) -> Claim
     """Take a shard when a message tells of one; None if there is none to take.
 
     A shard that was announced may be done by whoever comes: the one whose turn it is, is taken.
-    Each message takes at most one, so that there are never more such shards than messages.
+    Each message takes at most one, so that there are never more such shards than messages. Every
+    try is a transaction of its own, as one that was overtaken holds the lock of a job in vain.
     """
-    return catalog.transact(
-        lambda session: _claim(session, shard_id, worker_id=worker_id, pid=pid)
-    )
+    while True:
+        with contextlib.suppress(_OvertakenError):
+            return catalog.transact(
+                lambda session: _claim(session, shard_id, worker_id=worker_id, pid=pid)
+            )
+
+
+class _OvertakenError(Exception):
+    """Another was faster with the shard: whose turn is it now?"""
 
 
 def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
-    found = _take_turn(session, shard_id, worker_id=worker_id, pid=pid)
-    if found is None:
+    wanted = _wanted(session, shard_id)
+    job = jobs.lock_job(session, wanted.job_id) if wanted else None
+    if wanted is None or job is None:
         return None
-    job, shard = found.job, found.shard
+    shard = shards.claim_shard(session, wanted.id, worker_id=worker_id, pid=pid)
+    if shard is None:
+        raise _OvertakenError
     if job.state not in ("queued", "running"):
         shards.close_shard(session, shard.id, token=shard.token, state="cancelled")
         settle(session, shard.job_id)
@@ -113,23 +124,19 @@ def _claim(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Clai
     if shard.attempt >= job.attempt:
         jobs.note_attempt(session, job.id, shard.attempt + 1)
     enter_phase(session, job, shard.kind)
-    return found
+    return Claim(shard=shard, job=job)
 
 
-def _take_turn(session: Session, shard_id: int, *, worker_id: str, pid: int) -> Claim | None:
-    """The claim that a message for a shard is good for."""
+def _wanted(session: Session, shard_id: int) -> ShardRecord | None:
+    """The shard that a message is good for: its own if it is not noted as sent yet."""
     told = shards.get_shard(session, shard_id)
-    while told is not None:
-        is_its_own = told.state == "queued" and told.announced_at is None
-        wanted = told if is_its_own else shards.first_waiting(session, told.queue)
-        job = jobs.lock_job(session, wanted.job_id) if wanted else None
-        if wanted is None or job is None:
-            return None
-        shard = shards.claim_shard(session, wanted.id, worker_id=worker_id, pid=pid)
-        if shard is not None:
-            return Claim(shard=shard, job=job)
-        told = shards.get_shard(session, shard_id)  # another was faster: whose turn is it now?
-    return None
+    if told is None:
+        return None
+    is_its_own = told.state == "queued" and told.announced_at is None
+    # A message of an earlier attempt may have been left over: it does not end a pause.
+    if is_its_own and not (told.waits and wake_ups.is_pausing(session, shard_id)):
+        return told
+    return shards.first_free(session, told.queue) or shards.first_waiting(session, told.queue)
 
 
 def fence(session: Session, claimed: Claim) -> None:

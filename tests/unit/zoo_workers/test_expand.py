@@ -6,7 +6,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.workplace import Workplace
-from zoo.catalog import shards
+from zoo.catalog import shards, wake_ups
 from zoo.errors import ClaimLostError
 from zoo.jobs.ledger import give_back
 from zoo_workers import arriving, expand
@@ -70,8 +70,8 @@ def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     second = place.shard(claimed.shard.id)
     assert second.arguments["skip"] == 2
     with again.catalog.write() as session:
-        waiting = shards.take_outbox(session, 9)
-        shards.clear_outbox(session, [row for row in waiting if row[1] != second.id])
+        waiting = wake_ups.take_due(session, 9)
+        wake_ups.clear(session, [row for row in waiting if row[1] != second.id])
     expand.run(again, place.claim())
 
     assert [one.name for one in place.inputs(job)] == list(FILES)

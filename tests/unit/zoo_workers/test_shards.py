@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.pauses import end_pauses
 from tests.workplace import Workplace
 from zoo.catalog import Catalog
-from zoo.catalog.records import JobRecord
-from zoo.catalog.shards import set_arguments, take_outbox
+from zoo.catalog.records import JobRecord, ShardRecord
+from zoo.catalog.shards import set_arguments
+from zoo.catalog.wake_ups import take_due
 from zoo.devices import GPU_LOST
 from zoo.errors import InvalidError, NotFoundError, PluginError, UnavailableError
 from zoo.jobs.ledger import Claim, cancel, give_back
@@ -132,6 +134,12 @@ def test_the_end_is_written_when_the_database_answers_again(
     assert place.job(job).error_detail == "bad"
 
 
+def attempt(context: Context, shard: ShardRecord) -> None:
+    """What a message does to a shard whose pause has ended."""
+    end_pauses(context.catalog)
+    shards.run(context, shard.id)
+
+
 def test_a_full_disk_is_waited_for_beyond_the_attempts(
     place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,11 +147,11 @@ def test_a_full_disk_is_waited_for_beyond_the_attempts(
     shard = place.next_shard()
 
     for _ in range(5):
-        shards.run(place.context, shard.id)
+        attempt(place.context, shard)
 
     assert place.job(job).state == "running"
     with place.context.catalog.read() as session:
-        assert len(take_outbox(session, 10)) < 5  # each time only after a longer pause
+        assert len(take_due(session, 10)) < 5  # each time only after a longer pause
 
 
 def test_an_outage_uses_up_no_attempt_and_halves_no_batch(
@@ -152,7 +160,7 @@ def test_an_outage_uses_up_no_attempt_and_halves_no_batch(
     shard = place.next_shard()
     monkeypatch.setattr(check, "run", fails_with(UnavailableError("the store does not answer")))
     for _ in range(5):
-        shards.run(place.context, shard.id)
+        attempt(place.context, shard)
     waiting = place.shard(shard.id)
     assert (waiting.attempt, waiting.waits) == (0, 5)
     assert place.job(job).attempt == 1
@@ -165,7 +173,7 @@ def test_an_outage_uses_up_no_attempt_and_halves_no_batch(
     monkeypatch.setattr(check, "run", crash)
     states = []
     for _ in range(3):
-        shards.run(place.context, shard.id)
+        attempt(place.context, shard)
         states.append(place.job(job).state)
 
     assert states == ["running", "running", "failed"]
@@ -180,7 +188,7 @@ def test_a_failed_attempt_uses_up_no_wait_and_a_wait_keeps_the_attempts(
     counted = []
     for error in (RuntimeError("a bug"), UnavailableError("down"), RuntimeError("a bug")):
         monkeypatch.setattr(check, "run", fails_with(error))
-        shards.run(place.context, shard.id)
+        attempt(place.context, shard)
         found = place.shard(shard.id)
         counted.append((found.attempt, found.waits))
 
@@ -200,7 +208,7 @@ def test_progress_during_an_outage_begins_the_wait_anew(
     hasty = replace(place.context, settings=replace(place.context.settings, unavailable_wait_s=0))
     shard = place.next_shard()
     for _ in range(5):
-        shards.run(hasty, shard.id)
+        attempt(hasty, shard)
 
     assert place.shard(shard.id).waits == 1
     assert place.job(job).state == "running"
@@ -214,7 +222,7 @@ def test_a_disk_that_stays_full_fails_the_job_by_name(
     shard = place.next_shard()
 
     for _ in range(3):
-        shards.run(hasty, shard.id)
+        attempt(hasty, shard)
 
     ended = place.job(job)
     assert (ended.state, ended.error_code) == ("failed", "disk_full")

@@ -4,15 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
+from tests.databases import TWINS
 from tests.rivals import N_RIVALS, SPACE, at_once, content
-from zoo.catalog import (
-    Catalog,
-    contents,
-    features,
-    inputs,
-    jobs,
-    shards,
-)
+from zoo.catalog import Catalog, contents, features, inputs, jobs, shards, wake_ups
 from zoo.errors import ClaimLostError
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, submit_ingest
 from zoo.jobs.ledger import (
@@ -51,7 +47,7 @@ def delivered(n: int) -> Delivery:
 
 def queued(catalog: Catalog) -> list[int]:
     with catalog.read() as session:
-        return [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
 
 
 def taken(catalog: Catalog, shard_id: int) -> Claim:
@@ -212,17 +208,35 @@ def test_a_shard_that_is_held_keeps_its_wake_up_and_nobody_waits(
 ) -> None:
     submit(rivals[0], collection_id, 16, settings)
     with rivals[0].read() as session:
-        waiting = shards.take_outbox(session, 10)
+        waiting = wake_ups.take_due(session, 10)
     is_sqlite = rivals[0].engine.dialect.name == "sqlite"
     if is_sqlite:
         with rivals[0].write() as session:
-            shards.clear_outbox(session, waiting)
+            wake_ups.clear(session, waiting)
         assert queued(rivals[0]) == []
         return
 
     with rivals[1].write() as holder:
         assert shards.claim_shard(holder, waiting[0][1], worker_id="w", pid=1)
         with rivals[0].write() as session:
-            shards.clear_outbox(session, waiting)
+            wake_ups.clear(session, waiting)
 
     assert queued(rivals[0]) == [waiting[0][1]]
+
+
+@pytest.mark.parametrize("database_url", TWINS[1:], indirect=True)
+def test_a_worker_that_is_stopped_in_a_transaction_holds_up_its_own_job_alone(
+    rivals: Sequence[Catalog], collection_id: int, settings: Settings
+) -> None:
+    held, other = (submit(rivals[0], collection_id, 16, settings) for _ in range(2))
+    with rivals[0].write() as session:
+        waiting = wake_ups.take_due(session, 10)
+        wake_ups.clear(session, waiting)
+    messages = [shard_id for _, shard_id, _ in waiting]
+
+    with rivals[1].write() as stopped:
+        jobs.lock_job(stopped, held)
+        meanwhile = [taken(rivals[0], message).job.id for message in messages[:2]]
+    later = [taken(rivals[0], message).job.id for message in messages[2:]]
+
+    assert (meanwhile, later) == ([other] * 2, [held] * 2)

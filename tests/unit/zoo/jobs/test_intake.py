@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.catalog import Catalog, features, inputs, shards
+from zoo.catalog import Catalog, features, inputs, shards, wake_ups
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
 from zoo.jobs.intake import (
@@ -72,11 +72,11 @@ def test_what_forwards_waits_for_a_gpu_where_the_service_has_some(
     settings = replace(settings, device=DeviceChoice(device))
     job = submit(0)
     with catalog.write() as session:
-        before = {shard_id for _, shard_id, _ in shards.take_outbox(session, 100)}
+        before = {shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)}
         add_inputs(session, job, [GIVEN], settings=settings)
 
     with catalog.read() as session:
-        rung = shards.take_outbox(session, 100)
+        rung = wake_ups.take_due(session, 100)
     assert [name for _, shard_id, name in rung if shard_id not in before] == [queue]
 
 
@@ -103,7 +103,7 @@ def test_a_file_of_features_is_bounded_by_time_and_by_bytes(
 def test_every_input_belongs_to_exactly_one_shard(catalog: Catalog, submit: Submit) -> None:
     submit(30)
     with catalog.read() as session:
-        waiting = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        waiting = [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
         found = [one.name for shard in waiting for one in inputs.queued_inputs(session, shard)]
     assert sorted(found) == sorted(f"{i}.jpg" for i in range(30))
 
@@ -128,7 +128,7 @@ def test_retrying_takes_what_failed_and_nothing_else(
 ) -> None:
     job = submit(3)
     with catalog.read() as session:
-        [(_, shard_id, _)] = shards.take_outbox(session, 9)
+        [(_, shard_id, _)] = wake_ups.take_due(session, 9)
     claimed = claim(catalog, shard_id, worker_id="w", pid=1)
     assert claimed is not None
     with catalog.write() as session:
@@ -175,7 +175,7 @@ def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
 def test_what_is_embedded_already_fills_one_shard(catalog: Catalog, submit: Submit) -> None:
     submit(30)
     with catalog.write() as session:
-        earlier = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        earlier = [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
         sha256s = [
             str(one.sha256) for id_ in earlier for one in inputs.queued_inputs(session, id_)
         ]
@@ -185,6 +185,6 @@ def test_what_is_embedded_already_fills_one_shard(catalog: Catalog, submit: Subm
         features.add_features(session, space_id="space", segment_id=segment_id, contents=sha256s)
     submit(32)
     with catalog.read() as session:
-        waiting = [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        waiting = [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
         later = [inputs.queued_inputs(session, id_) for id_ in waiting if id_ not in earlier]
     assert [len(some) for some in later] == [30, 2]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from zoo.catalog import Catalog, shards, workers
+from zoo.catalog import Catalog, shards, wake_ups, workers
 from zoo.catalog.records import JobRecord, WorkerRecord
 from zoo.catalog.work_tables import Outbox, Shard
 from zoo.errors import UnavailableError
@@ -142,7 +142,7 @@ def test_claims_of_a_worker_whose_beat_stands_still_are_given_back(
     submit(1)
     with catalog.write() as session:
         workers.add_worker(session, worker("w"))
-        [(_, shard_id, _)] = shards.take_outbox(session, 9)
+        [(_, shard_id, _)] = wake_ups.take_due(session, 9)
     claim(catalog, shard_id, worker_id="w", pid=1)
 
     keeper.reconcile()
@@ -187,7 +187,7 @@ def test_a_beating_worker_keeps_its_claims(
     submit(1)
     with catalog.write() as session:
         workers.add_worker(session, worker("w"))
-        [(_, shard_id, _)] = shards.take_outbox(session, 9)
+        [(_, shard_id, _)] = wake_ups.take_due(session, 9)
     claim(catalog, shard_id, worker_id="w", pid=1)
 
     for instant in range(0, 60, 3):
@@ -204,7 +204,7 @@ def test_claims_of_nobody_are_given_back_at_once(
 ) -> None:
     submit(1)
     with catalog.read() as session:
-        [(_, shard_id, _)] = shards.take_outbox(session, 9)
+        [(_, shard_id, _)] = wake_ups.take_due(session, 9)
     claim(catalog, shard_id, worker_id="never registered", pid=1)
 
     keeper.reconcile()

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from zoo.catalog import Catalog, features, inputs, jobs, shards
+from tests.pauses import end_pauses
+from zoo.catalog import Catalog, features, inputs, jobs, shards, wake_ups
 from zoo.catalog.records import JobRecord
 from zoo.errors import ClaimLostError, ConflictError, NotFoundError
 from zoo.jobs.ledger import (
@@ -25,7 +26,7 @@ Submit = Callable[[int], JobRecord]
 
 def queued_shards(catalog: Catalog) -> list[int]:
     with catalog.read() as session:
-        return [shard_id for _, shard_id, _ in shards.take_outbox(session, 100)]
+        return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
 
 
 def take(catalog: Catalog, shard_id: int, worker_id: str = "w") -> Claim:
@@ -137,6 +138,7 @@ def test_giving_back_keeps_attempts_and_waits(catalog: Catalog, submit: Submit) 
     for _ in range(2):
         shard = take(catalog, shard_id).shard
         postpone(catalog, shard, code="disk_full", detail="no room", patience=patience)
+        end_pauses(catalog)
     again = take(catalog, shard_id).shard
     with catalog.write() as session:
         give_back(session, [again])
@@ -303,8 +305,8 @@ def test_a_zombies_failure_frees_nothing_of_the_next_holder(
 def announced(catalog: Catalog) -> list[int]:
     """The shards that messages are sent for."""
     with catalog.write() as session:
-        waiting = shards.take_outbox(session, 100)
-        shards.clear_outbox(session, waiting)
+        waiting = wake_ups.take_due(session, 100)
+        wake_ups.clear(session, waiting)
     return [shard_id for _, shard_id, _ in waiting]
 
 
@@ -395,3 +397,13 @@ def test_a_shard_that_waits_for_its_pause_to_end_is_not_taken(
     [other] = [one for one in announced(catalog) if one != shard_id]
     assert take(catalog, other).shard.id == other
     assert claim(catalog, other, worker_id="w", pid=1) is None
+
+
+def test_a_message_that_was_left_over_does_not_end_a_pause(
+    catalog: Catalog, submit: Submit
+) -> None:
+    submit(1)
+    [shard_id] = announced(catalog)
+    patience = Patience(wait_s=60, least=2)
+    postpone(catalog, take(catalog, shard_id).shard, code="c", detail="d", patience=patience)
+    assert claim(catalog, shard_id, worker_id="w", pid=1) is None
