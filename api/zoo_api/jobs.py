@@ -16,8 +16,8 @@ from typing_extensions import TypedDict
 from zoo.catalog import inputs
 from zoo.catalog import jobs as catalog_jobs
 from zoo.errors import InvalidError
-from zoo.jobs.intake import retry
 from zoo.jobs.ledger import cancel, require
+from zoo.jobs.retries import retry
 from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, ExtractSpec
 from zoo.names import nearest, unknown
 from zoo_api.accepted import ACCEPTED, ONCE_ACCEPTED, idempotent, once
@@ -41,6 +41,9 @@ from zoo_api.services import services
 jobs = Blueprint("jobs", __name__)
 
 UNKNOWN = {404: ("unknown_job",)}
+REFUSED_RETRIES = {
+    409: ("collection_deleted", "dataset_deleted", "job_not_ended", "nothing_to_retry"),
+}
 EXAMPLE = {
     "type": "fine_tune",
     "spec": {"dataset": "pets", "model": "lite.efficientnet_lite0", "name": "pets"},
@@ -181,7 +184,7 @@ def cancel_job(job_id: str) -> Response:
 
 
 @jobs.post("/v1/jobs/<job_id>/retry")
-@contract(ACCEPTED, codes=merge(UNKNOWN, {409: ("job_not_ended", "nothing_to_retry")}))
+@contract(ACCEPTED, codes=merge(UNKNOWN, REFUSED_RETRIES))
 def retry_job(job_id: str) -> Response:
     """A new job for what an ended one left undone."""
     fingerprint = hashlib.sha256(f"retry {job_id}".encode()).hexdigest()

@@ -29,7 +29,7 @@ def upgrade(url: str) -> str:
     made by a newer release.
     """
     _check_writable(url)
-    with _opened(url) as catalog, catalog.engine.begin() as connection:
+    with _opened(url) as catalog, _begun(catalog) as connection:
         if connection.dialect.name == "postgresql":
             _prepare_postgresql(connection)
         before = _revision(connection)
@@ -60,6 +60,20 @@ def _opened(url: str) -> Iterator[Catalog]:
         raise StartError(f"the catalog{where} cannot be opened: {reason}") from error
     finally:
         catalog.close()
+
+
+@contextmanager
+def _begun(catalog: Catalog) -> Iterator[Connection]:
+    """A transaction in which SQLite's tables can be made anew without what refers to them.
+
+    SQLite asks nothing of foreign keys then, and can be told so only before a transaction.
+    """
+    with catalog.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        if connection.dialect.name == "sqlite" and driver is not None:
+            driver.execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            yield connection
 
 
 def _prepare_postgresql(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from zoo.images.sources.opening import OpenedSource, open_path, open_url
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, target_of
 from zoo.jobs.ledger import Claim, fence
 from zoo.jobs.specs import SourceSpec, read_ingest
+from zoo.jobs.targets import check_targets
 from zoo.names import new_id
 from zoo.settings import Settings
 from zoo.training.splits import NAMES
@@ -126,8 +127,12 @@ def refuse_member(member: FailedMember) -> Taken:
 
 
 def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Settings) -> None:
-    """Give a portion to a claimed shard's job, and note how far the shard has come."""
+    """Give a portion to a claimed shard's job, and note how far the shard has come.
+
+    Raises `NotFoundError` if what it is for was deleted.
+    """
     fence(session, claim)
+    check_targets(session, claim.job)
     usable = [one for one in portion.taken if not one.arrival.error]
     # A stray text among files is no reason to refuse the files.
     if usable and all(one.is_text for one in usable) and claim.job.spec["dataset"]:

@@ -8,6 +8,7 @@ from zoo.catalog import Session, datasets, inputs, items, shards
 from zoo.catalog.records import Example, InputRecord
 from zoo.jobs.intake import add_inputs, queued_input
 from zoo.jobs.ledger import Claim, fence, finish
+from zoo.jobs.targets import check_targets
 from zoo_workers.context import Context
 
 ITEMS_A_WRITE = 5000
@@ -15,12 +16,16 @@ ITEMS_A_WRITE = 5000
 
 
 def run(context: Context, claim: Claim) -> None:
-    """Give all items to extract shards, a page at a time."""
+    """Give all items to extract shards, a page at a time.
+
+    Raises `NotFoundError` if what holds them was deleted.
+    """
     after = int(claim.arguments["after"])
     examples = _examples(context, claim)
     while True:
         with context.catalog.write() as session:
             fence(session, claim)
+            check_targets(session, claim.job)
             first = inputs.next_position(session, claim.job.id)
             if examples is None:
                 given, after = _items(session, claim, after=after, first=first)

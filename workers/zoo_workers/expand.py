@@ -16,6 +16,7 @@ from zoo.images.members import read_members, read_rows
 from zoo.images.sources.entries import FoundFile, lost, short_name
 from zoo.images.webdataset import without_key
 from zoo.jobs.ledger import Claim, fence, finish
+from zoo.jobs.targets import check_targets
 from zoo.storage.packs import PackWriter, open_packs
 from zoo_workers.arriving import (
     Portion,
@@ -59,6 +60,7 @@ def _expand_of_source(context: Context, claim: Claim) -> None:
     is_sound = _expand(context, claim, members)
     with context.catalog.write() as session:
         fence(session, claim)
+        check_targets(session, claim.job)
         if is_sound:
             _note_archive(session, work, archive)
         finish(session, claim)

@@ -102,8 +102,9 @@ def _examples(
 ) -> tuple[DatasetVersionRecord, list[Example], int]:
     work = claim.job.work
     with context.catalog.read() as session:
+        held = datasets.get_dataset(session, spec.dataset)
         version = datasets.get_version(session, spec.dataset, int(work["dataset_version"]))
-        if version is None:
+        if version is None or held is None or held.id != work["dataset_id"]:
             raise NotFoundError(
                 f"dataset {spec.dataset!r} was deleted before training began",
                 code="dataset_deleted",

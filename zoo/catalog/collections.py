@@ -41,6 +41,12 @@ def _named() -> Select[Collection, Generation, int]:
     return _select().where(Collection.name == bindparam("name"))
 
 
+def has_collection(session: Session, collection_id: int) -> bool:
+    """Whether this very collection is there, in a write until its end; its name may be again."""
+    held = select(Collection.id).where(Collection.id == collection_id)
+    return session.scalar(held.with_for_update(read=True, key_share=True)) is not None
+
+
 def list_collections(session: Session, *, after: str, limit: int) -> list[CollectionRecord]:
     """Collections in order of their names, after a name."""
     statement = _select().where(Collection.name > after).order_by(Collection.name).limit(limit)

@@ -12,7 +12,7 @@ from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.catalog.work_tables import Job, JobInput
 from zoo.errors import UnavailableError
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 """The revision of the schema that this release reads and writes."""
 
 

@@ -29,6 +29,9 @@ NAMING = {
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key that SQLite still recognises as its row id."""
 
+GIVEN_ONCE = {"sqlite_autoincrement": True}
+"""Of a table whose ids running jobs name: SQLite otherwise gives that of a deleted row again."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant, stored without offset in UTC and read back with it."""
@@ -214,6 +217,7 @@ class Collection(Table):
     """A named set of items to search; `revision` grows with every change of its items."""
 
     __tablename__ = "collections"
+    __table_args__ = GIVEN_ONCE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     model: Mapped[str]
@@ -226,7 +230,7 @@ class Generation(Table):
     """A collection in one space, with the snapshot of its index if one was written."""
 
     __tablename__ = "generations"
-    __table_args__ = (UniqueConstraint("collection_id", "number"),)
+    __table_args__ = (UniqueConstraint("collection_id", "number"), GIVEN_ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
     number: Mapped[int]
@@ -266,6 +270,7 @@ class Dataset(Table):
     """A named set of labelled items for training."""
 
     __tablename__ = "datasets"
+    __table_args__ = GIVEN_ONCE
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     kind: Mapped[str | None] = mapped_column(String(8))  # image | text; null until one is in

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from zoo.catalog.tables import BigId, Table, now
+from zoo.catalog.tables import GIVEN_ONCE, BigId, Table, now
 
 
 class Job(Table):
@@ -107,6 +107,7 @@ class Source(Table):
     __table_args__ = (
         UniqueConstraint("collection_id", "location"),
         UniqueConstraint("dataset_id", "location"),
+        GIVEN_ONCE,
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     collection_id: Mapped[int | None] = mapped_column(

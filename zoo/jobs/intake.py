@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from zoo.catalog import Session, contents, features, inputs, jobs, shards, sources
+from zoo.catalog import Session, contents, features, inputs, shards, sources
 from zoo.catalog.records import (
     ContentRecord,
     Example,
@@ -18,18 +17,16 @@ from zoo.catalog.records import (
 )
 from zoo.catalog.rows import chunks
 from zoo.catalog.sources import Target
-from zoo.errors import ConflictError, InvalidError, UnavailableError
-from zoo.jobs.ledger import FIRST_PHASE, KEPT, create_job, require, settle
+from zoo.errors import InvalidError, UnavailableError
+from zoo.jobs.ledger import create_job, settle
 from zoo.jobs.specs import (
     DescribeSpec,
     ExtractSpec,
     FineTuneSpec,
     IngestSpec,
     RefreshSpec,
-    read_ingest,
     spec_to_json,
 )
-from zoo.logs import current_request
 from zoo.names import new_id
 from zoo.settings import CPU_QUEUE, GPU_QUEUE, Settings
 
@@ -49,8 +46,6 @@ GPU_SECONDS_PER_ITEM = 0.0005
 """What an item is reckoned to cost where a GPU forwards, until one has been measured."""
 FORWARDING = ("embed", "extract")
 """Kinds of shards that go to the queue of GPUs, where the service has some."""
-RESUMED = ("expand", "plan", "enlist", "gather")
-"""Kinds of shards that give a job its inputs, and that a retry goes on with."""
 KIND_OF_INPUTS: Mapping[str, str] = {"seal": "check", "collate": "extract"}
 """What becomes of inputs, by the final shard of their job; else they are embedded."""
 
@@ -302,56 +297,6 @@ def file_size(
     a_core = max(SMALLEST_SHARD, math.ceil(n / (2 * settings.cores)))
     in_time = round(FILE_S / max(seconds_per_item or settings.seconds_per_item, 1e-6))
     return max(1, min(a_core, in_time, FILE_BYTES // max(item_bytes, 1)))
-
-
-def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
-    """A new job for what an ended one left undone: failed or unreached inputs, or all of it."""
-    old = require(session, job_id)
-    if old.state in jobs.LIVE:
-        raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
-    if not is_whole_look(shards.arguments_of(session, old.id, "scan")):
-        # From the start: what is in already is told by a look, and what has gone by a whole one.
-        spec = read_ingest(old.spec)
-        return submit_source(session, spec, work=old.work, parent_job_id=old.id)
-    left = _left_undone(session, old)
-    if old.state == "succeeded" and not left:
-        raise ConflictError(
-            f"job {job_id} succeeded and has no failed input to try again",
-            code="nothing_to_retry",
-        )
-    job = jobs.add_job(session, new_id("job"), values=_repeated(session, old))
-    for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
-        shards.add_shard(session, job.id, kind, arguments=arguments)
-    add_inputs(session, job, left, settings=settings)
-    settle(session, job.id)
-    return job
-
-
-def _repeated(session: Session, old: JobRecord) -> dict[str, Any]:
-    return {
-        "type": old.type,
-        "spec": dict(old.spec),
-        "work": {**old.work, **_kept(session, old)},
-        "final_kind": old.final_kind,
-        "is_internal": old.is_internal,
-        "phase": FIRST_PHASE[old.type],
-        "parent_job_id": old.id,
-        "request_id": current_request(),
-    }
-
-
-def _kept(session: Session, old: JobRecord) -> Json:
-    """What training had come to; nothing where pictures were lost: they may be back."""
-    kept = shards.take_arguments(session, old.id, "train")
-    is_new = old.type != "fine_tune" or "lost" in kept
-    return {} if is_new else {KEPT: kept}
-
-
-def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:
-    return [
-        replace(one, position=position, state="queued", error_code=None, error_detail=None)
-        for position, one in enumerate(inputs.undone_inputs(session, old.id))
-    ]
 
 
 def queued_input(one: Example | ItemRecord, position: int) -> InputRecord:

@@ -1,17 +1,14 @@
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 import zoo_migrations
 from tests.databases import TWINS, PostgresServer
+from tests.migrated import connected, upgrade_to
 from zoo.catalog import inputs, open_catalog, shards, work_tables
 from zoo.catalog.engines import shown
 from zoo.catalog.soundness import SCHEMA, check_schema
@@ -25,14 +22,6 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/catalog.sqlite3"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.create()
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    catalog = open_catalog(url)
-    with catalog.engine.connect() as connection:
-        yield connection
-    catalog.close()
 
 
 def test_the_migrations_give_just_the_tables_that_the_code_knows(empty: str) -> None:
@@ -49,14 +38,6 @@ def test_upgrading_tells_what_was_there_before_and_repeats_nothing(empty: str) -
     with catalog.read() as session:
         check_schema(session)
     catalog.close()
-
-
-def upgrade_to(revision: str, url: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(zoo_migrations.__file__).parent))
-    with connected(url) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
 
 
 def test_inputs_of_jobs_that_were_there_before_are_counted(empty: str) -> None:

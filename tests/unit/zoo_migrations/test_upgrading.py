@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 
 import zoo_migrations
-from zoo.catalog import open_catalog, soundness
+from tests.migrated import upgrade_to
+from zoo.catalog import collections, datasets, open_catalog, soundness
 from zoo.catalog.work_tables import Job
 from zoo.errors import StartError, UnavailableError
 
@@ -99,3 +101,64 @@ def test_a_file_that_is_no_database_is_not_touched(attempt: object, url: str, pa
         attempt(url)  # type: ignore[operator]  # either of two functions
     assert caught.value.detail == "the catalog cannot be opened: file is not a database"
     assert path.read_bytes() == b"no database" * 100
+
+
+CHILDREN = (
+    "INSERT INTO spaces (space_id, model, dim, description, created_at)"
+    " VALUES ('s', 'lite.a', 2, '{}', '2026-11-01')",
+    "INSERT INTO packs (id, key, size_bytes, created_at) VALUES (1, 'packs/a', 1, '2026-11-01')",
+    'INSERT INTO contents (sha256, pack_id, "offset", size_bytes, created_at)'
+    " VALUES ('a', 1, 0, 1, '2026-11-01')",
+    "INSERT INTO collections (id, name, model, metric, revision, created_at)"
+    " VALUES (3, 'c', 'lite.a', 'cosine', 1, '2026-11-01')",
+    "INSERT INTO generations (collection_id, number, space_id, is_current, created_at)"
+    " VALUES (3, 1, 's', 1, '2026-11-01')",
+    "INSERT INTO items (collection_id, item_id, name, metadata, sha256, revision, is_deleted,"
+    " created_at) VALUES (3, 'i', 'a.png', '{}', 'a', 1, 0, '2026-11-01')",
+    "INSERT INTO datasets (id, name, created_at) VALUES (2, 'd', '2026-11-01')",
+    "INSERT INTO dataset_items (dataset_id, item_id, name, label, metadata, sha256)"
+    " VALUES (2, 'i', 'a.png', 'cat', '{}', 'a')",
+    "INSERT INTO dataset_versions (dataset_id, version, digest, n_items, labels, job_id,"
+    " created_at) VALUES (2, 1, 'x', 1, '{}', 'job_1', '2026-11-01')",
+    "INSERT INTO sources (id, dataset_id, location, scan) VALUES (5, 2, '/srv', 1)",
+    "INSERT INTO source_files (source_id, name, size_bytes, stamp, item_id, scan)"
+    " VALUES (5, 'a.png', 1, '1', 'i', 1)",
+    "INSERT INTO jobs (id, type, state, spec, work, final_kind, is_internal, phase, steps,"
+    " warnings, attempt, created_at) VALUES ('job_2', 'ingest', 'running', '{}',"
+    " '{\"dataset_id\": 7, \"from_collection_id\": 9}', 'seal', 0, 'x', '[]', '[]', 0,"
+    " '2026-11-01')",
+)
+"""A row of each table that is made anew, of what refers to it, and a job whose dataset is gone."""
+TABLES = (
+    *("collections", "generations", "items", "datasets", "dataset_items", "dataset_versions"),
+    *("sources", "source_files"),
+)
+
+
+def test_tables_are_made_anew_without_the_loss_of_a_row(url: str, path: Path) -> None:
+    upgrade_to("0014", url)
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement in CHILDREN:
+            connection.execute(statement)
+
+    assert zoo_migrations.upgrade(url) == "0014"
+
+    counted = [connection.execute(f"SELECT count(*) FROM {one}").fetchone() for one in TABLES]
+    assert counted == [(1,)] * len(TABLES)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    catalog = open_catalog(url)
+    with catalog.write() as session:
+        assert session.scalar(text("PRAGMA foreign_keys")) == 1
+        made = collections.create_collection(
+            session, "new", model="lite.a", metric="cosine", space_id="s"
+        )
+        assert (made.id, datasets.create_dataset(session, "new").id) == (10, 8)
+    catalog.close()
+
+
+def test_a_table_is_not_made_anew_where_that_would_delete_what_refers_to_it(url: str) -> None:
+    upgrade_to("0014", url)
+    with pytest.raises(RuntimeError, match="what refers to these tables would be lost"):
+        upgrade_to("0015", url)

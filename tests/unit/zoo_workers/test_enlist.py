@@ -2,6 +2,7 @@ import pytest
 
 from tests.pictures import picture
 from tests.workplace import Workplace
+from zoo.catalog import datasets
 from zoo.catalog.records import JobRecord
 from zoo.jobs.intake import submit_extract
 from zoo.jobs.specs import ExtractSpec
@@ -34,6 +35,18 @@ def assert_enlisted(place: Workplace, job: JobRecord) -> None:
 def test_every_item_is_given_to_a_shard_once(place: Workplace, job: JobRecord) -> None:
     enlist.run(place.context, place.claim())
     assert_enlisted(place, job)
+
+
+def test_a_dataset_that_was_deleted_is_named_though_another_has_its_name(
+    place: Workplace, job: JobRecord
+) -> None:
+    with place.context.catalog.write() as session:
+        datasets.delete_dataset(session, "pets")
+        datasets.create_dataset(session, "pets")
+    shards.run(place.context, place.next_shard().id)
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "dataset_deleted")
+    assert ended.error_detail == "dataset 'pets' was deleted before the job was done with it"
 
 
 def test_an_attempt_goes_on_where_the_last_one_ended(

@@ -7,12 +7,12 @@ import pytest
 
 from tests.sourced import counts, examples, fill, ingest, workplace
 from tests.workplace import Workplace
-from zoo.catalog import jobs
-from zoo.errors import ClaimLostError, InvalidError
-from zoo.jobs.intake import retry
+from zoo.catalog import datasets, jobs
+from zoo.errors import ClaimLostError, ConflictError, InvalidError
 from zoo.jobs.ledger import cancel, give_back
+from zoo.jobs.retries import retry
 from zoo.testing.pictures import picture
-from zoo_workers import arriving, scan
+from zoo_workers import arriving, scan, shards
 
 
 @pytest.fixture
@@ -185,6 +185,34 @@ def test_a_retry_of_a_look_that_was_cut_short_looks_from_the_start(
     place.work()
     assert again.parent_job_id == job.id
     assert counts(place.job(again)) == {"reused": 6}
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_a_dataset_deleted_meanwhile_ends_the_job_and_the_next_one_gets_nothing(
+    place: Workplace, root: Path, n_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arriving, "FIRST_FILES", 2)
+    job = place.submit_source(root)
+    taking, portions = scan._take, iter(range(9))
+
+    def delete_first(*given: object) -> object:
+        if next(portions) == n_before:
+            with place.context.catalog.write() as session:
+                datasets.delete_dataset(session, "pets")
+            place.submit_source(root)
+        return taking(*given)  # type: ignore[arg-type]  # as they came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scan, "_take", delete_first)
+        shards.run(place.context, place.next_shard().id)
+
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "dataset_deleted")
+    assert ended.error_detail == "dataset 'pets' was deleted before the job was done with it"
+    assert examples(place) == {}
+    with pytest.raises(ConflictError) as caught, place.context.catalog.write() as session:
+        retry(session, job.id, place.context.settings)
+    assert (caught.value.code, caught.value.detail) == ("dataset_deleted", ended.error_detail)
 
 
 def test_a_file_that_is_deleted_before_it_is_decoded_is_a_failed_input(

@@ -47,15 +47,16 @@ def test_a_dataset_deleted_meanwhile_ends_the_job_though_its_name_is_taken_again
     job = place.submit(dataset_id, place.deliver([("a.png", "cat", picture(1))]))
     run_all(place, n_before)
     with place.context.catalog.write() as session:
-        datasets.create_dataset(session, "between")
         datasets.delete_dataset(session, "pets")
-        datasets.create_dataset(session, "pets")
+        other = datasets.create_dataset(session, "pets")
 
     run_all(place, 2 - n_before)
 
     ended = place.job(job)
     assert (ended.state, ended.error_code) == ("failed", "dataset_deleted")
     assert ended.error_detail == "dataset 'pets' was deleted while files were being added"
+    with place.context.catalog.read() as session:
+        assert datasets.list_examples(session, other.id, version=None) == []
 
 
 def test_a_content_that_was_measured_before_is_not_decoded_again(

@@ -160,6 +160,9 @@ def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, datase
     shards.run(place.context, place.next_shard().id)
     with place.context.catalog.write() as session:
         datasets.delete_dataset(session, "pets")
+        other = datasets.create_dataset(session, "pets")
+        labels = {"cat": 1}
+        datasets.seal_version(session, other.id, job_id=None, digest="x", labels=labels)
 
     train_shard = place.next_shard()
     assert train_shard.kind == train.__name__.rpartition(".")[2]
@@ -168,6 +171,17 @@ def test_a_dataset_deleted_before_training_ends_the_job(place: Workplace, datase
     ended = place.job(job)
     assert ended.error_code == "dataset_deleted"
     assert ended.error_detail == "dataset 'pets' was deleted before training began"
+
+
+def test_a_dataset_deleted_before_the_plan_ends_the_job(place: Workplace, dataset_id: int) -> None:
+    embed(place, dataset_id)
+    job = submit(place, dataset_id)
+    with place.context.catalog.write() as session:
+        datasets.delete_dataset(session, "pets")
+    shards.run(place.context, place.next_shard().id)
+    ended = place.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "dataset_deleted")
+    assert ended.error_detail == "dataset 'pets' was deleted before the job was done with it"
 
 
 def test_a_job_cancelled_while_its_head_is_fitted_registers_nothing(

@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 
 from tests.rivals import N_RIVALS, SPACE, at_once, content
-from zoo.catalog import Catalog, Session, collections, contents, datasets, jobs, models, workers
+from zoo.catalog import (
+    Catalog,
+    Session,
+    collections,
+    contents,
+    datasets,
+    jobs,
+    models,
+    sources,
+    workers,
+)
 from zoo.catalog.records import InputRecord
+from zoo.catalog.sources import Target
 from zoo.jobs.ledger import create_job
 
 N = N_RIVALS
@@ -182,3 +193,22 @@ def test_one_keeper_takes_a_free_lease_and_one_renews_it(rivals: Sequence[Catalo
     with rivals[0].read() as session:
         seen = workers.read_lease(session, "keeper")
     assert sum(at_once(rivals, lambda c, n: take(c, n, seen))) == 1
+
+
+def test_ids_that_jobs_name_are_given_once(catalog: Catalog, collection_id: int) -> None:
+    def make(name: str) -> tuple[int, int, int, int]:
+        with catalog.write() as session:
+            made = collections.create_collection(
+                session, name, model="lite.a", metric="cosine", space_id=SPACE
+            )
+            dataset = datasets.create_dataset(session, name)
+            source = sources.begin_scan(session, Target(dataset_id=dataset.id), "/srv")
+            return made.id, made.generation_id, dataset.id, source.id
+
+    first = make("first")
+    with catalog.write() as session:
+        collections.delete_collection(session, "first")
+        datasets.delete_dataset(session, "first")
+
+    assert all(new > old for new, old in zip(make("second"), first, strict=True))
+    assert collection_id < first[0]

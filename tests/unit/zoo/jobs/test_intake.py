@@ -5,17 +5,14 @@ import pytest
 
 from zoo.catalog import Catalog, features, inputs, shards, wake_ups
 from zoo.catalog.records import InputRecord, JobRecord
-from zoo.errors import ConflictError
 from zoo.jobs.intake import (
     Arrival,
     Delivery,
     add_inputs,
     file_size,
-    retry,
     shard_size,
     submit_ingest,
 )
-from zoo.jobs.ledger import cancel, claim, fail, fence
 from zoo.jobs.specs import IngestSpec
 from zoo.settings import DeviceChoice, Settings
 
@@ -121,55 +118,6 @@ def test_a_delivery_of_refused_files_alone_still_ends(
         assert shards.has_kind(session, job.id, "index")
         [given] = inputs.list_inputs(session, job.id, after=-1, limit=9, state="failed")
     assert (given.error_code, given.error_detail) == ("empty_file", "the file is empty")
-
-
-def test_retrying_takes_what_failed_and_nothing_else(
-    catalog: Catalog, submit: Submit, settings: Settings
-) -> None:
-    job = submit(3)
-    with catalog.read() as session:
-        [(_, shard_id, _)] = wake_ups.take_due(session, 9)
-    claimed = claim(catalog, shard_id, worker_id="w", pid=1)
-    assert claimed is not None
-    with catalog.write() as session:
-        fence(session, claimed)
-        first, second, _ = inputs.queued_inputs(session, shard_id)
-        inputs.set_state(session, job.id, [first.pk], "embedded")
-        inputs.set_failed(session, job.id, [second.pk], code="truncated_image", detail="cut off")
-        fail(session, claimed, code="internal_error", detail="odd", result=None)
-
-    with catalog.write() as session:
-        again = retry(session, job.id, settings)
-        found = inputs.list_inputs(session, again.id, after=-1, limit=9, state=None)
-
-    assert again.parent_job_id == job.id
-    assert [(one.name, one.state) for one in found] == [("1.jpg", "queued"), ("2.jpg", "queued")]
-    assert {one.item_id for one in found} < {one.item_id for one in _inputs(catalog, job.id)}
-
-
-def test_a_live_job_cannot_be_retried(
-    catalog: Catalog, submit: Submit, settings: Settings
-) -> None:
-    job = submit(1)
-    with pytest.raises(ConflictError) as raised, catalog.write() as session:
-        retry(session, job.id, settings)
-    assert raised.value.code == "job_not_ended"
-
-
-def test_a_cancelled_job_can_be_retried_whole(
-    catalog: Catalog, submit: Submit, settings: Settings
-) -> None:
-    job = submit(5)
-    with catalog.write() as session:
-        cancel(session, job.id)
-    with catalog.write() as session:
-        again = retry(session, job.id, settings)
-        assert inputs.count_states(session, again.id) == {"queued": 5}
-
-
-def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
-    with catalog.read() as session:
-        return inputs.list_inputs(session, job_id, after=-1, limit=99, state=None)
 
 
 def test_what_is_embedded_already_fills_one_shard(catalog: Catalog, submit: Submit) -> None:

@@ -1,0 +1,78 @@
+"""Trying an ended job again: a new one for what it left undone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from zoo.catalog import Session, inputs, jobs, shards
+from zoo.catalog.records import InputRecord, JobRecord, Json
+from zoo.errors import ConflictError, NotFoundError
+from zoo.jobs.intake import add_inputs, is_whole_look, submit_source
+from zoo.jobs.ledger import FIRST_PHASE, KEPT, require, settle
+from zoo.jobs.specs import read_ingest
+from zoo.jobs.targets import check_targets
+from zoo.logs import current_request
+from zoo.names import new_id
+from zoo.settings import Settings
+
+RESUMED = ("expand", "plan", "enlist", "gather")
+"""Kinds of shards that give a job its inputs, and that a retry goes on with."""
+
+
+def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
+    """A new job for what an ended one left undone: failed or unreached inputs, or all of it."""
+    old = require(session, job_id)
+    if old.state in jobs.LIVE:
+        raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
+    _check_targets(session, old)
+    if not is_whole_look(shards.arguments_of(session, old.id, "scan")):
+        # From the start: what is in already is told by a look, and what has gone by a whole one.
+        spec = read_ingest(old.spec)
+        return submit_source(session, spec, work=old.work, parent_job_id=old.id)
+    left = _left_undone(session, old)
+    if old.state == "succeeded" and not left:
+        raise ConflictError(
+            f"job {job_id} succeeded and has no failed input to try again",
+            code="nothing_to_retry",
+        )
+    job = jobs.add_job(session, new_id("job"), values=_repeated(session, old))
+    for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
+        shards.add_shard(session, job.id, kind, arguments=arguments)
+    add_inputs(session, job, left, settings=settings)
+    settle(session, job.id)
+    return job
+
+
+def _check_targets(session: Session, old: JobRecord) -> None:
+    try:
+        check_targets(session, old)
+    except NotFoundError as error:
+        raise ConflictError(error.detail, code=error.code) from error
+
+
+def _repeated(session: Session, old: JobRecord) -> dict[str, Any]:
+    return {
+        "type": old.type,
+        "spec": dict(old.spec),
+        "work": {**old.work, **_kept(session, old)},
+        "final_kind": old.final_kind,
+        "is_internal": old.is_internal,
+        "phase": FIRST_PHASE[old.type],
+        "parent_job_id": old.id,
+        "request_id": current_request(),
+    }
+
+
+def _kept(session: Session, old: JobRecord) -> Json:
+    """What training had come to; nothing where pictures were lost: they may be back."""
+    kept = shards.take_arguments(session, old.id, "train")
+    is_new = old.type != "fine_tune" or "lost" in kept
+    return {} if is_new else {KEPT: kept}
+
+
+def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:
+    return [
+        replace(one, position=position, state="queued", error_code=None, error_detail=None)
+        for position, one in enumerate(inputs.undone_inputs(session, old.id))
+    ]
