@@ -133,6 +133,14 @@ def set_phase(session: Session, job_id: str, phase: str, *, steps: Sequence[obje
     add_event(session, job_id, "phase", {"phase": phase})
 
 
+def take_from_work(session: Session, job: JobRecord, member: str) -> Json:
+    """A member of an ended job's work, which it has none of from then on: files have one owner."""
+    taken: Json = job.work.get(member, {})
+    left = {name: value for name, value in job.work.items() if name != member}
+    session.execute(_CHANGE, {"job": job.id, "work": left})
+    return taken
+
+
 def set_warnings(session: Session, job_id: str, warnings: Sequence[str]) -> None:
     """Replace a job's warnings."""
     session.execute(update(Job).where(Job.id == job_id).values(warnings=list(warnings)))

@@ -66,7 +66,7 @@ def _written_files(session: Session) -> set[str]:
 def _checkpoints(session: Session, retry_from: datetime) -> set[str]:
     """What training goes on from: that of live jobs, and of failed ones that may be tried again.
 
-    A live job whose training has yet to begin may have it from the job that it goes on from.
+    One whose training has not begun may have it from the job that it goes on from.
     """
     is_failed = and_(Job.state == "failed", Job.finished_at >= retry_from)
     arguments = session.scalars(
@@ -76,7 +76,9 @@ def _checkpoints(session: Session, retry_from: datetime) -> set[str]:
     )
     going_on = session.scalars(
         select(Job.work).where(
-            Job.type == "fine_tune", Job.state.in_(LIVE), Job.parent_job_id.is_not(None)
+            Job.type == "fine_tune",
+            or_(Job.state.in_(LIVE), is_failed),
+            Job.parent_job_id.is_not(None),
         )
     )
     kept = [*arguments, *(work.get("kept", {}) for work in going_on)]

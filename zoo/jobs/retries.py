@@ -65,10 +65,16 @@ def _repeated(session: Session, old: JobRecord) -> dict[str, Any]:
 
 
 def _kept(session: Session, old: JobRecord) -> Json:
-    """What training had come to; nothing where pictures were lost: they may be back."""
-    kept = shards.take_arguments(session, old.id, "train")
-    is_new = old.type != "fine_tune" or "lost" in kept
-    return {} if is_new else {KEPT: kept}
+    """What training had come to; nothing where pictures were lost: they may be back.
+
+    Where the job itself went on from another and ended before its training began, that has it.
+    """
+    if old.type != "fine_tune":
+        return {}
+    left = jobs.take_from_work(session, old, KEPT)  # which its training may have gone on from
+    if shards.has_kind(session, old.id, "train"):
+        left = shards.take_arguments(session, old.id, "train")
+    return {KEPT: {} if "lost" in left else left}
 
 
 def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:

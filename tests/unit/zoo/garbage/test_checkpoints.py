@@ -25,8 +25,10 @@ def test_what_training_had_come_to_stays_while_a_retry_may_go_on_from_it(
     run(hours=9)
     kept.append(list(blobs.keys("checkpoints/")))
     with catalog.write() as session:
-        jobs.end_job(session, "retry", state="cancelled")
+        jobs.end_job(session, "retry", state="failed")  # before its training began
+    run(hours=0.5)
+    kept.append(list(blobs.keys("checkpoints/")))
     run(hours=9)
 
-    assert kept == [["checkpoints/job/1"]] * 2
+    assert kept == [["checkpoints/job/1"]] * 3
     assert list(blobs.keys("checkpoints/")) == []

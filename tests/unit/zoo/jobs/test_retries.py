@@ -2,11 +2,14 @@ from collections.abc import Callable
 
 import pytest
 
-from zoo.catalog import Catalog, inputs, wake_ups
+from zoo.catalog import Catalog, datasets, inputs, jobs, shards, wake_ups
+from zoo.catalog.named_files import named_blobs
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
-from zoo.jobs.ledger import cancel, claim, fail, fence
+from zoo.jobs.intake import submit_fine_tune
+from zoo.jobs.ledger import KEPT, cancel, claim, fail, fence, require
 from zoo.jobs.retries import retry
+from zoo.jobs.specs import FineTuneSpec
 from zoo.settings import Settings
 
 Submit = Callable[[int], JobRecord]
@@ -59,3 +62,50 @@ def test_a_cancelled_job_can_be_retried_whole(
 def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
     with catalog.read() as session:
         return inputs.list_inputs(session, job_id, after=-1, limit=99, state=None)
+
+
+CHECKPOINT = {"key": "checkpoints/1", "sha256": "0" * 64}
+
+
+@pytest.fixture
+def trained(catalog: Catalog) -> str:
+    """The id of a fine-tune job that failed while it trained."""
+    with catalog.write() as session:
+        dataset = datasets.create_dataset(session, "pets")
+        spec = FineTuneSpec(dataset="pets", model="lite.a", name="mine")
+        job = submit_fine_tune(session, spec, work={"dataset_id": dataset.id})
+        shards.add_shard(session, job.id, "train", arguments={"checkpoint": CHECKPOINT})
+        jobs.end_job(session, job.id, state="failed")
+    return job.id
+
+
+def fail_early(catalog: Catalog, job_id: str) -> None:
+    """End a job before its training begins."""
+    with catalog.write() as session:
+        shards.drop_queued(session, job_id, state="cancelled")
+        jobs.end_job(session, job_id, state="failed")
+
+
+def test_a_retry_of_a_retry_that_ended_before_training_goes_on_from_the_checkpoint(
+    catalog: Catalog, settings: Settings, trained: str
+) -> None:
+    kept, job_id = [], trained
+    for _ in range(3):
+        with catalog.write() as session:
+            job_id = retry(session, job_id, settings).id
+        fail_early(catalog, job_id)
+        with catalog.read() as session:
+            kept.append(require(session, job_id).work[KEPT])
+            assert CHECKPOINT["key"] in named_blobs(session)
+    assert kept == [{"checkpoint": CHECKPOINT}] * 3
+
+
+def test_of_two_retries_of_a_job_one_has_its_checkpoint(
+    catalog: Catalog, settings: Settings, trained: str
+) -> None:
+    with catalog.write() as session:
+        first = retry(session, trained, settings)
+    fail_early(catalog, first.id)
+    with catalog.write() as session:
+        found = [retry(session, one, settings).work[KEPT] for one in (first.id, first.id, trained)]
+    assert found == [{"checkpoint": CHECKPOINT}, {}, {}]
