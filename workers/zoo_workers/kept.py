@@ -33,7 +33,8 @@ class Kept:
     """The arguments of a train shard: the checkpoint of what goes on, the files of what is done.
 
     Each file is a member with its `key`, by which a collection of garbage knows that it is needed.
-    Each write is one fenced transaction, and begins the shard's attempts anew.
+    Each write is one fenced transaction. What brings the training on begins the shard's attempts
+    anew; what is only noted does not, or a shard that never comes on would be tried for ever.
     """
 
     def __init__(self, context: Context, claim: Claim) -> None:
@@ -60,7 +61,7 @@ class Kept:
     def keep_flips(self, has_flips: bool) -> None:
         """Note whether pictures are flipped."""
         self._arguments["has_flips"] = has_flips
-        self._record([])
+        self._note()
 
     def checkpoint(self, strategy: str) -> Path | None:
         """Where a strategy's training stood last; None if it begins."""
@@ -113,14 +114,14 @@ class Kept:
         before = self._arguments.get(f"network_{strategy}")
         is_other = before is not None and before["sha256"] != network.sha256
         self._arguments[f"network_{strategy}"] = _named(network)
-        self._forget(self._parts(strategy) if is_other else ())
+        self._leave_behind(self._parts(strategy) if is_other else ())
         if before:
             self._drop(before["key"])
 
     def keep_tuned(self, strategy: str, stored: StoredFile) -> None:
         """Note that a strategy is done, and what it came to with the network that is kept."""
         self._arguments[f"tuned_{strategy}"] = _named(stored)
-        self._forget(("checkpoint", *self._parts(strategy)))
+        self._leave_behind(("checkpoint", *self._parts(strategy)))
 
     def micro_batch(self, strategy: str) -> int | None:
         """How many pictures a strategy forwards at once, if not whole batches."""
@@ -140,7 +141,7 @@ class Kept:
     def keep_oom_kills(self, boot: str, n: int) -> None:
         """Note how many there were, since that start of the machine."""
         self._arguments[f"oom_kills_{boot}"] = n
-        self._record([])
+        self._note()
 
     @property
     def lost(self) -> frozenset[str]:
@@ -150,7 +151,7 @@ class Kept:
     def keep_lost(self, sha256s: Iterable[str]) -> None:
         """Note that contents are lost: all that was come to with them is come to anew."""
         self._arguments["lost"] = sorted(self.lost.union(sha256s))
-        self._forget(name for name in tuple(self._arguments) if name.startswith(WITH_ALL))
+        self._leave_behind(name for name in tuple(self._arguments) if name.startswith(WITH_ALL))
 
     def diverged(self, strategy: str) -> str | None:
         """Why a strategy came to nothing; None if that is not known of it."""
@@ -196,9 +197,16 @@ class Kept:
         """
         self._drop_files(self._arguments.values(), but=but)
 
-    def _forget(self, names: Iterable[str]) -> None:
+    def _leave_behind(self, names: Iterable[str]) -> None:
+        """Go on without these."""
         past = [self._arguments.pop(name, None) for name in names]
         self._record([])
+        self._drop_files(past)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Come to these anew."""
+        past = [self._arguments.pop(name, None) for name in names]
+        self._note()
         self._drop_files(past)
 
     def _drop_files(self, members: Iterable[object], *, but: str | None = None) -> None:
@@ -212,6 +220,11 @@ class Kept:
             shards.set_arguments(session, self._claim.shard.id, self._arguments)
             for kind, payload in events:
                 jobs.add_event(session, self._claim.job.id, kind, payload)
+
+    def _note(self) -> None:
+        with self._context.catalog.write() as session:
+            fence(session, self._claim)
+            shards.note_arguments(session, self._claim.shard.id, self._arguments)
 
     def _sound(self, found: Mapping[str, Any]) -> Path | None:
         """The file if it is as it was written: else what made it makes it again, bit by bit."""

@@ -44,15 +44,14 @@ def spare(
         return
     before = kept.oom_kills(boot)
     is_killed = attempt > 0 and before is not None and kills > before
-    # Nothing is noted where nothing can be spared: notes are progress, and this is none.
-    if before != kills and (not is_killed or _halve(training, kept, strategy)):
+    if is_killed:
+        _halve(training, kept, strategy)
+    if before != kills:
         kept.keep_oom_kills(boot, kills)
 
 
-def _halve(training: Training, kept: Kept, strategy: str) -> bool:
-    """Have this process, and those after it, forward half as many at once; False at one."""
-    if training.micro_batch == 1:
-        return False
-    training.limit(training.micro_batch // 2)
-    kept.keep_micro_batch(strategy, training.micro_batch)
-    return True
+def _halve(training: Training, kept: Kept, strategy: str) -> None:
+    """Have this process, and those after it, forward half as many at once."""
+    if training.micro_batch > 1:
+        training.limit(training.micro_batch // 2)
+        kept.keep_micro_batch(strategy, training.micro_batch)

@@ -246,6 +246,11 @@ def set_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any])
     session.execute(_CHANGE, {"shard": shard_id, **come})
 
 
+def note_arguments(session: Session, shard_id: int, arguments: Mapping[str, Any]) -> None:
+    """Replace a claimed shard's arguments by what is no progress: its attempts stay counted."""
+    session.execute(_CHANGE, {"shard": shard_id, "arguments": dict(arguments)})
+
+
 def set_effort(session: Session, shard_id: int, effort: Mapping[str, Any]) -> None:
     """Note what a claimed shard's forwarding took."""
     session.execute(_CHANGE, {"shard": shard_id, "effort": dict(effort)})

@@ -4,9 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.workplace import Workplace
+from zoo.catalog import shards
 from zoo.catalog.named_files import named_blobs
+from zoo.catalog.records import ShardRecord
+from zoo.catalog.work_tables import Shard
 from zoo_workers.kept import Kept
 from zoo_workers.tuned import StoredFile
 
@@ -91,6 +95,33 @@ def test_what_was_come_to_on_other_examples_is_forgotten(place: Workplace, kept:
     kept.begin("others")
     assert list(place.context.blobs.keys("versions/")) == []
     assert kept.has_flips is None
+
+
+def test_what_is_noted_or_forgotten_forgives_no_attempt(place: Workplace, kept: Kept) -> None:
+    def attempt() -> int:
+        [shard_id] = [one.id for one in running(place)]
+        return place.shard(shard_id).attempt
+
+    kept.begin("some")
+    kept.keep_vectors("full", lambda path: path.write_text("one"))
+    fail_once(place)
+    kept.keep_flips(True)
+    kept.vectors("full")[0].unlink()
+    assert kept.vectors("full") == []
+    kept.begin("others")
+    assert attempt() == 1
+    kept.keep_vectors("full", lambda path: path.write_text("one"))
+    assert attempt() == 0
+
+
+def running(place: Workplace) -> list[ShardRecord]:
+    with place.context.catalog.read() as session:
+        return shards.claims_of(session, ["worker_1"])
+
+
+def fail_once(place: Workplace) -> None:
+    with place.context.catalog.write() as session:
+        session.execute(update(Shard).values(attempt=1))
 
 
 def test_embeddings_are_kept_part_after_part_and_believed_whole(
