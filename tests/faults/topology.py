@@ -66,7 +66,7 @@ class Seasoned:
 def season(folder: Path, postgres: PostgresServer | None, *, pool: int = 0) -> Seasoned:
     """Make one, with the oracle from a run in which nothing goes wrong.
 
-    It knows what the workloads send, and `pool` pictures besides.
+    It knows what the workloads send, and pictures 1 to `pool` besides.
     """
     about = write_distribution(
         folder / "tiny", "zoo-tiny", version="1", plugins={tiny.NAME: "zoo.testing.tiny:plugin"}
@@ -99,8 +99,8 @@ def _undisturbed(seasoned: Seasoned, folder: Path, *, pool: int) -> Oracle:
         struck.service.start()
         for work in WORKLOADS:
             work(struck.asked)
-        for first in range(1, pool, 200):
-            files = pictures(min(200, pool - first), first=first)
+        for first in range(1, pool + 1, 200):
+            files = pictures(min(200, pool + 1 - first), first=first)
             url = struck.asked.new_collection(files)
             struck.asked.stranger.ended(struck.asked.stranger.send(url, files))
         settings, oracle = struck.checker.settings, {}
