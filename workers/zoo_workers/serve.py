@@ -24,6 +24,9 @@ SIGNAL = re.compile(r"signal \d+ \((?P<name>\w+)\)")
 """What Celery says of a child that was killed."""
 NICENESS = 10
 """Batch work yields to searches and interactive embedding on a small machine."""
+LOOK_S = 0.2
+"""How often to look whether a child has ended. Celery looks when a child's pipe closes, which is
+an instant before it can be told that the child ended; and then not again for 5 s."""
 GPU_MEMORY = 4
 """How many times the memory of another child one with a GPU may take before it is recycled."""
 
@@ -62,6 +65,7 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
 
     def beat_from_now_on(sender: Any, **_: object) -> None:  # Celery's consumer, untyped
         sender.timer.call_repeatedly(settings.beat_every_s, presence.beat)
+        sender.timer.call_repeatedly(LOOK_S, sender.pool.maintain_pool)
 
     def bury(exception: BaseException, **_: object) -> None:
         presence.bury(cause=_cause_of(exception, settings))

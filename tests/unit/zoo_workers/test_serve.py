@@ -2,15 +2,27 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery import signals
 
+from tests.workplace import Workplace
 from zoo.jobs.doorbell import make_celery
 from zoo.settings import Settings
 from zoo_workers import serve
+from zoo_workers.presence import WorkerPresence
 
 HEAVY = ("torch", "torchvision", "timm")
+
+
+@pytest.fixture
+def _connected(place: Workplace) -> Iterator[None]:
+    presence = WorkerPresence(place.context.catalog, worker_id="w", queue="cpu", attempts=2)
+    receivers = serve._connect(presence, place.context.settings)
+    yield
+    del receivers
 
 
 @pytest.mark.parametrize("module", ["zoo_workers.serve", "zoo.jobs.serve"])
@@ -37,3 +49,29 @@ def test_the_child_of_a_gpu_may_take_more_and_keeps_what_was_compiled(
         "TRITON_CACHE_DIR": str(tmp_path / "compiled" / "triton"),
     }
     assert stat.S_IMODE((tmp_path / "compiled").stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("_connected")
+def test_children_are_looked_after_several_times_a_second() -> None:
+    repeated: dict[str, float] = {}
+
+    class Consumer:
+        """What Celery's has of a timer and a pool."""
+
+        @property
+        def timer(self) -> "Consumer":
+            return self
+
+        @property
+        def pool(self) -> "Consumer":
+            return self
+
+        def call_repeatedly(self, every_s: float, act: Callable[[], object]) -> None:
+            repeated[act.__name__] = every_s
+
+        def maintain_pool(self) -> None:
+            """By itself it looks every 5 s, where it missed the instant."""
+
+    signals.worker_ready.send(sender=Consumer())
+
+    assert repeated == {"beat": 3.0, "maintain_pool": 0.2}
