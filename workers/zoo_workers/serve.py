@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -74,14 +75,19 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
         hold_child()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the watchdog's; Celery had caught it
 
+    def settle(**_: object) -> None:
+        """What is there before the first fork stays: Celery looks for garbage before each."""
+        gc.freeze()
+
     def keep_logging(**_: object) -> None:
         """Connected, it keeps Celery from setting up logging of its own."""
 
+    signals.celeryd_after_setup.connect(settle)
     signals.worker_ready.connect(beat_from_now_on)
     signals.task_failure.connect(bury)
     signals.worker_process_init.connect(hold_on)
     signals.setup_logging.connect(keep_logging)
-    return [beat_from_now_on, bury, hold_on, keep_logging]
+    return [settle, beat_from_now_on, bury, hold_on, keep_logging]
 
 
 def _cause_of(death: BaseException, settings: Settings) -> str:

@@ -1,3 +1,4 @@
+import gc
 import os
 import stat
 import subprocess
@@ -75,3 +76,12 @@ def test_children_are_looked_after_several_times_a_second() -> None:
     signals.worker_ready.send(sender=Consumer())
 
     assert repeated == {"beat": 3.0, "maintain_pool": 0.2}
+
+
+@pytest.mark.usefixtures("_connected")
+def test_no_garbage_is_looked_for_at_a_fork_in_what_was_there_before_the_first() -> None:
+    try:
+        signals.celeryd_after_setup.send(sender="worker@here")
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
