@@ -195,12 +195,14 @@ class Guard:
         signal.setitimer(signal.ITIMER_REAL, left_s)
 
     def _blame(self, left: Sequence[Note]) -> None:
-        """Count a death against who was late, or else all that were at work.
+        """Count a death against who was late first, or else all that were at work.
 
-        Who was late is refused at once.
+        Who was late is refused at once. What began after it may have waited for it, as on a GPU,
+        or become late only since the process ended.
         """
         now = time.monotonic()
         late = [one for one in left if one.until is not None and 0 <= now - one.until < SOON_S]
+        late = sorted(late, key=lambda one: one.until or 0.0)[:1]
         death = Death(at=now, was_alone=bool(late) or len(left) == 1)
         for note in late or left:
             deaths = self._deaths.setdefault(note.model, [])

@@ -159,6 +159,13 @@ def test_who_was_late_is_blamed_alone_and_at_once(path: Path) -> None:
     assert are_refused(guard) == [True, False]
 
 
+def test_who_waited_for_what_hung_is_not_blamed_for_being_late_too(path: Path) -> None:
+    hung, waited = time.monotonic() - 2, time.monotonic() - 1
+    guard = after_death(path, (GOOD, Act.FORWARD, waited), (BAD, Act.FORWARD, hung))
+
+    assert are_refused(guard) == [True, False]
+
+
 def test_who_was_killed_long_before_the_next_start_was_not_late(path: Path) -> None:
     long_ago = time.monotonic() - guarding.SOON_S
 
