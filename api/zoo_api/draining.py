@@ -2,33 +2,83 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import socket
+import time
+from typing import Any
 
+import structlog
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # it ships none
+
+WITHOUT_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What keeps a connection waiting that cannot be taken in now."""
+PAUSE_S = 0.05
+"""How long nobody is taken in then; those who wait would be noticed again at once."""
+
+_log = structlog.get_logger()
+
+
+class Reloads:
+    """How often the workers of a server were replaced, in memory that its processes share."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 8)
+
+    @property
+    def count(self) -> int:
+        """How often until now."""
+        return int.from_bytes(self._shared[:8], "little")
+
+    def note(self, _server: object) -> None:
+        """Count one; gunicorn's hook, called before the new workers are made."""
+        self._shared[:8] = (self.count + 1).to_bytes(8, "little")
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
     """Answers who has connected before it stops, and has who comes later refused at once.
 
     gunicorn's own keeps listening, without taking anybody in, for as long as it still answers:
-    up to its grace period. Then it resets them all.
+    up to its grace period. Then it resets them all. One that is replaced takes nobody in: who
+    waits is answered by its successor. `app.reloads` tells of that, a `Reloads`.
     """
 
     sockets: list[socket.socket]  # those that it listens on
+
+    def __init__(self, *args: Any) -> None:  # gunicorn's seven
+        super().__init__(*args)  # before the fork
+        self._reloads: Reloads = self.app.reloads
+        self._n_reloads = self._reloads.count
+        self._is_short = False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections in, or no more; once it is told to stop there is no way back."""
         super().set_accept_enabled(enabled)
         if self.alive:
             return
+        is_replaced = self._reloads.count > self._n_reloads
         for listener in self.sockets:
-            while self._is_waited_for(listener):
+            while not is_replaced and self._is_waited_for(listener):
                 pass
             listener.close()
         self.sockets = []
 
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection in; without room for it, it waits, and all others are answered."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in WITHOUT_ROOM:
+                raise
+            if not self._is_short:
+                _log.warning("connections_wait", reason=error.strerror)
+            self._is_short = True
+            time.sleep(PAUSE_S)
+        else:
+            self._is_short = False
+
     def _is_waited_for(self, listener: socket.socket) -> bool:
-        """Take in one who has connected; whether there was one."""
+        """Take in one who has connected; whether there was one, and room for it."""
         n_before = self.nr_conns
         self.accept(listener)
         return bool(self.nr_conns > n_before)

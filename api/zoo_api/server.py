@@ -9,7 +9,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from zoo import leash, logs
 from zoo.settings import Settings
-from zoo_api.draining import DrainingWorker
+from zoo_api.draining import DrainingWorker, Reloads
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -23,6 +23,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.reloads = Reloads()
         super().__init__()
 
     def load_config(self) -> None:
@@ -51,6 +52,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
             "control_socket_disable": True,
             "worker_tmp_dir": str(settings.touched_dir),
             "on_starting": _take_over_logs,
+            "on_reload": self.reloads.note,
             "post_fork": _hold_worker,
         }
 
