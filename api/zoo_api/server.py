@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,15 @@ class ApiServer(BaseApplication):  # type: ignore[misc]  # untyped, so Any
 
     def load(self) -> Flask:
         """Called in the worker, after the fork: faiss and connections belong to it alone."""
-        # By name, so that the master, which only watches, stays small.
-        app: Flask = import_module("zoo_api.app").create_app(self._settings)
+        # What is loaded here stays: to look for garbage among it makes a start a fifth slower, and
+        # would hold up requests later.
+        gc.disable()
+        try:
+            # By name, so that the master, which only watches, stays small.
+            app: Flask = import_module("zoo_api.app").create_app(self._settings)
+        finally:
+            gc.enable()
+        gc.freeze()
         return app
 
     def _options(self) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The API as a process: how it starts, what it weighs, and that it stops."""
 
+import gc
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 
 import zoo_migrations
 from zoo.settings import Settings, load_settings
+from zoo_api.server import ApiServer
 
 LIGHT = 150_000_000  # bytes, master and worker together
 
@@ -144,3 +146,14 @@ def test_who_has_connected_before_it_stops_is_answered_and_who_comes_later_is_re
             assert one.recv(15) == b"HTTP/1.1 200 OK"
             one.close()
     assert server.wait(10) == 0
+
+
+def test_what_an_application_is_made_of_is_never_looked_through_for_garbage(
+    settings: Settings,
+) -> None:
+    try:
+        ApiServer(settings).load()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
