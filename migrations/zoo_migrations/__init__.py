@@ -1,5 +1,5 @@
 """The schema's history, and bringing a database up to it."""
 
-from zoo_migrations.upgrading import check, upgrade
+from zoo_migrations.glancing import check, upgrade
 
 __all__ = ["check", "upgrade"]

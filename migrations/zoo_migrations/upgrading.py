@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from zoo.catalog import Catalog, open_catalog
 from zoo.catalog.database import first_line
 from zoo.catalog.engines import shown, sqlite_path
 from zoo.errors import StartError
+from zoo_migrations.writing import check_writable
 
 MIGRATING = 0x5A4F4F  # our number among PostgreSQL's advisory locks: one migrates at a time
 
@@ -28,7 +28,9 @@ def upgrade(url: str) -> str:
     Raises `StartError` if the database does not answer, cannot be written, is damaged, or was
     made by a newer release.
     """
-    _check_writable(url)
+    path = sqlite_path(url)
+    if path is not None:
+        check_writable(path.parent)
     with _opened(url) as catalog, _begun(catalog) as connection:
         if connection.dialect.name == "postgresql":
             _prepare_postgresql(connection)
@@ -98,18 +100,6 @@ def _check_known(revision: str) -> None:
             f"this home was made by another, newer release (its schema is {revision!r}, "
             f"this one knows up to {_script().get_current_head()!r}); upgrade featurezoo"
         )
-
-
-def _check_writable(url: str) -> None:
-    path = sqlite_path(url)
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent) as probe:
-            probe.write(b"\0" * 65536)
-    except OSError as error:
-        raise StartError(f"cannot write to {path.parent}: {error.strerror}") from error
 
 
 def _config() -> Config:
