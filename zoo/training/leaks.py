@@ -33,6 +33,12 @@ def leak_warnings(
             f"{len(torn)} examples look almost like one with another label ({_shown(torn)}); "
             "look at them and correct the labels that are wrong"
         )
+    if near.unlooked:
+        found.append(
+            f"{near.unlooked} pairs of examples that may be near-duplicates were not compared: "
+            "there were too many, and the likeliest were; give copies that you know of the same "
+            "split"
+        )
     return found
 
 

@@ -69,15 +69,45 @@ def test_copies_with_different_labels_are_told() -> None:
     assert found.disagreeing == (7, 40)
 
 
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PROJECTED_FROM": 50,
+        "COORDINATES": 8,
+        "TILE": 64,
+        "PAIRS_AT_ONCE": 5,
+    }.items():
+        monkeypatch.setattr(duplicates, name, value)
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize(("whole_pairs", "is_all"), [(10**6, True), (20_000, False), (0, False)])
+def test_where_a_few_coordinates_tell_nothing_all_pairs_are_compared_up_to_a_bound(
+    monkeypatch: pytest.MonkeyPatch, whole_pairs: int, is_all: bool
+) -> None:
+    compared = []
+    units = duplicates._Nearness._units
+
+    def count(near: duplicates._Nearness, members: NDArray[np.int64]) -> NDArray[np.float32]:
+        compared.append(len(members))
+        return units(near, members)
+
+    monkeypatch.setattr(duplicates._Nearness, "_units", count)
+    monkeypatch.setattr(duplicates, "WHOLE_PAIRS", whole_pairs)
+    features = copies(scattered(300, dim=256), *range(0, 300, 7))
+    n = len(features)
+    found = find_near_duplicates(features, keys=keys(n), labels=["a"] * n, above=0.9)
+    assert (found.groups == 43, found.unlooked == 0) == (is_all, is_all)
+    assert 0 <= found.unlooked < n * n
+    assert sum(compared) < 12 * n  # and not one by one
+
+
 def test_the_quick_look_at_a_few_coordinates_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     features = copies(scattered(300, dim=128), *range(0, 300, 7))
     n = len(features)
     exact = find_near_duplicates(features, keys=keys(n), labels=["a"] * n, above=0.9)
-    monkeypatch.setattr(duplicates, "PROJECTED_FROM", 50)
-    monkeypatch.setattr(duplicates, "COORDINATES", 8)
-    monkeypatch.setattr(duplicates, "TILE", 64)
-    monkeypatch.setattr(duplicates, "PAIRS_AT_ONCE", 5)
+    request.getfixturevalue("small_tiles")
     assert find_near_duplicates(features, keys=keys(n), labels=["a"] * n, above=0.9) == exact
     assert exact.groups == 43

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from zoo.training.duplicates import NearDuplicates
 from zoo.training.leaks import leak_warnings
 
@@ -22,6 +24,14 @@ def test_examples_that_count_for_a_stricter_side_are_named() -> None:
         "2 examples have the same bytes as one of a stricter split, or are near-duplicates of one "
         "(a.png, c.png), and were counted there, so that nothing leaks; give copies the same "
         "split, or set near_duplicates to 1 if they are none"
+    ]
+
+
+def test_pairs_that_were_left_out_are_told() -> None:
+    found = replace(near("1", "2", "3", "4"), unlooked=12)
+    assert warnings(found, *[None] * 4) == [
+        "12 pairs of examples that may be near-duplicates were not compared: there were too many, "
+        "and the likeliest were; give copies that you know of the same split"
     ]
 
 
