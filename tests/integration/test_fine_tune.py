@@ -217,6 +217,23 @@ def test_an_alias_moves_only_when_asked_and_finds_its_way_back(
     assert moves[0] == (1, None)
 
 
+def test_a_gate_keeps_an_alias_from_what_is_not_good_enough(
+    service: EagerService, model: str
+) -> None:
+    url = f"/v1/models/{model}/aliases/guarded"
+    put = service.client.put
+    passed = put(url, json={"version": 1, "gate": {"min_accuracy": 0.5}})
+    refused = put(url, json={"version": 2, "gate": {"max_ece": 0.0}})
+    on_others = put(url, json={"version": 2, "gate": {"not_below": "guarded", "margin": 1}})
+
+    assert passed.status_code == 200
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "gate_failed")
+    assert (on_others.status_code, on_others.get_json()["code"]) == (409, "not_comparable")
+    moves = [(m["from_version"], m["to_version"]) for m in service.rows(f"{url}/history")]
+    assert moves == [(None, 1)]
+    assert service.client.delete(url).status_code == 204
+
+
 def test_new_pictures_are_classified_by_name_version_and_native_head(
     service: EagerService, model: str
 ) -> None:

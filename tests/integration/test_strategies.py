@@ -244,9 +244,14 @@ def weights_of(service: ZooService, version: int) -> tuple[str, str]:
     return record.sha256, record.weights_sha256 or ""
 
 
-def test_a_retry_goes_on_from_the_last_checkpoint(make_zoo_service: MakeZooService) -> None:
+def test_a_retry_goes_on_from_the_last_checkpoint(
+    make_zoo_service: MakeZooService, database_url: str
+) -> None:
     service = make_zoo_service(
-        checkpoint_every_s=0, attempts=1, fault=f"{Point.TRAIN_STEPPED}:8:raise"
+        checkpoint_every_s=0,
+        attempts=1,
+        fault=f"{Point.TRAIN_STEPPED}:8:raise",
+        database_url=database_url,
     )
     service.client.put("/v1/datasets/d", json={})
     service.add_labelled("d", files(25))
@@ -263,7 +268,7 @@ def test_a_retry_goes_on_from_the_last_checkpoint(make_zoo_service: MakeZooServi
 
 
 def test_memory_that_runs_out_between_steps_has_the_next_attempt_take_less(
-    make_zoo_service: MakeZooService, monkeypatch: pytest.MonkeyPatch
+    make_zoo_service: MakeZooService, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     whole = Network.logits
 
@@ -273,7 +278,7 @@ def test_memory_that_runs_out_between_steps_has_the_next_attempt_take_less(
         return whole(network, pixels)
 
     monkeypatch.setattr(Network, "logits", logits)
-    service = make_zoo_service(checkpoint_every_s=0)
+    service = make_zoo_service(checkpoint_every_s=0, database_url=database_url)
     service.client.put("/v1/datasets/d", json={})
     service.add_labelled("d", files(25))
     asked = {**FULL, "epochs": 2, "flips": False}
@@ -289,21 +294,29 @@ PASSED = {Point.TRAIN_STEPPED: 12, Point.TRAIN_KEPT: 18, Point.TRAIN_TUNED: 1}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("point", "nth"),
+    ("database_url", "point", "nth"),
     [
-        (Point.TRAIN_STEPPED, 1),
-        (Point.TRAIN_STEPPED, 6),
-        (Point.TRAIN_KEPT, 1),
-        (Point.TRAIN_KEPT, 3),
-        (Point.TRAIN_KEPT, 17),
-        (Point.TRAIN_TUNED, 1),
+        ("sqlite", Point.TRAIN_STEPPED, 1),
+        ("sqlite", Point.TRAIN_STEPPED, 6),
+        ("sqlite", Point.TRAIN_KEPT, 1),
+        ("sqlite", Point.TRAIN_KEPT, 3),
+        ("sqlite", Point.TRAIN_KEPT, 17),
+        ("sqlite", Point.TRAIN_TUNED, 1),
+        ("postgres", Point.TRAIN_STEPPED, 6),
+        ("postgres", Point.TRAIN_KEPT, 3),
+        ("postgres", Point.TRAIN_TUNED, 1),
     ],
+    indirect=["database_url"],
 )
 def test_training_that_failed_on_the_way_goes_on_and_gives_the_same_bits(
-    make_zoo_service: MakeZooService, point: Point, nth: int
+    make_zoo_service: MakeZooService, database_url: str, point: Point, nth: int
 ) -> None:
     passed = PASSED[point]
-    service = make_zoo_service(checkpoint_every_s=0, fault=f"{point}:{passed + nth}:raise")
+    service = make_zoo_service(
+        checkpoint_every_s=0,
+        fault=f"{point}:{passed + nth}:raise",
+        database_url=database_url,
+    )
     service.client.put("/v1/datasets/d", json={})
     service.client.post(
         "/v1/datasets/d/items", data=zipped(files(25)), content_type="application/zip"
