@@ -22,7 +22,8 @@ RESUMED = ("expand", "plan", "enlist", "gather")
 
 def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     """A new job for what an ended one left undone: failed or unreached inputs, or all of it."""
-    old = require(session, job_id)
+    # Held, as what it had come to has one owner: of two that ask at once one is the first.
+    old = jobs.lock_job(session, job_id) or require(session, job_id)
     if old.state in jobs.LIVE:
         raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
     _check_targets(session, old)
