@@ -46,7 +46,7 @@ def main() -> None:
         root = Path(name)
         try:
             write = writer(asked, root)
-            settings = {**scale.settings_of(root), "ZOO_WORKER_PROCESSES": "1"}
+            settings = {**scale.settings_of(root, asked.model), "ZOO_WORKER_PROCESSES": "1"}
             with serving(root / "home", settings=settings) as service:
                 found = embed_lots(service, asked, root, write)
         except (NoPicturesError, ServiceError) as error:

@@ -30,7 +30,7 @@ from benchmarks.contest.clients import Load, NotServedError, Target, await_answe
 from benchmarks.contest.model import NoModelError, prepare
 from benchmarks.contest.pictures import NoPicturesError, gather, pack
 from benchmarks.contest.running import ContestantError, environment, run
-from benchmarks.contest.service import ServiceError, free_port, serving
+from benchmarks.contest.service import ServiceError, alone, free_port, serving
 from benchmarks.contest.task import Task, family, write_task
 from benchmarks.contest.venvs import RivalUnavailableError, ensure, installed
 
@@ -170,7 +170,7 @@ def started(server: Server, task: Task, venvs: Path) -> Iterator[tuple[Target, p
 @contextlib.contextmanager
 def our_own(task: Task) -> Iterator[tuple[Target, psutil.Process]]:
     """A service whose model is exported, as after its first ingest."""
-    with serving(Path(task.scratch, "home")) as service:
+    with serving(Path(task.scratch, "home"), settings=alone(task.model)) as service:
         service.ask("PUT", "/v1/collections/first", json={"model": task.model})
         job = service.ask(
             "POST",

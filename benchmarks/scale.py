@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.contest import tables
 from benchmarks.contest.peaks import Peaks
 from benchmarks.contest.pictures import NoPicturesError, gather
-from benchmarks.contest.service import Json, Service, ServiceError, knowing, serving
+from benchmarks.contest.service import Json, Service, ServiceError, alone, knowing, serving
 from benchmarks.contest.tiny import write_tars
 from benchmarks.scaling.measured import MORE, PAGE, SEARCHES, Measured, Waits
 from benchmarks.scaling.report import report
@@ -110,7 +110,7 @@ def measure(kind: Kind, n: int, root: Path) -> Measured:
     kind.write(root / "warm-up", 0, WARM_UP)
     kind.write(root / "items", WARM_UP, n)
     kind.write(root / "more", WARM_UP + n, MORE)
-    home, settings = root / "home", settings_of(root)
+    home, settings = root / "home", settings_of(root, kind.model)
     with serving(home, settings=settings) as service, Peaks(service.root) as peaks:
         ingest(service, kind, root / "warm-up", into="warm-up")
         before = service.cpu_by_part()
@@ -148,12 +148,12 @@ def measure(kind: Kind, n: int, root: Path) -> Measured:
     return found
 
 
-def settings_of(root: Path) -> dict[str, str]:
+def settings_of(root: Path, model: str) -> dict[str, str]:
     """The tiny backbone installed for this service, and the folders allowed as sources."""
     plugins = write_distribution(
         root / "plugins", "zoo-tiny", version="1", plugins={tiny.NAME: "zoo.testing.tiny:plugin"}
     )
-    return {"ZOO_ALLOWED_ROOTS": str(root), **knowing(plugins)}
+    return {"ZOO_ALLOWED_ROOTS": str(root), **knowing(plugins), **alone(model)}
 
 
 def timed(act: Callable[[], Result]) -> tuple[float, Result]:

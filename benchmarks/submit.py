@@ -10,7 +10,6 @@ those of a `zoo up` that works off the queue meanwhile.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -21,8 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.contest import tables
-from benchmarks.contest.running import environment
-from benchmarks.contest.service import Service, ServiceError, serving
+from benchmarks.contest.service import Service, ServiceError, alone, knowing, serving
 from benchmarks.contest.tiny import pictures
 from benchmarks.submitting.clients import RefusedError, Request, Waits, send, send_all, waits_of
 from benchmarks.submitting.floors import bare_server, commits
@@ -32,7 +30,6 @@ from zoo.testing.distributions import write_distribution
 
 IDLE = 100
 """Jobs of which each is sent when the one before has ended."""
-OTHERS = "lite,timm,torchvision,transformers"
 PATIENCE_S = 4 * 3600.0
 POLL_S = 0.02
 LEAST_CPU_MS = 0.05
@@ -148,8 +145,7 @@ def settings_of(root: Path) -> dict[str, str]:
     plugins = write_distribution(
         root / "plugins", "zoo-tiny", version="1", plugins={tiny.NAME: "zoo.testing.tiny:plugin"}
     )
-    path = os.pathsep.join([environment()["PYTHONPATH"], str(plugins)])
-    return {"ZOO_DISABLED_PLUGINS": OTHERS, "PYTHONPATH": path}
+    return {**knowing(plugins), **alone(tiny.MODEL)}
 
 
 def report(found: Found, asked: argparse.Namespace) -> str:

@@ -21,6 +21,7 @@ from benchmarks.contest.task import family, own_cpu_s
 
 POLL_S = 0.1
 PATIENCE_S = 600.0
+OURS = ("lite", "timm", "torchvision", "transformers")
 LIVE = ("queued", "running", "cancelling")
 PARTS = {
     "zoo/images/child": "sandboxes",
@@ -114,6 +115,15 @@ def serving(home: Path, *, settings: Mapping[str, str] | None = None) -> Iterato
 def knowing(plugins: Path) -> dict[str, str]:
     """Settings of a service that finds the plugins which a folder tells of."""
     return {"PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(plugins)])}
+
+
+def alone(model: str) -> dict[str, str]:
+    """Settings of a service that leaves out those of our plugins that a model is not of.
+
+    A fresh home describes every plugin, which takes long and is not measured.
+    """
+    others = (name for name in OURS if not model.startswith(f"{name}."))
+    return {"ZOO_DISABLED_PLUGINS": ",".join(others)}
 
 
 def await_ready(service: Service) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from benchmarks.contest import sized
 from benchmarks.contest.model import find, timm_transform
 from benchmarks.contest.pictures import altered
-from benchmarks.contest.service import Json, knowing, serving
+from benchmarks.contest.service import Json, alone, knowing, serving
 from benchmarks.contest.task import cpu_s
 from zoo.inference.loading import load_backbone
 from zoo.testing.distributions import write_distribution
@@ -48,7 +48,7 @@ def stand(root: Path, *, size: int, pictures: Sequence[Path]) -> Standing:
         plugins={sized.NAME: "benchmarks.contest.sized:plugin"},
     )
     home, model = root / "home", sized.model_of(size)
-    with serving(home, settings=knowing(plugins)) as service:
+    with serving(home, settings={**knowing(plugins), **alone(model)}) as service:
         service.ask("PUT", "/v1/collections/warm-up", json={"model": model})
         files = [
             ("files", (path.name, altered(path.read_bytes(), turn=1)))

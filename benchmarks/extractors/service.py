@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contest.service import Json, Service, serving
+from benchmarks.contest.service import Json, Service, alone, serving
 from benchmarks.contest.task import FloatArray, Stopwatch, Task, hand_in, read_task
 from zoo.catalog.database import open_catalog
 from zoo.features.store import read_vectors
@@ -40,7 +40,7 @@ def main() -> None:
 def embed(task: Task, give: Give, *, settings: Mapping[str, str] | None = None) -> None:
     """Embed the task's pictures, given to a service of these settings."""
     home = Path(task.scratch, "home")
-    with serving(home, settings=settings) as service:
+    with serving(home, settings={**alone(task.model), **(settings or {})}) as service:
         cold_s, *_ = [timed_ingest(service, task, archive) for archive in task.warm_up]
         before = service.cpu_by_part()
         with Stopwatch(service.root) as watch:

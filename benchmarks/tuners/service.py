@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.contest.service import Json, Service, ServiceError, knowing, serving
+from benchmarks.contest.service import Json, Service, ServiceError, alone, knowing, serving
 from benchmarks.contest.task import Stopwatch, finish_line
 from benchmarks.contest.tuning import TuningTask, read_tuning_task
 
@@ -25,7 +25,8 @@ def main() -> None:
     task = read_tuning_task()
     home = Path(task.scratch, "home")
     shutil.copytree(task.home, home)
-    with serving(home, settings=knowing(Path(task.plugins))) as service:
+    settings = {**knowing(Path(task.plugins)), **alone(task.model)}
+    with serving(home, settings=settings) as service:
         service.ask("PUT", f"/v1/collections/{NAME}", json={"model": task.model})
         service.ask("PUT", f"/v1/datasets/{NAME}", json={})
         send(service, f"/v1/collections/{NAME}", task.tests)
