@@ -88,6 +88,13 @@ class LiveService:
         except (OSError, RefusedError):
             return False
 
+    def readiness(self) -> str:
+        """What it says of its parts, or why it says nothing."""
+        try:
+            return json.dumps(self.get("/readyz"))
+        except (OSError, RefusedError) as error:
+            return repr(error)
+
     def family(self) -> list[psutil.Process]:
         """The supervisor and everything that it started, directly or not."""
         assert self.process is not None

@@ -142,7 +142,7 @@ def test_the_services_of_the_file_work_together(here: Machine, api: KeyedService
     for name in ("keeper", "predictor", "worker"):
         here.start(name, **FAST)
     api.process = here.start("api", **port, **FAST)
-    eventually(api.is_ready, what=here.said)
+    eventually(api.is_ready, what=lambda: f"{here.said()}\n{api.readiness()}")
 
     api.put("/v1/collections/photos", {"model": LITE0})
     assert ingested(api, range(6)) == {"embedded": 6, "reused": 0, "failed": 0}
