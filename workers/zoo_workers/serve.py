@@ -24,7 +24,8 @@ from zoo_workers.tasks import register
 SIGNAL = re.compile(r"signal \d+ \((?P<name>\w+)\)")
 """What Celery says of a child that was killed."""
 NICENESS = 10
-"""Batch work yields to searches and interactive embedding on a small machine."""
+"""Batch work yields to searches and interactive embedding on a small machine. Who does none of it
+does not: a parent that could not beat in time would be given up with all that its children do."""
 LOOK_S = 0.2
 """How often to look whether a child has ended. Celery looks when a child's pipe closes, which is
 an instant before it can be told that the child ended; and then not again for 5 s."""
@@ -38,7 +39,6 @@ def serve(settings: Settings, queue: str) -> None:
     Raises `StartError` if it is to have a GPU that is not there.
     """
     placement = place_worker(settings, queue)
-    os.nice(NICENESS)
     worker_id = new_id("worker")
     app = make_celery(settings)
     if placement.is_gpu:
@@ -72,6 +72,7 @@ def _connect(presence: WorkerPresence, settings: Settings) -> list[object]:
         presence.bury(cause=_cause_of(exception, settings))
 
     def hold_on(**_: object) -> None:
+        os.nice(NICENESS)
         hold_child()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the watchdog's; Celery had caught it
 

@@ -85,3 +85,16 @@ def test_no_garbage_is_looked_for_at_a_fork_in_what_was_there_before_the_first()
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.usefixtures("_connected")
+def test_children_yield_to_what_people_wait_for_and_their_parent_does_not() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    child = os.fork()
+    if not child:
+        signals.worker_process_init.send(sender=None)
+        os._exit(os.getpriority(os.PRIO_PROCESS, 0))
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == min(19, before + serve.NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
