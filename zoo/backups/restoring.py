@@ -10,7 +10,12 @@ from pathlib import Path
 
 from zoo.backups.manifest import BLOBS, BackedUp, Manifest, read_manifest
 from zoo.catalog import open_unpooled
-from zoo.catalog.copying import forget_snapshots, has_catalog, restore_catalog
+from zoo.catalog.copying import (
+    forget_snapshots,
+    has_catalog,
+    left_of_catalog,
+    restore_catalog,
+)
 from zoo.catalog.soundness import SCHEMA
 from zoo.errors import DamagedError, StartError
 from zoo.names import new_id
@@ -22,8 +27,8 @@ def restore_backup(settings: Settings, source: Path, *, upgrade: Callable[[str],
     """Make a home of a backup; returns how many files of record it has.
 
     `upgrade` brings the schema of an older release to this one's. `StartError` if there is a
-    catalog already or the folder is no whole backup, `DamagedError` for a file that is not what
-    was backed up: then no catalog is written, and it may be tried again.
+    catalog already, or what one left, or the folder is no whole backup, `DamagedError` for a file
+    that is not what was backed up: then no catalog is written, and it may be tried again.
     """
     manifest = read_manifest(source)
     if manifest.schema > SCHEMA:
@@ -32,10 +37,7 @@ def restore_backup(settings: Settings, source: Path, *, upgrade: Callable[[str],
             f"{manifest.schema!r}, this one knows up to {SCHEMA!r}); upgrade featurezoo"
         )
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if has_catalog(settings.resolved_database_url):
-        raise StartError(
-            f"the home {settings.home} has a catalog already; restore into a home without one"
-        )
+    _refuse_another(settings)
     _restore_files(settings, manifest, source)
     restore_catalog(settings.resolved_database_url, source / manifest.catalog.path)
     upgrade(settings.resolved_database_url)
@@ -45,6 +47,19 @@ def restore_backup(settings: Settings, source: Path, *, upgrade: Callable[[str],
     ):
         forget_snapshots(session)
     return len(manifest.blobs)
+
+
+def _refuse_another(settings: Settings) -> None:
+    if has_catalog(settings.resolved_database_url):
+        raise StartError(
+            f"the home {settings.home} has a catalog already; restore into a home without one"
+        )
+    if left := left_of_catalog(settings.resolved_database_url):
+        raise StartError(
+            f"the home {settings.home} has what an earlier catalog left, and SQLite would write "
+            f"it into the restored one: {', '.join(file.name for file in left)}; move it away, "
+            "or restore into another home"
+        )
 
 
 def _restore_files(settings: Settings, manifest: Manifest, source: Path) -> None:

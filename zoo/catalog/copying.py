@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, text, update
+from sqlalchemy import URL, inspect, text, update
 from sqlalchemy.orm import Session
 
 from zoo.catalog.database import Catalog, open_unpooled
@@ -20,6 +20,8 @@ from zoo.errors import StartError, UnavailableError
 
 SQLITE_FILE = "catalog.sqlite3"
 POSTGRESQL_FILE = "catalog.dump"
+BESIDE = ("-journal", "-shm", "-wal")
+"""What SQLite keeps beside a database; it believes those of whichever stood there before."""
 SAID = 300
 """Characters of a program's last words that are shown."""
 
@@ -33,8 +35,9 @@ def copied_catalog(url: str, folder: Path) -> Iterator[tuple[str, Session]]:
     """
     path = sqlite_path(url)
     if path is not None:
-        _copy_sqlite(path, folder / SQLITE_FILE)
-        with _opened(f"sqlite:///{folder / SQLITE_FILE}") as catalog, catalog.read() as session:
+        copy = folder / SQLITE_FILE
+        _copy_sqlite(path, copy)
+        with _opened(_url_of(copy)) as catalog, catalog.read() as session:
             yield SQLITE_FILE, session
         return
     with _opened(url) as catalog, catalog.read() as session:
@@ -52,6 +55,15 @@ def has_catalog(url: str) -> bool:
         return path.exists()
     with _opened(url) as catalog, catalog.read() as session:
         return bool(inspect(session.connection()).get_table_names())
+
+
+def left_of_catalog(url: str) -> list[Path]:
+    """Files that a SQLite catalog left where it no longer is, in order of their names."""
+    path = sqlite_path(url)
+    if path is None:
+        return []
+    beside = [path.with_name(path.name + ending) for ending in BESIDE]
+    return [file for file in beside if file.exists()]
 
 
 def restore_catalog(url: str, source: Path) -> None:
@@ -88,11 +100,16 @@ def _opened(url: str) -> Iterator[Catalog]:
         yield catalog
 
 
+def _url_of(path: Path) -> str:
+    """A URL that leads to a file whatever its name holds."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
 def _copy_sqlite(source: Path, target: Path) -> None:
     """All pages in one step: a reader of one instant, whom writers do not wait for."""
     try:
         with (
-            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as opened,
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as opened,
             closing(sqlite3.connect(target)) as made,
         ):
             opened.backup(made)

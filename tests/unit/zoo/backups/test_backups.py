@@ -185,6 +185,42 @@ def test_nothing_that_is_there_is_overwritten(settings: Settings, tmp_path: Path
 
 
 @pytest.mark.usefixtures("stock")
+def test_nothing_is_restored_beside_what_an_earlier_catalog_left(
+    settings: Settings, tmp_path: Path
+) -> None:
+    make_backup(settings, tmp_path / "backup")
+    home = tmp_path / "restored"
+    home.mkdir()
+    for name in ("catalog.sqlite3-wal", "catalog.sqlite3-shm"):
+        (home / name).write_bytes(b"changes of another catalog")
+    with pytest.raises(StartError) as caught:
+        restored(settings, tmp_path / "backup")
+    assert caught.value.detail == (
+        f"the home {home} has what an earlier catalog left, and SQLite would write it into the "
+        "restored one: catalog.sqlite3-shm, catalog.sqlite3-wal; move it away, or restore into "
+        "another home"
+    )
+    assert not (home / "catalog.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("stock")
+def test_a_backup_may_have_any_name(settings: Settings, tmp_path: Path) -> None:
+    for name in ("which?", "100%41", "a#b"):
+        assert make_backup(settings, tmp_path / name).missing == []
+        assert (tmp_path / name / "catalog.sqlite3").stat().st_size > 0
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "which?", "100%41", "a#b"}
+
+
+@pytest.mark.usefixtures("stock")
+def test_a_catalog_that_is_named_by_a_relative_path_is_backed_up(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings.home)
+    relative = replace(settings, database_url="sqlite:///catalog.sqlite3")
+    assert make_backup(relative, tmp_path / "backup").n_files == 7
+
+
+@pytest.mark.usefixtures("stock")
 def test_no_backup_is_made_while_garbage_is_collected(settings: Settings, tmp_path: Path) -> None:
     with (
         alone_with_files(settings.home, what="the collection of garbage"),
