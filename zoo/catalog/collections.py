@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from sqlalchemy import Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from zoo.catalog.deleted import COLLECTION, is_kept, take_down
 from zoo.catalog.records import CollectionRecord
 from zoo.catalog.rows import as_record, changed, table_of
 from zoo.catalog.tables import Collection, Generation, Item, SpaceRow, now
 
 _COLLECTIONS = table_of(Collection)
-_IS_COLLECTION = _COLLECTIONS.c.id == bindparam("collection")
+_IS_COLLECTION = and_(_COLLECTIONS.c.id == bindparam("collection"), is_kept(Collection))
 _MOVE_ON = update(_COLLECTIONS).where(_IS_COLLECTION).values(revision=_COLLECTIONS.c.revision + 1)
 _REVISION = select(_COLLECTIONS.c.revision).where(_IS_COLLECTION)
 
@@ -43,7 +44,7 @@ def _named() -> Select[Collection, Generation, int]:
 
 def has_collection(session: Session, collection_id: int) -> bool:
     """Whether this very collection is there, in a write until its end; its name may be again."""
-    held = select(Collection.id).where(Collection.id == collection_id)
+    held = select(Collection.id).where(Collection.id == collection_id, is_kept(Collection))
     return session.scalar(held.with_for_update(read=True, key_share=True)) is not None
 
 
@@ -55,18 +56,19 @@ def list_collections(session: Session, *, after: str, limit: int) -> list[Collec
 
 def collection_names(session: Session) -> list[str]:
     """The names of all collections."""
-    return list(session.scalars(select(Collection.name)))
+    return list(session.scalars(select(Collection.name).where(is_kept(Collection))))
 
 
 def delete_collection(session: Session, name: str) -> bool:
-    """Delete a collection with its items and generations; embeddings stay in the feature store."""
-    named = select(Collection).where(Collection.name == name)
-    row = session.scalar(named.with_for_update())
-    if row is None:
+    """Delete a collection with its items and generations; embeddings stay in the feature store.
+
+    Of a large one most rows are left for `zoo.catalog.deleted.clear`.
+    """
+    named = select(Collection.id).where(Collection.name == name, is_kept(Collection))
+    found = session.scalar(named.with_for_update())
+    if found is None:
         return False
-    session.execute(delete(Item).where(Item.collection_id == row.id))
-    session.execute(delete(Generation).where(Generation.collection_id == row.id))
-    session.execute(delete(Collection).where(Collection.id == row.id))
+    take_down(session, COLLECTION, found)
     return True
 
 
@@ -132,7 +134,7 @@ def _select() -> Select[Collection, Generation, int]:
         select(Collection, Generation, SpaceRow.dim)
         .join(Generation, Generation.collection_id == Collection.id)
         .join(SpaceRow, SpaceRow.space_id == Generation.space_id)
-        .where(Generation.is_current.is_(True))
+        .where(Generation.is_current.is_(True), is_kept(Collection))
     )
 
 

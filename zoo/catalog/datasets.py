@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from zoo.catalog.deleted import DATASET, is_kept, take_down
 from zoo.catalog.records import DatasetRecord, DatasetVersionRecord, Example, InputRecord
 from zoo.catalog.rows import as_record, chunks
 from zoo.catalog.tables import Dataset, DatasetItem, DatasetVersion, now
@@ -36,7 +37,7 @@ def settle_kind(session: Session, dataset_id: int, kind: str) -> str | None:
 
 def kind_of(session: Session, dataset_id: int) -> str | None:
     """Whether a dataset holds pictures or texts; None if that is open, or it is gone."""
-    return session.scalar(select(Dataset.kind).where(Dataset.id == dataset_id))
+    return session.scalar(select(Dataset.kind).where(*_is(dataset_id)))
 
 
 def change_kind(session: Session, dataset_id: int, kind: str | None) -> None:
@@ -46,7 +47,7 @@ def change_kind(session: Session, dataset_id: int, kind: str | None) -> None:
 
 def has_dataset(session: Session, dataset_id: int) -> bool:
     """Whether this very dataset is there, in a write until its end; another may have its name."""
-    held = select(Dataset.id).where(Dataset.id == dataset_id)
+    held = select(Dataset.id).where(*_is(dataset_id))
     return session.scalar(held.with_for_update(read=True, key_share=True)) is not None
 
 
@@ -58,17 +59,19 @@ def list_datasets(session: Session, *, after: str, limit: int) -> list[DatasetRe
 
 def dataset_names(session: Session) -> list[str]:
     """The names of all datasets."""
-    return list(session.scalars(select(Dataset.name)))
+    return list(session.scalars(select(Dataset.name).where(is_kept(Dataset))))
 
 
 def delete_dataset(session: Session, name: str) -> bool:
-    """Delete a dataset with its items and versions."""
-    row = session.scalar(select(Dataset).where(Dataset.name == name).with_for_update())
-    if row is None:
+    """Delete a dataset with its items and versions.
+
+    Of a large one most rows are left for `zoo.catalog.deleted.clear`.
+    """
+    named = select(Dataset.id).where(Dataset.name == name, is_kept(Dataset))
+    found = session.scalar(named.with_for_update())
+    if found is None:
         return False
-    session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == row.id))
-    session.execute(delete(DatasetVersion).where(DatasetVersion.dataset_id == row.id))
-    session.execute(delete(Dataset).where(Dataset.id == row.id))
+    take_down(session, DATASET, found)
     return True
 
 
@@ -77,7 +80,7 @@ def lock_dataset(session: Session, dataset_id: int) -> bool:
 
     Waits for additions that have begun, as each refers to the dataset's row until its commit.
     """
-    held = select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()
+    held = select(Dataset.id).where(*_is(dataset_id)).with_for_update()
     return session.scalar(held) is not None
 
 
@@ -294,4 +297,8 @@ def _select() -> Select[Dataset, int]:
         .where(DatasetVersion.dataset_id == Dataset.id)
         .scalar_subquery()
     )
-    return select(Dataset, newest)
+    return select(Dataset, newest).where(is_kept(Dataset))
+
+
+def _is(dataset_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Dataset.id == dataset_id, is_kept(Dataset)

@@ -7,6 +7,7 @@ import math
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from zoo.catalog.deleted import is_kept
 from zoo.catalog.jobs import LIVE
 from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.catalog.work_tables import Job, JobInput
@@ -90,7 +91,7 @@ def items_of_content(session: Session, sha256: str, *, limit: int) -> list[tuple
     rows = session.execute(
         select(Collection.name, Item.item_id)
         .join(Item, Item.collection_id == Collection.id)
-        .where(Item.sha256 == sha256, Item.is_deleted.is_(False))
+        .where(Item.sha256 == sha256, Item.is_deleted.is_(False), is_kept(Collection))
         .order_by(Item.pk)
         .limit(limit)
     )

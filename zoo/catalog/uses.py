@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from zoo.catalog.deleted import is_kept
 from zoo.catalog.jobs import LIVE
 from zoo.catalog.tables import Alias, Collection, Model, ModelVersion
 from zoo.catalog.work_tables import Job
@@ -72,8 +73,8 @@ def _aliases(session: Session, model: str, *conditions: ColumnElement[bool]) -> 
 
 
 def _collections(session: Session, name: str) -> list[str]:
-    named = _is_named(Collection.model, name)
-    return list(session.scalars(select(Collection.name).where(named).order_by(Collection.name)))
+    named = select(Collection.name).where(_is_named(Collection.model, name), is_kept(Collection))
+    return list(session.scalars(named.order_by(Collection.name)))
 
 
 def _built_on(session: Session, name: str, *conditions: ColumnElement[bool]) -> list[str]:

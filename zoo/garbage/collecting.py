@@ -7,7 +7,12 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 from zoo.catalog import open_unpooled
-from zoo.garbage.contents import collect_contents, collect_references, collect_tombstones
+from zoo.garbage.contents import (
+    collect_contents,
+    collect_deleted,
+    collect_references,
+    collect_tombstones,
+)
 from zoo.garbage.files import collect_caches, collect_files
 from zoo.garbage.grounds import Collected, Dead, Grounds
 from zoo.garbage.packs import collect_packs
@@ -53,6 +58,7 @@ def collect(grounds: Grounds) -> list[Collected]:
 
 def _steps(grounds: Grounds) -> Iterator[Collected]:
     dead = Dead()
+    yield collect_deleted(grounds)
     yield collect_tombstones(grounds)
     yield collect_contents(grounds, dead)
     yield collect_references(grounds)

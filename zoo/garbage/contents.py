@@ -1,15 +1,26 @@
-"""Contents that nothing names go, with their embeddings; deleted items forget what they were."""
+"""Contents that nothing names go, with their embeddings; so does what is left of the deleted."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from zoo.catalog import Session, garbage
+from zoo.catalog import Session, deleted, garbage
 from zoo.catalog.garbage import UnnamedContent
 from zoo.garbage.grounds import Collected, Dead, Grounds
+from zoo.jobs.clearing import clear_deleted
 
 PAGE = 500
 """Rows that one transaction deletes: other writers wait meanwhile."""
+
+
+def collect_deleted(grounds: Grounds) -> Collected:
+    """Delete the rows that are left of deleted collections and datasets: they name contents."""
+    kind = "rows of deleted collections and datasets"
+    if not grounds.is_dry:
+        return Collected(kind=kind, count=clear_deleted(grounds.catalog, most_s=math.inf))
+    with grounds.reading() as session:
+        return Collected(kind=kind, count=deleted.count_rows(session))
 
 
 def collect_tombstones(grounds: Grounds) -> Collected:

@@ -11,6 +11,7 @@ import structlog
 
 from zoo.catalog import Catalog, open_catalog
 from zoo.errors import ConflictError, StartError, UnavailableError
+from zoo.jobs.clearing import clear_deleted
 from zoo.jobs.doorbell import Doorbell, make_celery
 from zoo.jobs.expectation import expect_plugins
 from zoo.jobs.keeper import Keeper
@@ -69,6 +70,7 @@ def keep(settings: Settings, stop: threading.Event) -> None:
                     log.info("plugins_expected", new=expect_plugins(catalog, settings))
                     is_expecting = False
                 keeper.reconcile()
+                clear_deleted(catalog)
                 retention.forget_when_due()
             relay.run()
             stop.wait(settings.relay_every_s)

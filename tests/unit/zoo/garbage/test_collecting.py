@@ -17,6 +17,7 @@ from zoo.catalog import (
     Catalog,
     collections,
     contents,
+    deleted,
     features,
     garbage,
     items,
@@ -92,6 +93,20 @@ def test_a_content_of_a_deleted_collection_that_another_holds_stays(
     run(hours=9)
     with catalog.read() as session:
         assert sha256_of(vector) in contents.get_contents(session, [sha256_of(vector)])
+
+
+def test_what_a_large_deleted_collection_alone_held_goes_though_its_rows_were_left(
+    stock: Stock, run: Collect, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleted, "ROWS_A_WRITE", 1)
+    put_one_by_one(stock, 3)
+    with catalog.write() as session:
+        collections.delete_collection(session, "c")
+    kind = "rows of deleted collections and datasets"
+    assert run(is_dry=True)[kind].count == 2
+    gone = run()
+    assert (gone[kind].count, gone["contents"].count) == (3, 3)  # the collection's own row too
+    assert run() == {}
 
 
 def test_a_deleted_item_forgets_what_it_was(stock: Stock, run: Collect, catalog: Catalog) -> None:
