@@ -44,6 +44,7 @@ class Keeper:
         self._clock = clock
         self._id = str(this_process())
         self._beats: dict[str, tuple[int, float]] = {}  # worker -> counter, when it last moved
+        self._looked = clock()
         self._lease: tuple[tuple[str, int] | None, float] = (None, clock())
 
     def lead(self) -> bool:
@@ -139,13 +140,18 @@ class Keeper:
 
     def _lost_workers(self) -> list[str]:
         """Workers whose counter stood still for too long, by this process's own clock."""
+        limit = self._settings.beat_lost_s
         with self._catalog.read() as session:
             rows = workers.list_workers(session)
         instant = self._clock()
+        if instant - self._looked > self._settings.reconcile_every_s + limit / 2:
+            # What held this process up, a writer that had the database to itself say, held up the
+            # workers' beats too.
+            self.look_away()
+        self._looked = instant
         for row in rows:
             counter, _ = self._beats.get(row.id, (None, 0.0))
             if counter != row.beat:
                 self._beats[row.id] = (row.beat, instant)
         self._beats = {row.id: self._beats[row.id] for row in rows}
-        limit = self._settings.beat_lost_s
         return [name for name, (_, moved) in self._beats.items() if instant - moved >= limit]
