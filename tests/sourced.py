@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import zoo_migrations
 from tests.workplace import Workplace
 from zoo.catalog import datasets
-from zoo.catalog.records import JobRecord
+from zoo.catalog.records import Example, JobRecord
 from zoo.settings import load_settings
 from zoo.testing.pictures import picture
 from zoo_workers.context import make_context
@@ -54,8 +55,25 @@ def counts(job: JobRecord) -> dict[str, int]:
 
 def examples(place: Workplace) -> dict[str, tuple[str, str]]:
     """Label and id of each example of the dataset to come, by name."""
+    return {one.name: (one.label, one.item_id) for one in _held(place)}
+
+
+def contents(place: Workplace) -> dict[str, str]:
+    """The sha256 of each example of the dataset to come, by name."""
+    return {one.name: one.sha256 for one in _held(place)}
+
+
+def relabel(place: Workplace, name: str, label: str) -> None:
+    """Say something else of an example, as a PATCH does."""
+    [found] = [one for one in _held(place) if one.name == name]
+    with place.context.catalog.write() as session:
+        dataset = datasets.get_dataset(session, "pets")
+        assert dataset is not None
+        datasets.put_examples(session, dataset.id, [replace(found, label=label)])
+
+
+def _held(place: Workplace) -> list[Example]:
     with place.context.catalog.read() as session:
         dataset = datasets.get_dataset(session, "pets")
         assert dataset is not None
-        found = datasets.list_examples(session, dataset.id, version=None)
-    return {one.name: (one.label, one.item_id) for one in found}
+        return datasets.list_examples(session, dataset.id, version=None)

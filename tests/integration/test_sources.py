@@ -1,6 +1,7 @@
 """Sources as they are asked for over HTTP, with pictures that are embedded and searched."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,26 @@ def test_a_second_look_keeps_the_collection_as_the_folder_is(zoo: ZooService, ro
     assert after["0.png"]["sha256"] != before["0.png"]["sha256"]
     hits = zoo.search(url.rpartition("/")[2], item_id=after["0.png"]["id"], k=10)
     assert {hit["name"] for hit in hits} == after.keys()
+
+
+def test_a_look_at_a_touched_file_leaves_what_people_said_of_its_item(
+    zoo: ZooService, root: Path
+) -> None:
+    url = f"/v1/collections/{zoo.collection()}/items"
+    ingest(zoo, url, {"path": str(root)})
+    item = zoo.get(url)["data"][0]
+    said = {"name": "Tom", "label": "cat", "metadata": {"by": "me"}}
+    changed = zoo.client.patch(f"{url}/{item['id']}", json=said).get_json()
+    os.utime(root / item["name"], (1, 1))
+    again = ingest(zoo, url, {"path": str(root)})
+    assert again["result"] == {
+        "embedded": 0,
+        "reused": 5,
+        "failed": 0,
+        "unchanged": 5,
+        "removed": 0,
+    }
+    assert zoo.get(f"{url}/{item['id']}") == changed
 
 
 def test_an_item_that_was_deleted_comes_back_with_its_file(zoo: ZooService, root: Path) -> None:

@@ -9,10 +9,16 @@ from typing import Any, TypeVar
 
 from zoo.backbone import TEXT
 from zoo.catalog import Session, datasets, shards, sources
-from zoo.catalog.records import ContentRecord, SourceFileRecord, SourceRecord
+from zoo.catalog.records import (
+    ContentRecord,
+    KnownFileRecord,
+    SourceFileRecord,
+    SourceRecord,
+)
 from zoo.catalog.sources import Target
 from zoo.images.archives import FailedMember, Member
 from zoo.images.attributes import Attributes
+from zoo.images.sources.entries import is_said_alike
 from zoo.images.sources.opening import OpenedSource, open_path, open_url
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, target_of
 from zoo.jobs.ledger import Claim, fence
@@ -50,6 +56,7 @@ class Taken:
     arrival: Arrival
     noted: SourceFileRecord | None = None
     is_text: bool = False
+    is_in: bool = False  # as it is, so that what people changed of its item stays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +123,16 @@ def arrive(claim: Claim, name: str, sha256: str | None, attributes: Attributes) 
     )
 
 
+def is_in(noted: SourceFileRecord, known: KnownFileRecord | None) -> bool:
+    """Whether a file that was read is in as it is: its bytes, and what is said of it."""
+    return (
+        known is not None
+        and known.is_there
+        and known.sha256 == noted.sha256
+        and is_said_alike(known.stamp, noted.stamp)
+    )
+
+
 def refused(name: str, code: str, detail: str) -> Arrival:
     """A file that cannot be used."""
     return Arrival(name=name, error=(code, detail))
@@ -144,7 +161,7 @@ def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Setti
 
 
 def _with_ids(session: Session, claim: Claim, taken: Sequence[Taken]) -> list[Arrival]:
-    """Arrivals whose ids are those that the same files had before."""
+    """What is not in yet, with the ids that the same files had before."""
     noted = [one.noted for one in taken if one.noted]
     if not noted:
         return [one.arrival for one in taken]
@@ -154,6 +171,7 @@ def _with_ids(session: Session, claim: Claim, taken: Sequence[Taken]) -> list[Ar
     return [
         replace(one.arrival, item_id=ids[one.noted.name]) if one.noted else one.arrival
         for one in taken
+        if not one.is_in
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -13,8 +14,9 @@ from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import FailedMember, Member
 from zoo.images.members import read_members, read_rows
-from zoo.images.sources.entries import FoundFile, lost, short_name
+from zoo.images.sources.entries import FoundFile, lost, short_name, with_said
 from zoo.images.webdataset import without_key
+from zoo.jobs.intake import target_of
 from zoo.jobs.ledger import Claim, fence, finish
 from zoo.jobs.targets import check_targets
 from zoo.storage.packs import PackWriter, open_packs
@@ -24,6 +26,7 @@ from zoo_workers.arriving import (
     Taken,
     arrive_member,
     deliver,
+    is_in,
     new_item_id,
     portion,
     refuse_member,
@@ -130,12 +133,9 @@ def _take(
     if not taken:
         return None
     reach(settings, Point.EXPAND_STORED)
-    n_refused = sum(one.arrival.error is not None for one in taken)
-    further = {
-        **arguments,
-        "skip": int(arguments["skip"]) + len(taken),
-        "refused": int(arguments.get("refused", 0)) + n_refused,
-    }
+    if "file" in arguments:
+        taken = _told_apart(context, claim, taken)
+    further = _further(arguments, taken)
     delivered = Portion(
         taken=taken, packs=written.packs, contents=written.contents, arguments=further
     )
@@ -143,6 +143,36 @@ def _take(
         deliver(session, claim, delivered, settings=settings)
     reach(settings, Point.EXPAND_DELIVERED)
     return further
+
+
+def _told_apart(context: Context, claim: Claim, taken: list[Taken]) -> list[Taken]:
+    """What was taken from an archive of a source, with what is in already known as such.
+
+    Not where the archive has a name twice: the last of them is its item's, as it always is.
+    """
+    names = Counter(one.noted.name for one in taken if one.noted)
+    work = claim.job.work
+    with context.catalog.read() as session:
+        known = sources.known_files(session, work["source_id"], target_of(work), names)
+    once = {
+        name: one
+        for name, one in known.items()
+        if names[name] == 1 and one.scan != work["scan"]  # of this look: from an earlier portion
+    }
+    return [
+        replace(one, is_in=is_in(one.noted, once.get(one.noted.name))) if one.noted else one
+        for one in taken
+    ]
+
+
+def _further(arguments: Json, taken: list[Taken]) -> Json:
+    """Where to go on after what was taken."""
+    counted = {
+        "skip": len(taken),
+        "refused": sum(one.arrival.error is not None for one in taken),
+        "unchanged": sum(one.is_in for one in taken),
+    }
+    return {**arguments, **{name: int(arguments.get(name, 0)) + n for name, n in counted.items()}}
 
 
 def _groups(
@@ -183,7 +213,7 @@ def _taken_member(claim: Claim, member: Member, sha256: str | None) -> Taken:
         name=short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}"),
         archive=archive["path"],
         size_bytes=len(member.content),
-        stamp=archive["stamp"],
+        stamp=with_said(archive["stamp"], member.attributes, path=member.name if item_id else ""),
         sha256=sha256,
         item_id=new_item_id(member.attributes),
     )

@@ -18,6 +18,7 @@ from zoo_workers.arriving import (
     Taken,
     arrive,
     arrive_member,
+    is_in,
     new_item_id,
     refuse_member,
     refused,
@@ -61,7 +62,7 @@ class Look:
                 unread.append((entry, file))
         reads = self._work.opened.place.read_all([self._wanted(file) for _, file in unread])
         for (entry, file), content in zip(unread, reads, strict=True):
-            self._take(entry, file, content)
+            self._take(entry, file, content, known.get(entry.name))
 
     def _unread(
         self, entry: Entry, known: KnownFileRecord | None, *, whole: Container[str]
@@ -112,7 +113,13 @@ class Look:
         is_larger = file.size_bytes > self._max_bytes
         return Wanted(file=file, limit=HEAD_BYTES if is_larger else self._max_bytes)
 
-    def _take(self, entry: Entry, file: FoundFile, content: bytes | InvalidError) -> None:
+    def _take(
+        self,
+        entry: Entry,
+        file: FoundFile,
+        content: bytes | InvalidError,
+        known: KnownFileRecord | None,
+    ) -> None:
         if isinstance(content, InvalidError):
             self._refuse(file.path, content.code, content.detail)
         elif is_archive(content[:HEAD_BYTES]) and not self._work.opened.form:
@@ -121,12 +128,14 @@ class Look:
             detail = f"the file has {file.size_bytes} bytes; at most {self._max_bytes} are read"
             self._refuse(file.path, "file_too_large", detail)
         else:
-            self._keep(entry, file, content)
+            self._keep(entry, file, content, known)
 
     def _refuse(self, name: str, code: str, detail: str) -> None:
         self.seen.taken.append(Taken(arrival=refused(name, code, detail)))
 
-    def _keep(self, entry: Entry, file: FoundFile, content: bytes) -> None:
+    def _keep(
+        self, entry: Entry, file: FoundFile, content: bytes, known: KnownFileRecord | None
+    ) -> None:
         reference = None if self._work.spec.copy else self._work.opened.place.reference(file.path)
         sha256 = self._store(reference, content) if content else None
         arrival = arrive(self._claim, file.path, sha256, entry.attributes)
@@ -134,7 +143,7 @@ class Look:
             self.seen.taken.append(Taken(arrival=arrival))
             return
         noted = self._noted(entry, file.size_bytes, sha256=sha256, reference=reference)
-        self.seen.taken.append(Taken(arrival=arrival, noted=noted))
+        self.seen.taken.append(Taken(arrival=arrival, noted=noted, is_in=is_in(noted, known)))
 
     def _noted(
         self, entry: Entry, size_bytes: int, *, sha256: str, reference: str | None

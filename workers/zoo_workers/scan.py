@@ -29,7 +29,7 @@ class Progress:
 
     after: str = ""  # the position of the last entry taken
     found: int = 0  # entries
-    unchanged: int = 0  # files passed over, as they are in already
+    unchanged: int = 0  # files that are in already, as they are
     is_complete: bool = False
 
 
@@ -104,7 +104,7 @@ def _pass_over(session: Session, claim: Claim, work: SourceWork, seen: Seen) -> 
     in_archives = [
         sources.mark_archive_seen(session, work.record, name) for name in seen.unchanged_archives
     ]
-    return len(seen.unchanged) + sum(in_archives)
+    return len(seen.unchanged) + sum(in_archives) + sum(one.is_in for one in seen.taken)
 
 
 def _is_cancelled(context: Context, claim: Claim) -> bool:

@@ -345,6 +345,7 @@ class KnownFileRecord:
 
     size_bytes: int
     stamp: str
+    sha256: str | None
     reference: str | None
     item_id: str
     scan: int

@@ -371,18 +371,20 @@ def _end(session: Session, job_id: str, *, state: str, values: Mapping[str, Any]
 def count_inputs(session: Session, job_id: str) -> dict[str, int]:
     """An ingest's result: how many files were embedded, reused and failed.
 
-    Of a source also how many of the reused ones were not even read, as they are unchanged, and
-    how many items were removed, as their files are gone.
+    Of a source also how many of the reused ones are unchanged and were left alone, and how many
+    items were removed, as their files are gone.
     """
     counts = inputs.count_states(session, job_id)
     result = {state: counts.get(state, 0) for state in ("embedded", "reused", "failed")}
     looks = shards.arguments_of(session, job_id, "scan")
-    if not looks:
+    archives = shards.arguments_of(session, job_id, "expand")
+    unchanged = sum(one.get("unchanged", 0) for one in (*looks, *archives))
+    if not looks and not unchanged:
         return result
     ends = [
         one for kind in ("index", "seal") for one in shards.arguments_of(session, job_id, kind)
     ]
-    result["unchanged"] = sum(look.get("unchanged", 0) for look in looks)
+    result["unchanged"] = unchanged
     result["removed"] = sum(end.get("removed", 0) for end in ends)
-    result["reused"] += result["unchanged"]
+    result["reused"] += unchanged
     return result

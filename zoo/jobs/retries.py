@@ -39,7 +39,8 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
         )
     job = jobs.add_job(session, new_id("job"), values=_repeated(session, old))
     for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
-        shards.add_shard(session, job.id, kind, arguments=arguments)
+        ours = {name: one for name, one in arguments.items() if name != "unchanged"}
+        shards.add_shard(session, job.id, kind, arguments=ours)
     add_inputs(session, job, left, settings=settings)
     settle(session, job.id)
     return job

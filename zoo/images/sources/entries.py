@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import BinaryIO, Protocol
@@ -14,6 +15,10 @@ from zoo.images.attributes import NOTHING, Attributes
 
 LONGEST_PATH = 1000
 """Bytes; PostgreSQL indexes none that is much longer."""
+BY_ID = "id:"
+"""What the name of a file begins with that is told from others by the id given to it."""
+SAID = re.compile(r"\+[0-9a-f]{16}$")
+"""The part of a stamp that stands for what is said of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +42,11 @@ class Entry:
     @property
     def stamp(self) -> str:
         """Changes whenever the file does, or what is said of it."""
-        stamp = self.file.stamp if isinstance(self.file, FoundFile) else ""
-        if isinstance(self.file, Member):
-            stamp = hashlib.sha256(self.file.content).hexdigest()[:16]
-        if self.attributes is NOTHING:
-            return stamp
-        said = json.dumps(asdict(self.attributes), sort_keys=True)
-        return f"{stamp}+{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+        if isinstance(self.file, FoundFile):
+            path = self.file.path if self.name.startswith(BY_ID) else ""
+            return with_said(self.file.stamp, self.attributes, path=path)
+        content = self.file.content if isinstance(self.file, Member) else b""
+        return with_said(hashlib.sha256(content).hexdigest()[:16], self.attributes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,20 @@ class Place(Protocol):
     def reference(self, path: str) -> str | None:
         """The pack key of a file that may be read where it stands; None if none may."""
         ...
+
+
+def with_said(stamp: str, attributes: Attributes, *, path: str = "") -> str:
+    """A stamp that also changes with what is said of a file; `path` where its name has no path."""
+    if attributes is NOTHING:
+        return stamp
+    place = {"path": path} if path else {}
+    said = json.dumps({**asdict(attributes), **place}, sort_keys=True)
+    return f"{stamp}+{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
+def is_said_alike(stamp: str, other: str) -> bool:
+    """Whether the same is said of a file by two of its stamps."""
+    return SAID.findall(stamp) == SAID.findall(other)
 
 
 def short_name(name: str) -> str:

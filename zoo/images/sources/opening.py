@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from zoo.errors import InvalidError
 from zoo.images.archives import FailedMember
-from zoo.images.sources.entries import Entry, FoundFile, Place
+from zoo.images.sources.entries import BY_ID, Entry, FoundFile, Place
 from zoo.images.sources.folders import LocalFolder
 from zoo.images.sources.manifests import (
     BadRow,
@@ -63,7 +63,7 @@ class OpenedSource:
         place = row.name if row.text is not None else f"path:{row.path}"
         return Entry(
             position=str(row.number),
-            name=f"id:{item_id}" if item_id else place,
+            name=f"{BY_ID}{item_id}" if item_id else place,
             file=self._named(row, line) if row.text is None else text_member(row),
             attributes=row.attributes,
         )

@@ -1,0 +1,110 @@
+"""Later looks at a source: what is in as it is stays as people have changed it."""
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import tarred, zipped
+from tests.sourced import contents, counts, examples, fill, ingest, relabel, workplace
+from tests.workplace import Workplace
+from zoo.images.sources.folders import LocalFolder
+from zoo.testing.pictures import picture
+from zoo_workers import arriving
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return fill(tmp_path / "root")
+
+
+@pytest.fixture
+def place(tmp_path: Path, root: Path, database_url: str) -> Iterator[Workplace]:
+    with workplace(tmp_path / "home", root, database_url=database_url) as made:
+        yield made
+
+
+def touch(path: Path) -> None:
+    os.utime(path, (1, 1))
+
+
+def test_a_file_with_another_time_and_the_same_bytes_leaves_what_people_said_of_it(
+    place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(place, root)
+    relabel(place, "cat/1.png", "lynx")
+    before = examples(place)
+    touch(root / "cat/1.png")
+    assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6}
+    assert examples(place) == before
+    monkeypatch.setattr(LocalFolder, "read", None)  # its new time is known by now
+    assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6}
+
+
+@pytest.mark.parametrize("more", [b"", b"1"], ids=["as it was", "touched"])
+def test_an_archive_that_is_read_again_leaves_what_people_said_of_its_files(
+    place: Workplace, root: Path, more: bytes
+) -> None:
+    members = {f"owl/{n}.png": picture(n, kind="PNG") for n in (20, 21)}
+    (root / "more.tar").write_bytes(tarred({**members, "owl/notes.txt": b"no picture"}))
+    assert counts(ingest(place, root)) == {"reused": 8, "failed": 1}
+    relabel(place, "owl/20.png", "eagle")
+    before = examples(place)
+    if more:
+        touch(root / "more.tar")
+    assert counts(ingest(place, root)) == {"reused": 8, "unchanged": 8, "failed": 1}
+    assert examples(place) == before
+
+
+def test_a_manifest_in_an_archive_that_says_something_else_is_heard(
+    place: Workplace, root: Path
+) -> None:
+    files = {f"{n}.png": picture(n, kind="PNG") for n in (20, 21)}
+    rows = "path,id,label\n20.png,a,owl\n21.png,b,{}\n"
+    for label, n_unchanged in (("owl", 0), ("eagle", 1)):
+        listed = {**files, "list.csv": rows.format(label).encode()}
+        (root / "more.zip").write_bytes(zipped(listed))
+        found = counts(ingest(place, root / "more.zip"))
+        assert found.get("unchanged", 0) == n_unchanged
+    assert {name: label for name, (label, _) in examples(place).items()} == {
+        "20.png": "owl",
+        "21.png": "eagle",
+    }
+
+
+def test_a_row_whose_id_moves_to_a_copy_elsewhere_is_taken_from_there(
+    place: Workplace, root: Path
+) -> None:
+    (root / "list.csv").write_text("path,id\ncat/1.png,one\ndog/0.png,two\n")
+    ingest(place, root / "list.csv")
+    (root / "cat/1.png").rename(root / "dog/1.png")
+    (root / "list.csv").write_text("path,id\ndog/1.png,one\ndog/0.png,two\n")
+    assert counts(ingest(place, root / "list.csv")) == {"reused": 2, "unchanged": 1}
+    assert examples(place)["dog/1.png"] == ("dog", "one")
+
+
+def twice(name: str, *contents: bytes) -> bytes:
+    """A tar that has a name more than once."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for content in contents:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_of_a_name_that_an_archive_has_twice_the_last_file_counts_at_every_look(
+    place: Workplace, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = picture(21, kind="PNG")
+    archive = twice("owl/1.png", picture(20, kind="PNG"), last)
+    for number, portion in enumerate((1000, 1000, 1)):
+        monkeypatch.setattr(arriving, "FILES_A_WRITE", portion)
+        (root / "more.tar").write_bytes(archive + bytes(512 * number))
+        ingest(place, root / "more.tar")
+        assert contents(place) == {"owl/1.png": hashlib.sha256(last).hexdigest()}
