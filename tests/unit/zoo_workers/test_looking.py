@@ -108,3 +108,54 @@ def test_of_a_name_that_an_archive_has_twice_the_last_file_counts_at_every_look(
         (root / "more.tar").write_bytes(archive + bytes(512 * number))
         ingest(place, root / "more.tar")
         assert contents(place) == {"owl/1.png": hashlib.sha256(last).hexdigest()}
+
+
+NONE_USABLE = (
+    "none of the {} entries of the source could be used, so nothing was taken for gone; "
+    "if its files lie on another disk, was that unmounted?"
+)
+
+
+def test_a_manifest_whose_pictures_are_all_away_removes_none_of_them(
+    place: Workplace, root: Path
+) -> None:
+    (root / "list.csv").write_text("path,label\ncat/1.png,cat\ncat/3.png,cat\n")
+    ingest(place, root / "list.csv")
+    before = examples(place)
+    (root / "cat").rename(root / "elsewhere")
+    away = ingest(place, root / "list.csv")
+    assert (away.state, away.error_code) == ("failed", "no_item_succeeded")
+    assert (away.result or {})["removed"] == 0
+    assert away.warnings == [NONE_USABLE.format(2)]
+    assert examples(place) == before
+    (root / "elsewhere").rename(root / "cat")
+    assert counts(ingest(place, root / "list.csv")) == {"reused": 2, "unchanged": 2}
+
+
+def test_a_stray_file_where_a_disk_was_lets_nothing_be_taken_for_gone(
+    place: Workplace, root: Path, tmp_path: Path
+) -> None:
+    ingest(place, root)
+    before = examples(place)
+    root.rename(tmp_path / "elsewhere")
+    root.mkdir()
+    (root / "README").write_text("mount the disk of pictures here")
+    away = ingest(place, root)
+    assert away.warnings == [NONE_USABLE.format(1)]
+    assert examples(place) == before
+
+
+def test_a_first_look_that_can_use_nothing_warns_of_nothing(place: Workplace, root: Path) -> None:
+    (root / "none").mkdir()
+    (root / "none/README").write_text("hello")
+    assert ingest(place, root / "none").warnings == []
+
+
+def test_what_is_gone_beside_a_file_that_can_be_used_is_removed(
+    place: Workplace, root: Path
+) -> None:
+    (root / "list.csv").write_text("path,label\ncat/1.png,cat\ncat/3.png,cat\n")
+    ingest(place, root / "list.csv")
+    (root / "cat/1.png").unlink()
+    again = counts(ingest(place, root / "list.csv"))
+    assert again == {"reused": 1, "unchanged": 1, "failed": 1, "removed": 1}
