@@ -88,7 +88,7 @@ def source_of(context: Context, claim: Claim) -> SourceWork:
     if spec.path:
         opened = open_path(spec.path, context.settings)
     else:
-        opened = open_url(spec.url or "", context.settings)
+        opened = open_url(spec.url or "", context.settings, feed=context.watchdog.feed)
     return SourceWork(spec=spec, record=record, target=target_of(claim.job.work), opened=opened)
 
 

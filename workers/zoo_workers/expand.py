@@ -33,6 +33,7 @@ from zoo_workers.arriving import (
     source_of,
 )
 from zoo_workers.context import Context
+from zoo_workers.feeding import feeding
 
 GROUP_FILES = 256
 GROUP_BYTES = 16_000_000
@@ -86,7 +87,10 @@ def _members(
     """The archive's members; where it breaks off, the archive itself as the last of them."""
     name = str(claim.arguments["name"])
     try:
-        with open_archive() as file:
+        with context.watchdog.resting():  # a store far away sends it as a whole first
+            opened = open_archive()
+        with opened:
+            file = feeding(opened, context.watchdog.feed)
             if "form" in claim.arguments:
                 yield from read_rows(file, str(claim.arguments["form"]), name=name)
             else:

@@ -9,7 +9,9 @@ from tests.workplace import Workplace
 from zoo.catalog import shards, wake_ups
 from zoo.errors import ClaimLostError
 from zoo.jobs.ledger import give_back
-from zoo_workers import arriving, expand
+from zoo.testing.pictures import tarred
+from zoo.watchdog import Watchdog
+from zoo_workers import arriving, expand, feeding
 
 FILES = {"cat/a.png": b"a", "cat/b.png": b"b", "dog/c.png": b"c", "d.png": b"d", "dog/e": b""}
 
@@ -75,6 +77,19 @@ def test_a_new_attempt_goes_on_after_what_the_last_one_took(
     expand.run(again, place.claim())
 
     assert [one.name for one in place.inputs(job)] == list(FILES)
+
+
+def test_an_archive_that_takes_long_to_look_through_is_no_standstill(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "READ_BYTES", 1000)
+    feeds: list[object] = []
+    monkeypatch.setattr(Watchdog, "feed", lambda watchdog: feeds.append(watchdog))
+    content = tarred({f"cat/{number}.png": b"a" for number in range(200)})
+    place.submit_archive(content)
+    members = expand._members(place.context, place.claim(), lambda: io.BytesIO(content))
+    next(members)  # by then the whole archive was searched for a manifest
+    assert len(feeds) > 10
 
 
 def test_progress_forgives_the_attempts_and_waits_before_it(place: Workplace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -90,17 +90,23 @@ def open_path(path: str, settings: Settings) -> OpenedSource:
     return _one_file(LocalFolder(allowed.root, allowed.parts[:-1]), path)
 
 
-def open_url(url: str, settings: Settings) -> OpenedSource:
-    """The source at a URL that fsspec speaks; same codes, and `unsupported_url`."""
+def open_url(
+    url: str, settings: Settings, *, feed: Callable[[], object] = lambda: None
+) -> OpenedSource:
+    """The source at a URL that fsspec speaks; same codes, and `unsupported_url`.
+
+    `feed` is called now and then while a file is fetched, which may be of any size.
+    """
     check_url(url, settings)
     try:
         # By name: fsspec is an extra's, and a folder of this machine needs none.
         remote = import_module("zoo.images.sources.remote")
-        folder = remote.RemoteFolder(url, spool=settings.home / "tmp")
+        spool = settings.home / "tmp"
+        folder = remote.RemoteFolder(url, spool=spool, feed=feed)
         if folder.is_folder():
             return OpenedSource(place=folder)
         parent = url.rstrip("/").rpartition("/")[0]
-        return _one_file(remote.RemoteFolder(parent, spool=settings.home / "tmp"), url)
+        return _one_file(remote.RemoteFolder(parent, spool=spool, feed=feed), url)
     except (ImportError, ValueError) as error:
         raise InvalidError(
             f"{url[:200]!r} is of a protocol that cannot be spoken: {error}; "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from fsspec.callbacks import Callback
 from fsspec.core import strip_protocol
 
 from zoo.errors import InvalidError, UnavailableError, ZooError
@@ -35,13 +36,17 @@ LONGEST_STAMP = 100
 class RemoteFolder:
     """A folder at a URL; the listing of each folder on the way is held in memory.
 
-    What is read as a whole, a manifest or an archive, is fetched into `spool` first.
+    What is read as a whole, a manifest or an archive, is fetched into `spool` first; `feed` is
+    called as it comes.
     """
 
-    def __init__(self, url: str, *, spool: Path) -> None:
+    def __init__(
+        self, url: str, *, spool: Path, feed: Callable[[], object] = lambda: None
+    ) -> None:
         self._files = connect(url.partition("://")[0])
         self._root = str(strip_protocol(url)).rstrip("/")
         self._spool = spool
+        self._feed = feed
 
     def walk(self, *, after: str) -> Iterator[Entry]:
         """Files folder by folder, names in order."""
@@ -77,7 +82,8 @@ class RemoteFolder:
         copy = self._spool / new_id("source")
         try:
             with self._reaching():
-                self._files.get_file(self._path(path), str(copy))
+                coming = Callback(hooks={"feed": lambda *_, **__: self._feed()})
+                self._files.get_file(self._path(path), str(copy), callback=coming)
             return copy.open("rb")
         finally:
             copy.unlink(missing_ok=True)

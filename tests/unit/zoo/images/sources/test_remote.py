@@ -86,6 +86,18 @@ def test_the_stamp_changes_with_the_file(folder: RemoteFolder, url: str) -> None
     assert folder.find("a.jpg").stamp not in ("", before.stamp)
 
 
+def test_a_file_that_takes_long_to_fetch_is_told_of_as_it_comes(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(url, "long.tar", b"x" * 1000)
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "blocksize", 100)
+    fed: list[None] = []
+    folder = RemoteFolder(url, spool=tmp_path / "tmp", feed=lambda: fed.append(None))
+    with folder.open("long.tar") as copy:
+        assert len(copy.read()) == 1000
+    assert len(fed) >= 10
+
+
 def test_what_is_read_as_a_whole_is_a_copy_that_goes_when_it_is_closed(
     folder: RemoteFolder, tmp_path: Path
 ) -> None:
