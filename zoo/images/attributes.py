@@ -17,7 +17,7 @@ KNOWN = frozenset({"path", "id", "label", "split", "name"})
 """Members with a meaning of their own; all others are metadata."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attributes:
     """What is said of a file; absent members leave it to the zoo."""
 

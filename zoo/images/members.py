@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 from zoo.errors import InvalidError
@@ -19,10 +20,13 @@ from zoo.images.sources.manifests import (
 )
 from zoo.images.webdataset import join_samples
 
+MOST_ROWS = 1_000_000
+"""Of a manifest in an archive: a row of two bytes takes 150 in memory, an ordinary one 600."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A manifest in an archive, held as a whole: it is no longer than a member may be."""
+    """A manifest in an archive, held as a whole: its bytes and its rows are bounded."""
 
     name: str
     rows: Sequence[Row | BadRow]
@@ -33,7 +37,8 @@ def read_members(file: BinaryIO, *, max_bytes: int) -> Iterator[Member | FailedM
 
     With a manifest at its top (`*.csv`, `*.jsonl`, ... with a column `path`) just those that it
     names, and its rows that name none as failed. Otherwise all; of a tar in WebDataset's layout
-    the samples. Raises `InvalidError` for an archive that breaks off, or a manifest that does.
+    the samples. Raises `InvalidError` for an archive that breaks off, or a manifest that does or
+    has more than `MOST_ROWS`.
     """
     manifest = find_manifest(file, max_bytes=max_bytes)
     file.seek(0)
@@ -65,7 +70,13 @@ def find_manifest(file: BinaryIO, *, max_bytes: int) -> Manifest | None:
         found = next((one for one in candidates if _is_manifest(one)), None)
     if not isinstance(found, Member):
         return None
-    return Manifest(name=found.name, rows=list(_rows(found)))
+    rows = list(islice(_rows(found), MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise InvalidError(
+            f"the manifest {found.name} has more than {MOST_ROWS} rows; send several archives",
+            code="archive_too_large",
+        )
+    return Manifest(name=found.name, rows=rows)
 
 
 def _may_be_manifest(name: str) -> bool:

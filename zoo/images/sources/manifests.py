@@ -34,7 +34,7 @@ NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 WORDS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """One line of a manifest: a file or a text, and what is said of it."""
 
@@ -50,7 +50,7 @@ class Row:
         return f"row {self.number}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BadRow:
     """A line that names no file, with the reason."""
 

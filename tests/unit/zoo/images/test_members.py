@@ -4,6 +4,7 @@ import pytest
 
 from tests.pictures import tarred, zipped
 from zoo.errors import InvalidError
+from zoo.images import members
 from zoo.images.archives import FailedMember, Member
 from zoo.images.members import read_members
 
@@ -52,6 +53,19 @@ def test_a_manifest_says_what_is_taken_wherever_it_stands(content: bytes) -> Non
 def test_other_tables_are_members_like_any(files: dict[str, bytes]) -> None:
     found = read(zipped(files))
     assert [(one.name, getattr(one, "content", None)) for one in found] == list(files.items())
+
+
+def test_a_manifest_of_more_rows_than_memory_has_room_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members, "MOST_ROWS", 3)
+    assert [one.name for one in read(zipped({"m.csv": b"path\na\na\na\n", "a": b"1"}))] == [
+        "a"
+    ] * 3
+    with pytest.raises(InvalidError) as caught:
+        read(zipped({"m.csv": b"path\na\na\na\na\n", "a": b"1"}))
+    assert caught.value.code == "archive_too_large"
+    assert caught.value.detail == "the manifest m.csv has more than 3 rows; send several archives"
 
 
 def test_json_lines_are_a_manifest_too() -> None:
