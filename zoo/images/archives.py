@@ -79,8 +79,13 @@ class FailedMember:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether the first `HEAD_BYTES` of a file are those of a zip, a tar or a gzipped tar."""
-    return head.startswith((*ZIP_MAGIC, GZIP_MAGIC)) or _is_tar(head)
+    """Whether the first `HEAD_BYTES` of a file are those of a zip, a tar or a gzipped tar.
+
+    Of a gzip that is cut off or damaged they may be.
+    """
+    if head.startswith(GZIP_MAGIC):
+        return _may_hold_tar(head)
+    return head.startswith(ZIP_MAGIC) or _is_tar(head)
 
 
 def is_tar(head: bytes) -> bool:
@@ -278,3 +283,25 @@ def _is_hidden(name: str) -> bool:
 
 def _is_tar(head: bytes) -> bool:
     return head[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC)
+
+
+def _may_hold_tar(head: bytes) -> bool:
+    """Whether a gzip's first bytes leave open that a tar is in it, and not any other file."""
+    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        block = gzip.decompress(head, tarfile.BLOCKSIZE)
+    except zlib.error:
+        return True
+    if len(block) == tarfile.BLOCKSIZE:
+        return _is_tar(block) or _is_old_header(block)
+    is_too_short = len(block) < TAR_MAGIC_OFFSET + len(TAR_MAGIC) and not gzip.eof
+    return _is_tar(block) or is_too_short
+
+
+def _is_old_header(block: bytes) -> bool:
+    """Whether a block without a tar's magic is a header of before there was one, or the end."""
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+    except tarfile.HeaderError:
+        return not any(block)
+    return True

@@ -1,5 +1,6 @@
 """Archives, whole and broken, as they come from strangers."""
 
+import gzip
 import random
 import re
 import resource
@@ -67,13 +68,27 @@ def test_the_members_come_in_order_with_their_bytes(content: bytes, tmp_path: Pa
     assert read(content, tmp_path) == members(FILES)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"text", picture(), bytes(600)])
+NO_TARS = [b"", b"a note", b"a note " * 1000, random.Random(1).randbytes(9000)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"text", picture(), bytes(600), *map(gzip.compress, NO_TARS)]
+)
 def test_other_files_are_no_archives(content: bytes, tmp_path: Path) -> None:
     assert not is_archive(content[:512])
     with pytest.raises(InvalidError) as caught:
         read(content, tmp_path)
     assert caught.value.code == "damaged_archive"
     assert caught.value.detail == "the file is not an archive; send a zip, a tar or a gzipped tar"
+
+
+def test_a_gzipped_tar_of_before_there_was_a_magic_is_one(tmp_path: Path) -> None:
+    content = bytearray(tarred({"a": b"1"}, kind=tarfile.USTAR_FORMAT))
+    content[257:265] = bytes(8)
+    content[148:156] = b"%06o\0 " % tarfile.calc_chksums(content[:512])[0]  # type: ignore[attr-defined]
+    packed = gzip.compress(content)
+    assert is_archive(packed[:512])
+    assert read(packed, tmp_path) == members({"a": b"1"})
 
 
 def test_an_empty_archive_has_no_members(tmp_path: Path) -> None:
