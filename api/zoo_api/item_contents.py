@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import PurePosixPath
 
 from flask import Response, send_file
@@ -14,6 +15,8 @@ from zoo.storage.packs import collected, read_stored
 from zoo_api.collections import require_collection
 from zoo_api.items import TEXT_KIND, kind_of, require_item
 from zoo_api.services import services
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def stored_picture(name: str, item_id: str) -> tuple[ItemRecord, bytes]:
@@ -44,13 +47,19 @@ def send_content(content: bytes, mimetype: str, *, etag: str, download: str | No
         io.BytesIO(content),
         mimetype=mimetype,
         as_attachment=download is not None,
-        download_name=PurePosixPath(download).name if download else None,
+        download_name=_file_name(download) or etag if download is not None else None,
         etag=etag,
         max_age=0,
     )
     # A browser must not take them for a page.
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _file_name(name: str) -> str:
+    """The last part of a name, as a header and a disk take it; empty if nothing is left."""
+    last = CONTROL.sub("_", PurePosixPath(name).name)
+    return "" if last == ".." else last
 
 
 def _stored(name: str, item_id: str) -> ItemRecord:

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
@@ -23,6 +25,22 @@ def test_the_original_comes_back_byte_for_byte_as_a_download(client: FlaskClient
     assert answer.mimetype == "image/png"
     assert answer.headers["Content-Disposition"] == "attachment; filename=beach.jpg"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "filename"),
+    [
+        ("sea/a\r\nb\u2028.jpg", "a__b_.jpg"),
+        ("..", hashlib.sha256(PNG).hexdigest()),
+        ("/", hashlib.sha256(PNG).hexdigest()),
+    ],
+)
+@pytest.mark.usefixtures("holidays")
+def test_a_picture_of_any_name_can_be_had(client: FlaskClient, name: str, filename: str) -> None:
+    assert client.patch(URL.removesuffix("/image"), json={"name": name}).status_code == 200
+    answer = client.get(URL)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={filename}"
 
 
 @pytest.mark.usefixtures("holidays")
