@@ -24,8 +24,8 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def closed(**shown: JsonValue) -> ConfigDict:
-    """Refuse unknown members; `shown` is added to the schema, as `examples`."""
-    return ConfigDict(extra="forbid", json_schema_extra=shown)
+    """Refuse unknown members, and numbers that are none; `shown` is added to the schema."""
+    return ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra=shown)
 
 
 class Closed:
@@ -92,6 +92,8 @@ def _refusal(error: ValidationError) -> InvalidError:
     fields = [_field(one) for one in found]
     first = fields[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+    if found[0]["type"] == "finite_number":  # of a query or a form, as JSON is looked at before
+        return InvalidError(detail, code="not_finite", field=first["field"])
     more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
     return FieldsError(f"{detail}{more}", fields=fields)
 

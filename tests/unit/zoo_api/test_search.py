@@ -110,6 +110,17 @@ def test_a_query_that_cannot_be_answered_is_refused(
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.usefixtures("holidays")
+def test_a_bound_beside_a_picture_that_is_no_number_is_refused(
+    client: FlaskClient, number: str
+) -> None:
+    answer = client.post(f"{URL}?min_score={number}", data=b"x", content_type="image/png")
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (422, "not_finite")
+    assert problem["detail"] == "min_score: Input should be a finite number"
+
+
 @pytest.mark.parametrize(
     "extra",
     [
