@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from annotated_types import Len, MaxLen
 from flask import Blueprint, Response
-from pydantic import JsonValue
 from typing_extensions import TypedDict
 
 from zoo.backbone import TEXT
@@ -33,12 +32,13 @@ from zoo_api.collections import require_collection
 from zoo_api.contract import Json, Query, contract
 from zoo_api.datasets import PLURAL, UNKNOWN, hold_dataset, require_dataset
 from zoo_api.deliveries import Incoming, TablesOrJson
-from zoo_api.items import NEAREST_AMONG, Text
+from zoo_api.items import NEAREST_AMONG
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
+from zoo_api.said import Metadata, Name
 from zoo_api.services import services
 from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
-from zoo_api.text_items import MAX_TEXTS, Name, Split, TextExample, receive_texts
+from zoo_api.text_items import MAX_TEXTS, Split, TextExample, receive_texts
 
 examples = Blueprint("examples", __name__)
 
@@ -84,10 +84,10 @@ class ExampleChange(TypedDict, total=False):
         examples=[{"label": "dog"}, {"split": "test"}]
     )
 
-    name: Text
+    name: Name
     label: Name
     split: Split | None
-    metadata: dict[str, JsonValue]
+    metadata: Metadata
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Len
 from flask import Blueprint, Response
-from pydantic import JsonValue, StringConstraints
 from typing_extensions import TypedDict
 
 from zoo.backbone import TEXT
@@ -28,6 +27,7 @@ from zoo_api.deliveries import FilesOrJson, Incoming
 from zoo_api.job_views import Instant, instant
 from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
+from zoo_api.said import Metadata, Name
 from zoo_api.services import services
 from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
 from zoo_api.text_items import MAX_TEXTS, TextItem, receive_texts
@@ -41,7 +41,6 @@ IMAGE_KIND: ItemKind = "image"
 TEXT_KIND: ItemKind = "text"
 NEAREST_AMONG = 200
 """Items whose ids an unknown one is compared with."""
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +73,9 @@ class ItemChange(TypedDict, total=False):
         examples=[{"label": "cat", "metadata": {"shelf": 3}}]
     )
 
-    name: Text
-    label: Text | None
-    metadata: dict[str, JsonValue]
+    name: Name
+    label: Name | None
+    metadata: Metadata
 
 
 class Item(TypedDict):

@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 from flask import request
-from pydantic import JsonValue, StringConstraints
+from pydantic import StringConstraints
 
 from zoo.errors import InvalidError, TextError
 from zoo.jobs.intake import Arrival, Delivery
 from zoo.storage.packs import PackWriter, open_packs
 from zoo.texts import encode_text, title_of
 from zoo_api.reading import Closed
+from zoo_api.said import Metadata, Name
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 from zoo_api.uploads import Received
 
 MAX_TEXTS = 10_000
-Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Split = Literal["train", "validation", "test"]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
@@ -34,7 +34,7 @@ class GivenText(Closed):
     text: str
     id: ItemId | None = None
     name: Name | None = None  # by itself its first words
-    metadata: dict[str, JsonValue] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from zoo.names import ITEM_ID
 LONGEST_TEXT = 1000
 """Characters of a label or a name."""
 MAX_METADATA_BYTES = 100_000
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON writes it; behind a backslash that stands for itself it is a letter and zeros."""
 KNOWN = frozenset({"path", "id", "label", "split", "name"})
 """Members with a meaning of their own; all others are metadata."""
 
@@ -38,7 +41,8 @@ def read_attributes(given: Mapping[str, Any]) -> Attributes:
     """
     said = {name: value for name, value in given.items() if value is not None}
     metadata = {name: value for name, value in said.items() if name not in KNOWN}
-    _check_metadata(metadata)
+    if reason := why_no_metadata(metadata):
+        raise refuse(reason)
     return Attributes(
         item_id=_item_id(said),
         label=_text(said, "label"),
@@ -51,6 +55,27 @@ def read_attributes(given: Mapping[str, Any]) -> Attributes:
 def refuse(detail: str) -> InvalidError:
     """The error for a row that cannot be used."""
     return InvalidError(detail, code="invalid_manifest_row")
+
+
+def is_storable(text: str) -> bool:
+    """Whether both databases hold a text: PostgreSQL has no NUL character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def why_no_metadata(given: Mapping[str, Any]) -> str | None:
+    """What keeps values from being an item's metadata; None if nothing does."""
+    try:
+        text = json.dumps(given, allow_nan=False, ensure_ascii=False)
+        size_bytes = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"the metadata is no JSON: {error}"
+    if size_bytes > MAX_METADATA_BYTES:
+        return f"the metadata has {size_bytes} bytes; at most {MAX_METADATA_BYTES} are kept"
+    return "the metadata holds a NUL character" if NUL.search(text) else None
 
 
 def _item_id(said: Mapping[str, Any]) -> str | None:
@@ -69,26 +94,6 @@ def _text(said: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise refuse(f"the {name} is {str(value)[:200]!r}; it should be a text")
     text = str(value)
-    if len(text) > LONGEST_TEXT or not _is_storable(text):
+    if len(text) > LONGEST_TEXT or not is_storable(text):
         raise refuse(f"the {name} is not a text of at most {LONGEST_TEXT} characters")
     return text
-
-
-def _check_metadata(metadata: Mapping[str, Any]) -> None:
-    try:
-        text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
-        size_bytes = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise refuse(f"the metadata is no JSON: {error}") from error
-    if size_bytes > MAX_METADATA_BYTES:
-        raise refuse(f"the metadata has {size_bytes} bytes; at most {MAX_METADATA_BYTES} are kept")
-    if "\\u0000" in text:  # PostgreSQL has no such character
-        raise refuse("the metadata holds a NUL character")
-
-
-def _is_storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text

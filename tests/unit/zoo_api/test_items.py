@@ -6,7 +6,7 @@ from sqlalchemy import event
 
 from tests.serving import SMALL_JPEG, picture
 from tests.stock import Stock, random_vectors
-from zoo.catalog import jobs, shards
+from zoo.catalog import datasets, jobs, shards
 
 URL = "/v1/collections/holidays/items"
 
@@ -120,6 +120,40 @@ def test_a_change_that_cannot_be_is_refused(client: FlaskClient, body: dict[str,
     before = client.get(f"{URL}/beach").get_json()
     assert client.patch(f"{URL}/beach", json=body).status_code == 422
     assert client.get(f"{URL}/beach").get_json() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"name": "a\0b"}, "name: the text holds a NUL character"),
+        ({"label": "\0"}, "label: the text holds a NUL character"),
+        ({"metadata": {"a\0": 1}}, "metadata: the metadata holds a NUL character"),
+        (
+            {"metadata": {"a": "x" * 100_000}},
+            "metadata: the metadata has 100009 bytes; at most 100000 are kept",
+        ),
+    ],
+    ids=["name", "label", "key", "long"],
+)
+def test_nothing_is_said_of_an_item_that_a_manifest_may_not_say(
+    client: FlaskClient, holidays: Stock, change: dict[str, object], detail: str
+) -> None:
+    with holidays.catalog.write() as session:
+        datasets.create_dataset(session, "pets")
+    text = {"text": "fine", "label": "good", **change}
+    for answer, where in (
+        (client.patch(f"{URL}/beach", json=change), ""),
+        (client.patch("/v1/datasets/pets/items/any", json=change), ""),
+        (client.post("/v1/datasets/pets/items", json={"items": [text]}), "items.0."),
+    ):
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid")
+        assert answer.get_json()["detail"] == where + detail
+
+
+@pytest.mark.usefixtures("holidays")
+def test_a_backslash_is_no_nul(client: FlaskClient) -> None:
+    metadata = {"path": r"C:\u0000"}
+    assert client.patch(f"{URL}/beach", json={"metadata": metadata}).status_code == 200
 
 
 def test_a_deleted_item_is_gone_from_lists_and_searches(
