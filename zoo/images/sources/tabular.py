@@ -30,8 +30,10 @@ def read_parquet(file: BinaryIO) -> Iterator[RawRow]:
                 f"it has no column 'path' and no 'text'; its columns are {names[:10]}"
             )
         for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
-            yield from map(_row, batch.to_pylist())
-    except (arrow.ArrowException, OSError, ValueError) as error:
+            columns = [_coarse(arrow, column) for column in batch.columns]
+            rows = arrow.RecordBatch.from_arrays(columns, names=names).to_pylist()
+            yield from map(_row, rows)
+    except (arrow.ArrowException, OSError, ValueError, ArithmeticError) as error:
         raise _unreadable(str(error)) from error
 
 
@@ -43,6 +45,24 @@ def _pyarrow() -> tuple[Any, Any]:
             "a Parquet manifest needs pyarrow; pip install 'featurezoo[parquet]'",
             code="parquet_not_installed",
         ) from error
+
+
+def _coarse(arrow: Any, column: Any) -> Any:
+    """A column whose moments have microseconds: Python's have no more, and pandas writes nine."""
+    kind = _coarse_type(arrow, column.type)
+    return column if kind == column.type else column.cast(kind, safe=False)
+
+
+def _coarse_type(arrow: Any, kind: Any) -> Any:
+    if kind == arrow.time64("ns"):
+        return arrow.time64("us")
+    if arrow.types.is_timestamp(kind) and kind.unit == "ns":
+        return arrow.timestamp("us", tz=kind.tz)
+    if arrow.types.is_list(kind):
+        return arrow.list_(_coarse_type(arrow, kind.value_type))
+    if arrow.types.is_struct(kind):
+        return arrow.struct([(one.name, _coarse_type(arrow, one.type)) for one in kind.fields])
+    return kind
 
 
 def _row(raw: Mapping[str, Any]) -> RawRow:

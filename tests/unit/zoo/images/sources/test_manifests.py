@@ -109,6 +109,38 @@ def test_parquet_gives_the_same_rows() -> None:
     )
 
 
+def test_moments_to_the_nanosecond_are_kept_to_the_microsecond() -> None:
+    moment = pyarrow.scalar(1_700_000_000_123_456_789, pyarrow.timestamp("ns"))
+    table = pyarrow.table(
+        {
+            "path": ["a.jpg"],
+            "at": pyarrow.array([moment]),
+            "utc": pyarrow.array([moment]).cast(pyarrow.timestamp("ns", tz="UTC")),
+            "all": pyarrow.array([[moment]]),
+            "in": pyarrow.array([{"at": moment}]),
+            "noon": pyarrow.array([43_200_000_000_001], pyarrow.time64("ns")),
+        }
+    )
+    file = io.BytesIO()
+    parquet.write_table(table, file)
+    [row] = read(file.getvalue(), "parquet")
+    said = "2023-11-14T22:13:20.123456"
+    assert row.attributes.metadata == {
+        "at": said,
+        "utc": f"{said}+00:00",
+        "all": [said],
+        "in": {"at": said},
+        "noon": "12:00:00",
+    }
+
+
+def test_a_moment_beyond_all_years_breaks_the_manifest_off() -> None:
+    beyond = pyarrow.array([2**62], pyarrow.timestamp("us"))
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"path": ["a.jpg"], "at": beyond}), file)
+    assert refusal(file.getvalue(), "parquet").startswith("the manifest cannot be read: ")
+
+
 def test_bytes_in_parquet_are_a_bad_row() -> None:
     file = io.BytesIO()
     parquet.write_table(pyarrow.table({"path": ["a.jpg"], "blob": [b"x"]}), file)
