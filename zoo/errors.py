@@ -18,7 +18,16 @@ Every error has a `code` from a closed list (see GLOSSARY.md) and a sentence tha
 wrong, what was given and what would be right. HTTP statuses are the API's business.
 """
 
+import re
 from collections.abc import Sequence
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""What no database keeps in a text: NUL, and halves of surrogate pairs."""
+
+
+def storable(text: str) -> str:
+    """The text as the catalog can keep it; a stranger's message may hold what it cannot."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class ZooError(Exception):
@@ -27,8 +36,8 @@ class ZooError(Exception):
     code = "internal_error"
 
     def __init__(self, detail: str, *, code: str | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = storable(detail)
+        super().__init__(self.detail)
         self.code = code or type(self).code
 
 

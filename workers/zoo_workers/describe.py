@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.backbone import RANDOM_WEIGHTS, Card
 from zoo.catalog import plugins
+from zoo.errors import storable
 from zoo.jobs.ledger import Claim, fence, succeed
 from zoo.registry.description import card_to_json, describe_in_process
 from zoo_workers.context import Context
@@ -21,7 +22,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         plugins.describe_plugin(
-            session, name, state=found.state, reason=found.reason, models=models
+            session, name, state=found.state, reason=storable(found.reason), models=models
         )
         succeed(session, claim, {"state": found.state, "models": len(models)})
 

@@ -73,12 +73,12 @@ def run(context: Context, shard_id: int) -> None:
             log.info("claim_lost", detail=error.detail)
         except HOPELESS as error:
             context.watchdog.rest()  # however long the database is away
-            _insist(partial(_end, context, claimed, error))
+            _answer(context, claimed, partial(_end, context, claimed, error))
         except Exception as error:
             context.watchdog.rest()
             shard = claimed.shard
             log.exception("attempt_failed", attempt=shard.attempt + 1, waits=shard.waits)
-            _insist(partial(_count, context, claimed, error))
+            _answer(context, claimed, partial(_count, context, claimed, error))
             leave_lost_gpu(error)
         finally:
             context.watchdog.rest()
@@ -94,6 +94,15 @@ def _names_of(claimed: Claim) -> dict[str, str | int]:
 def _work(kind: str) -> Callable[[Context, Claim], None]:
     work: Callable[[Context, Claim], None] = importlib.import_module(KINDS[kind]).run
     return work
+
+
+def _answer(context: Context, claimed: Claim, write: Callable[[], None]) -> None:
+    """Write how an attempt ended, or that this could not be written as it was."""
+    try:
+        _insist(write)
+    except Exception as error:
+        log.exception("end_unwritten")
+        _insist(partial(_count, context, claimed, error))
 
 
 def _insist(write: Callable[[], None]) -> None:

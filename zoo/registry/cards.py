@@ -19,7 +19,7 @@ from zoo.backbone import (
     TextPreprocessing,
     Weights,
 )
-from zoo.errors import PluginError
+from zoo.errors import PluginError, storable
 
 _PLUGIN_NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -82,6 +82,11 @@ def _are_towers(names: object) -> bool:
     return isinstance(names, tuple) and bool(names) and all(name in _TOWERS for name in names)
 
 
+def _is_text(value: object) -> bool:
+    """Whether it is a text that the catalog can keep."""
+    return isinstance(value, str) and storable(value) == value
+
+
 def _is_prepared(described: Card | Weights, towers: tuple[str, ...]) -> bool:
     """Whether there is a preprocessing for each tower."""
     given = {IMAGE: described.preprocessing, TEXT: described.text_preprocessing}
@@ -95,7 +100,7 @@ def _fault_of_weights(weights: object, towers: tuple[str, ...]) -> str:
         return f"weights tag {weights.tag!r} should be of letters, digits, '_', '.' and '-'"
     texts = ("licence", "source_data", "domain", "known_biases", "source")
     for name in texts:
-        if not isinstance(getattr(weights, name), str):
+        if not _is_text(getattr(weights, name)):
             return f"weights {weights.tag!r}: {name} should be a text"
     if not _is_prepared(weights, towers):
         missing = "preprocessing" if weights.preprocessing is None else "text_preprocessing"
@@ -115,14 +120,14 @@ def _fault_of_untrained(card: Card) -> str:
 
 def _fault_of_facts(card: Card) -> str:
     for name, value in dict(card.facts).items():
-        if not (isinstance(name, str) and (isinstance(value, str) or _is_number(value))):
+        if not (_is_text(name) and (_is_text(value) or _is_number(value))):
             return f"fact {name!r} is {value!r}, neither text nor number"
     return ""
 
 
 def _fault_of_metrics(weights: Weights) -> str:
     for name, value in dict(weights.published_metrics).items():
-        if not (isinstance(name, str) and _is_number(value)):
+        if not (_is_text(name) and _is_number(value)):
             return f"weights {weights.tag!r}: published metric {name!r} is {value!r}, no number"
     return ""
 

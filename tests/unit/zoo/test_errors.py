@@ -27,6 +27,11 @@ def test_an_error_is_its_sentence_and_its_code() -> None:
     assert UnavailableError("x").retry_after_s == 2
 
 
+def test_a_sentence_holds_nothing_that_no_database_would_take() -> None:
+    error = InvalidError("no file 'caf\udce9\0.bin'; is it \u00e9 \U0001f600?")
+    assert error.detail == str(error) == "no file 'caf\ufffd\ufffd.bin'; is it \u00e9 \U0001f600?"
+
+
 def test_an_unreadable_picture_is_an_input_that_can_never_work() -> None:
     assert issubclass(ImageError, InvalidError)
     assert ImageError.code in errors.IMAGE_CODES

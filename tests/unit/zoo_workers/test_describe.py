@@ -1,5 +1,7 @@
+from pathlib import Path
 from typing import Any
 
+from tests.distributions import installing
 from tests.workplace import Workplace
 from zoo.catalog import models, plugins
 from zoo_workers import shards
@@ -23,6 +25,18 @@ def test_a_plugin_that_cannot_be_loaded_is_a_result_with_its_reason(place: Workp
     assert found is not None
     assert found.state == "broken"
     assert "no plugin 'nosuch' is installed" in found.reason
+
+
+def test_a_reason_that_no_database_would_take_is_kept_without_what_it_cannot_hold(
+    place: Workplace, tmp_path: Path
+) -> None:
+    with installing(tmp_path) as install:
+        install("odd", r"raise ValueError('caf\udce9\0.bin')")
+        assert described(place, "odd") == {}
+    with place.context.catalog.read() as session:
+        found = plugins.get_plugin(session, "odd")
+    assert found is not None
+    assert found.reason.endswith("ValueError: caf\ufffd\ufffd.bin")
 
 
 def described(place: Workplace, plugin: str) -> dict[str, Any]:

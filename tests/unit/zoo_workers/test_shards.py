@@ -36,7 +36,12 @@ def fails_with(error: Exception) -> Work:
 
 @pytest.mark.parametrize(
     "error",
-    [PluginError("no weights", plugin="p"), InvalidError("bad"), NotFoundError("gone")],
+    [
+        PluginError("no weights", plugin="p"),
+        PluginError("no weights at caf\udce9\0.bin", plugin="p"),
+        InvalidError("bad"),
+        NotFoundError("gone"),
+    ],
 )
 def test_what_no_attempt_would_change_ends_the_job_at_once(
     error: InvalidError, place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
@@ -48,6 +53,19 @@ def test_what_no_attempt_would_change_ends_the_job_at_once(
     ended = place.job(job)
     assert ended.state == "failed"
     assert (ended.error_code, ended.error_detail) == (error.code, error.detail)
+
+
+def test_an_end_that_cannot_be_written_as_it_is_counts_an_attempt(
+    place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = InvalidError("")
+    error.detail = "caf\udce9"  # half a surrogate pair, which no database takes
+    monkeypatch.setattr(check, "run", fails_with(error))
+    for _ in range(3):
+        shards.run(place.context, place.next_shard().id)
+
+    ended = place.job(job)
+    assert (ended.state, ended.attempt, ended.error_code) == ("failed", 3, "internal_error")
 
 
 def test_other_errors_count_an_attempt_and_the_last_one_names_the_cause(

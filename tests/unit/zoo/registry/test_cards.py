@@ -93,6 +93,7 @@ def test_an_architecture_may_have_no_weights_and_a_pair_as_resize():
         (for_text(max_tokens=0), "cannot be applied to a text"),
         (replace(CARD, weights=(replace(WEIGHTS, tag="a b"),)), "weights tag 'a b' should be"),
         (replace(CARD, weights=(replace(WEIGHTS, licence=None),)), "licence should be a text"),
+        (replace(CARD, weights=(replace(WEIGHTS, source="\0"),)), "source should be a text"),
         (
             replace(CARD, weights=(replace(WEIGHTS, published_metrics={"top1": "75 %"}),)),
             "published metric 'top1' is '75 %', no number",
