@@ -1,16 +1,19 @@
 """The keeper's loop: it looks at what waits when something was written, or has become due."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from zoo.catalog import Catalog, open_catalog, shards
+from tests.stock import Stock, random_vectors
+from zoo.catalog import Catalog, collections, deleted, open_catalog, shards
 from zoo.catalog.records import JobRecord
 from zoo.jobs import serve
 from zoo.jobs.keeper import Keeper
 from zoo.jobs.serve import Relay
 from zoo.settings import Settings
+from zoo.storage.blobs import open_blobs
 
 Submit = Callable[[int], JobRecord]
 
@@ -61,3 +64,29 @@ def test_what_becomes_due_is_published_without_a_write(
     assert late not in bell.rung
     while late not in bell.rung:
         relay.run()
+
+
+def test_the_keeper_goes_on_with_what_was_deleted(
+    catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleted, "ROWS_A_WRITE", 1)
+    stock = Stock(catalog=catalog, blobs=open_blobs(settings))
+    stock.collection("c")
+    stock.put("c", {str(i): vector for i, vector in enumerate(random_vectors(4))})
+    with catalog.write() as session:
+        collections.delete_collection(session, "c")
+    stop = threading.Event()
+    keeping = threading.Thread(
+        target=serve.keep, args=(replace(settings, stalled_s=0), stop), daemon=True
+    )
+    keeping.start()
+    while is_left(catalog) and keeping.is_alive():
+        stop.wait(0.01)
+    stop.set()
+    keeping.join()
+    assert not is_left(catalog)
+
+
+def is_left(catalog: Catalog) -> bool:
+    with catalog.read() as session:
+        return bool(deleted.leftovers(session))
