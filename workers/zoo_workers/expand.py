@@ -46,7 +46,7 @@ def run(context: Context, claim: Claim) -> None:
         _expand_of_source(context, claim)
         return
     key = str(claim.arguments["archive"])
-    _expand(context, claim, _members(context, claim, lambda: context.blobs.open(key)))
+    _expand(context, claim, _members(context, claim, lambda: _open_sent(context, key)))
     with context.catalog.write() as session:
         fence(session, claim)
         finish(session, claim)
@@ -87,9 +87,7 @@ def _members(
     """The archive's members; where it breaks off, the archive itself as the last of them."""
     name = str(claim.arguments["name"])
     try:
-        with context.watchdog.resting():  # a store far away sends it as a whole first
-            opened = open_archive()
-        with opened:
+        with open_archive() as opened:
             file = feeding(opened, context.watchdog.feed)
             if "form" in claim.arguments:
                 yield from read_rows(file, str(claim.arguments["form"]), name=name)
@@ -97,6 +95,11 @@ def _members(
                 yield from read_members(file, max_bytes=context.settings.max_image_bytes)
     except InvalidError as error:
         yield FailedMember(name=name, code=error.code, detail=error.detail)
+
+
+def _open_sent(context: Context, key: str) -> BinaryIO:
+    with context.watchdog.resting():  # a store far away gives it as a whole
+        return context.blobs.open(key)
 
 
 def _open_unchanged(work: SourceWork, archive: FoundFile) -> BinaryIO:

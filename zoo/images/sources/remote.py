@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from fsspec.callbacks import Callback
 from fsspec.core import strip_protocol
 
 from zoo.errors import InvalidError, UnavailableError, ZooError
@@ -28,6 +27,7 @@ from zoo.storage.remote import connect
 
 READ_AT_ONCE = 16
 BYTES_AT_ONCE = 64_000_000
+BYTES_A_PART = 16_000_000
 STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 """What the protocols call that which changes with a file."""
 LONGEST_STAMP = 100
@@ -37,7 +37,7 @@ class RemoteFolder:
     """A folder at a URL; the listing of each folder on the way is held in memory.
 
     What is read as a whole, a manifest or an archive, is fetched into `spool` first; `feed` is
-    called as it comes.
+    called with each part of it.
     """
 
     def __init__(
@@ -81,12 +81,23 @@ class RemoteFolder:
         self._spool.mkdir(parents=True, exist_ok=True)
         copy = self._spool / new_id("source")
         try:
-            with self._reaching():
-                coming = Callback(hooks={"feed": lambda *_, **__: self._feed()})
-                self._files.get_file(self._path(path), str(copy), callback=coming)
+            with copy.open("wb") as file:
+                for part in self._parts(self.find(path)):
+                    file.write(part)
+                    self._feed()
             return copy.open("rb")
         finally:
             copy.unlink(missing_ok=True)
+
+    def _parts(self, file: FoundFile) -> Iterator[bytes]:
+        """A file bit by bit: protocols tell seldom, or never, how far they have fetched one."""
+        for start in range(0, file.size_bytes, BYTES_A_PART):
+            end = min(start + BYTES_A_PART, file.size_bytes)
+            with self._reaching():
+                found = self._files.cat_file(self._path(file.path), start=start, end=end)
+            if len(found) != end - start:
+                raise lost("file_changed", "the file changed while it was fetched; try again")
+            yield found
 
     def reference(self, _path: str) -> str | None:
         """Nothing far away can be relied on: it is copied."""
