@@ -30,6 +30,20 @@ class Beats:
     keeper: dict[Hashable, int]
 
 
+class Question(threading.Thread):
+    """A part being asked whether it lives."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        super().__init__(daemon=True)
+        self._ask = ask
+        self.is_up = False
+        """Whether it has said that it does."""
+
+    def run(self) -> None:
+        """Ask it."""
+        self.is_up = self._ask()
+
+
 class Readiness:
     """What one api has seen of the other parts; thread-safe."""
 
@@ -42,7 +56,7 @@ class Readiness:
         lost_s = parts.settings.beat_lost_s
         self._workers = Pulse(lost_s=lost_s, clock=clock)
         self._keeper = Pulse(lost_s=lost_s, clock=clock)
-        self._asked: dict[str, threading.Thread] = {}
+        self._asked: dict[str, Question] = {}
 
     def look(self) -> dict[str, str]:
         """Each part but the database: `ready`, `starting`, or why it is down."""
@@ -85,16 +99,17 @@ class Readiness:
         )
 
     def _answers(self, part: str, ask: Callable[[], bool]) -> bool:
-        """Whether a part says that it lives, soon; one that hangs is asked by one thread only."""
-        said: list[bool] = []
+        """Whether a part says that it lives, soon; it is asked by one thread at a time.
+
+        Who comes while it is asked waits for the same answer.
+        """
         with self._lock:
-            if (asking := self._asked.get(part)) and asking.is_alive():
-                return False
-            asking = threading.Thread(target=lambda: said.append(ask()), daemon=True)
-            self._asked[part] = asking
-            asking.start()
-        asking.join(ANSWER_S)
-        return said == [True]
+            question = self._asked.get(part)
+            if question is None or not question.is_alive():
+                question = self._asked[part] = Question(ask)
+                question.start()
+        question.join(ANSWER_S)
+        return question.is_up
 
     def _disk(self) -> str:
         try:

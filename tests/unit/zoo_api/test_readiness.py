@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import cast
 
@@ -113,6 +114,23 @@ def test_a_part_that_hangs_is_waited_for_once(
     for _ in range(3):
         assert seen.look()["predictor"] == "the predictor does not answer"
     assert threading.active_count() <= before + 1
+
+
+def test_who_asks_while_a_part_is_being_asked_has_its_answer(
+    parts: Services, clock: Clock
+) -> None:
+    both_have_come = threading.Event()
+
+    class Slow(FakePredictor):
+        def is_alive(self) -> bool:
+            return both_have_come.wait(60)
+
+    seen = Readiness(replace(parts, predictor=cast("Predictor", Slow(heads=[]))), clock=clock)
+    clock.instant = PATIENCE_S
+    with ThreadPoolExecutor() as callers:
+        said = [callers.submit(seen.look) for _ in range(2)]
+        threading.Timer(0.2, both_have_come.set).start()
+        assert [one.result()["predictor"] for one in said] == ["ready", "ready"]
 
 
 def test_a_disk_that_is_full_says_how_much_is_left(
