@@ -18,7 +18,7 @@ from zoo.catalog.records import (
 from zoo.catalog.sources import Target
 from zoo.images.archives import FailedMember, Member
 from zoo.images.attributes import Attributes
-from zoo.images.sources.entries import is_said_alike
+from zoo.images.sources.entries import is_anything_said, is_said_alike
 from zoo.images.sources.opening import OpenedSource, open_path, open_url
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, target_of
 from zoo.jobs.ledger import Claim, fence
@@ -57,6 +57,7 @@ class Taken:
     noted: SourceFileRecord | None = None
     is_text: bool = False
     is_in: bool = False  # as it is, so that what people changed of its item stays
+    spoilt: str = ""  # the name of one that is there and of no use: its item stays as it was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,13 +125,16 @@ def arrive(claim: Claim, name: str, sha256: str | None, attributes: Attributes) 
 
 
 def is_in(noted: SourceFileRecord, known: KnownFileRecord | None) -> bool:
-    """Whether a file that was read is in as it is: its bytes, and what is said of it."""
-    return (
-        known is not None
-        and known.is_there
-        and known.sha256 == noted.sha256
-        and is_said_alike(known.stamp, noted.stamp)
-    )
+    """Whether a file that was read is in as it is: its bytes, and what is said of it.
+
+    So is one that was spoilt and is mended, but for those of which something is said: that may
+    have changed meanwhile.
+    """
+    if known is None or not is_said_alike(known.stamp, noted.stamp):
+        return False
+    if known.is_there:
+        return known.sha256 == noted.sha256
+    return known.before_sha256 == noted.sha256 and not is_anything_said(noted.stamp)
 
 
 def refused(name: str, code: str, detail: str) -> Arrival:
@@ -163,11 +167,13 @@ def deliver(session: Session, claim: Claim, portion: Portion, *, settings: Setti
 def _with_ids(session: Session, claim: Claim, taken: Sequence[Taken]) -> list[Arrival]:
     """What is not in yet, with the ids that the same files had before."""
     noted = [one.noted for one in taken if one.noted]
-    if not noted:
+    spoilt = [one.spoilt for one in taken if one.spoilt]
+    if not noted and not spoilt:
         return [one.arrival for one in taken]
     work = claim.job.work
     source = SourceRecord(id=work["source_id"], scan=work["scan"])
-    ids = sources.note_files(session, source, noted)
+    sources.mark_seen(session, source, spoilt)
+    ids = sources.note_files(session, source, target_of(work), noted)
     return [
         replace(one.arrival, item_id=ids[one.noted.name]) if one.noted else one.arrival
         for one in taken

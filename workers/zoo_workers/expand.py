@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
-from zoo.catalog import Session, sources
+from zoo.catalog import sources
 from zoo.catalog.records import Json, SourceFileRecord
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
@@ -66,19 +66,18 @@ def _expand_of_source(context: Context, claim: Claim) -> None:
         fence(session, claim)
         check_targets(session, claim.job)
         if is_sound:
-            _note_archive(session, work, archive)
+            sources.note_files(session, work.record, work.target, [_noted(archive)])
         finish(session, claim)
 
 
-def _note_archive(session: Session, work: SourceWork, archive: FoundFile) -> None:
-    noted = SourceFileRecord(
+def _noted(archive: FoundFile) -> SourceFileRecord:
+    return SourceFileRecord(
         name=archive.path,
         size_bytes=archive.size_bytes,
         stamp=archive.stamp,
         sha256=None,
         item_id="",
     )
-    sources.note_files(session, work.record, [noted])
 
 
 def _members(
@@ -212,12 +211,15 @@ def _taken(
 
 def _taken_member(claim: Claim, member: Member, sha256: str | None) -> Taken:
     arrival = arrive_member(claim, member, sha256)
-    if "file" not in claim.arguments or sha256 is None or arrival.error:
+    if "file" not in claim.arguments:
         return Taken(arrival=arrival, is_text=member.is_text)
     archive = claim.arguments["file"]
     item_id = member.attributes.item_id
+    name = short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}")
+    if sha256 is None or arrival.error:
+        return Taken(arrival=arrival, spoilt=name)
     noted = SourceFileRecord(
-        name=short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}"),
+        name=name,
         archive=archive["path"],
         size_bytes=len(member.content),
         stamp=with_said(archive["stamp"], member.attributes, path=member.name if item_id else ""),

@@ -126,7 +126,8 @@ class Look:
             self.seen.archives.append(file)
         elif file.size_bytes > self._max_bytes:
             detail = f"the file has {file.size_bytes} bytes; at most {self._max_bytes} are read"
-            self._refuse(file.path, "file_too_large", detail)
+            arrival = refused(file.path, "file_too_large", detail)
+            self.seen.taken.append(Taken(arrival=arrival, spoilt=entry.name))
         else:
             self._keep(entry, file, content, known)
 
@@ -140,7 +141,7 @@ class Look:
         sha256 = self._store(reference, content) if content else None
         arrival = arrive(self._claim, file.path, sha256, entry.attributes)
         if sha256 is None or arrival.error:
-            self.seen.taken.append(Taken(arrival=arrival))
+            self.seen.taken.append(Taken(arrival=arrival, spoilt=entry.name))
             return
         noted = self._noted(entry, file.size_bytes, sha256=sha256, reference=reference)
         self.seen.taken.append(Taken(arrival=arrival, noted=noted, is_in=is_in(noted, known)))

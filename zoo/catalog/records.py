@@ -350,6 +350,7 @@ class KnownFileRecord:
     item_id: str
     scan: int
     is_there: bool  # its item still stands for the same content
+    before_sha256: str | None  # what its item stands for, if that is what the file held before
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from zoo.catalog.tables import Collection, Feature, Generation, Item, Segment
 from zoo.catalog.work_tables import Job, JobInput
 from zoo.errors import UnavailableError
 
-SCHEMA = "0015"
+SCHEMA = "0016"
 """The revision of the schema that this release reads and writes."""
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import ColumnElement, case, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    case,
+    cast,
+    delete,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from zoo.catalog import contents, datasets
@@ -14,7 +24,7 @@ from zoo.catalog.rows import as_record, changed, chunks, insert_new, upsert
 from zoo.catalog.tables import DatasetItem, Item
 from zoo.catalog.work_tables import Source, SourceFile
 
-READ_ANEW = ["archive", "size_bytes", "stamp", "sha256", "reference", "scan"]
+READ_ANEW = ["archive", "size_bytes", "stamp", "sha256", "before_sha256", "reference", "scan"]
 """What of a file's row is written again when the file is."""
 
 
@@ -30,23 +40,35 @@ class Target:
         """The column that names it."""
         return "dataset_id" if self.collection_id is None else "collection_id"
 
+    @property
+    def kind(self) -> type[Item] | type[DatasetItem]:
+        """What a file becomes in it."""
+        return DatasetItem if self.collection_id is None else Item
+
     def holds(self) -> ColumnElement[bool]:
         """Whether it has a source file's item, still with that file's content."""
+        return self._items().where(self.kind.sha256 == SourceFile.sha256).exists()
+
+    def holds_before(self) -> ColumnElement[bool]:
+        """Whether it has the item, with the content which that file had before."""
+        return self._items().where(self.kind.sha256 == SourceFile.before_sha256).exists()
+
+    def came_from(self, pks: Sequence[int]) -> Select[int]:
+        """The items, by primary key, whose contents come from these source files.
+
+        Where a file's last bytes could not be used that is the content which it had before.
+        """
+        given = (SourceFile.sha256, SourceFile.before_sha256)
+        found = self._items().where(self.kind.sha256.in_(given), SourceFile.pk.in_(pks))
+        return found.distinct()
+
+    def _items(self) -> Select[int]:
+        """Its items with the id of a source file's."""
         if self.collection_id is None:
-            example = select(DatasetItem.pk).where(
-                DatasetItem.dataset_id == self.dataset_id,
-                DatasetItem.item_id == SourceFile.item_id,
-                DatasetItem.sha256 == SourceFile.sha256,
-                DatasetItem.removed_in.is_(None),
-            )
-            return example.exists()
-        item = select(Item.pk).where(
-            Item.collection_id == self.collection_id,
-            Item.item_id == SourceFile.item_id,
-            Item.sha256 == SourceFile.sha256,
-            Item.is_deleted.is_(False),
-        )
-        return item.exists()
+            mine = (DatasetItem.dataset_id == self.dataset_id, DatasetItem.removed_in.is_(None))
+        else:
+            mine = (Item.collection_id == self.collection_id, Item.is_deleted.is_(False))
+        return select(self.kind.pk).where(*mine, self.kind.item_id == SourceFile.item_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +77,19 @@ class GoneFile:
 
     pk: int
     sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HeldFile:
+    """A file's row that is about to be written again."""
+
+    pk: int
+    name: str
+    item_id: str
+    sha256: str | None
+    before_sha256: str | None
+    scan: int
+    is_there: bool
 
 
 def begin_scan(session: Session, target: Target, location: str) -> SourceRecord:
@@ -74,14 +109,16 @@ def known_files(
     """What earlier looks have left of these files of a source, by name."""
     found = {}
     for chunk in chunks(names):
+        before = case((target.holds_before(), SourceFile.before_sha256))
         rows = session.execute(
-            select(SourceFile, target.holds()).where(
+            select(SourceFile, target.holds(), before).where(
                 SourceFile.source_id == source_id, SourceFile.name.in_(chunk)
             )
         )
-        found.update(
-            {row.name: as_record(KnownFileRecord, row, is_there=there) for row, there in rows}
-        )
+        for row, is_there, before_sha256 in rows:
+            found[row.name] = as_record(
+                KnownFileRecord, row, is_there=is_there, before_sha256=before_sha256
+            )
     return found
 
 
@@ -97,22 +134,29 @@ def is_whole(session: Session, source_id: int, target: Target, archive: str) -> 
 
 
 def note_files(
-    session: Session, source: SourceRecord, files: Sequence[SourceFileRecord]
+    session: Session, source: SourceRecord, target: Target, files: Sequence[SourceFileRecord]
 ) -> dict[str, str]:
     """Keep files as they were read; returns the id of each one's item, by name.
 
     That is the id which the file has had from its first reading on, or the one given now if this
-    is the first. Contents that the files held before are looked for in others.
+    is the first. Contents that the files held before are looked for in others. What was a file
+    and is an archive now, or the other way round, is gone and something else is there.
     """
     names = [one.name for one in files]
-    rows = {one.name: {"source_id": source.id, "scan": source.scan, **vars(one)} for one in files}
+    rows = {one.name: _row(source, one) for one in files}
     insert_new(session, SourceFile, list(rows.values()), key=["source_id", "name"])
-    left = []
-    for name, item_id, sha256, scan in _held(session, source.id, names):
-        rows[name]["scan"] = max(scan, source.scan)  # of a later look, which may be under way
-        rows[name]["item_id"] = item_id
-        if sha256 and sha256 != rows[name]["sha256"]:
-            left.append(sha256)
+    left, others = [], []
+    for held in _held(session, source.id, target, names):
+        row = rows[held.name]
+        if bool(held.item_id) != bool(row["item_id"]):
+            others.append(held.pk)
+            continue
+        row["scan"] = max(held.scan, source.scan)  # of a later look, which may be under way
+        row["item_id"] = held.item_id
+        row["before_sha256"] = held.sha256 if held.is_there else held.before_sha256
+        if held.sha256 and held.sha256 != row["sha256"]:
+            left.append(held.sha256)
+    _set_aside(session, others)
     upsert(
         session,
         SourceFile,
@@ -122,6 +166,20 @@ def note_files(
     )
     contents.find_elsewhere(session, left)
     return {name: str(row["item_id"]) for name, row in rows.items()}
+
+
+def _row(source: SourceRecord, file: SourceFileRecord) -> dict[str, str | int | None]:
+    return {"source_id": source.id, "scan": source.scan, "before_sha256": None, **vars(file)}
+
+
+def _set_aside(session: Session, pks: Sequence[int]) -> None:
+    """Give rows names that no file has: the look that is under way removes them, with their items.
+
+    A name that a file has begins with no slash.
+    """
+    unmet = literal("/").concat(cast(SourceFile.pk, String))
+    for chunk in chunks(pks):
+        session.execute(update(SourceFile).where(SourceFile.pk.in_(chunk)).values(name=unmet))
 
 
 def mark_seen(session: Session, source: SourceRecord, names: Iterable[str]) -> None:
@@ -174,39 +232,30 @@ def remove_files(
 def _delete_items(
     session: Session, collection_id: int, pks: Sequence[int], *, revision: int
 ) -> int:
-    came = select(Item.pk).where(
-        Item.collection_id == collection_id,
-        Item.is_deleted.is_(False),
-        Item.item_id == SourceFile.item_id,
-        Item.sha256 == SourceFile.sha256,
-        SourceFile.pk.in_(pks),
-    )
-    found = list(session.scalars(came))  # from the files: there may be far more items than gone
+    target = Target(collection_id=collection_id)
+    found = list(session.scalars(target.came_from(pks)))  # far more items may be there than gone
     statement = update(Item).where(Item.pk.in_(found), Item.is_deleted.is_(False))
     return changed(session, statement.values(is_deleted=True, revision=revision))
 
 
 def _retire_examples(session: Session, dataset_id: int, pks: Sequence[int]) -> int:
-    came = select(DatasetItem.pk).where(
-        DatasetItem.dataset_id == dataset_id,
-        DatasetItem.removed_in.is_(None),
-        DatasetItem.item_id == SourceFile.item_id,
-        DatasetItem.sha256 == SourceFile.sha256,
-        SourceFile.pk.in_(pks),
-    )
-    found = list(session.scalars(came))
+    found = list(session.scalars(Target(dataset_id=dataset_id).came_from(pks)))
     datasets.retire_examples(session, dataset_id, found)
     return len(found)
 
 
 def _held(
-    session: Session, source_id: int, names: Sequence[str]
-) -> Iterator[tuple[str, str, str | None, int]]:
-    """Name, item, content and last look of each of these files, held until the commit."""
+    session: Session, source_id: int, target: Target, names: Sequence[str]
+) -> Iterator[_HeldFile]:
+    """What is known of each of these files, held until the commit."""
+    columns = [
+        getattr(SourceFile, one.name) for one in fields(_HeldFile) if one.name != "is_there"
+    ]
     for chunk in chunks(sorted(names)):
-        yield from session.execute(
-            select(SourceFile.name, SourceFile.item_id, SourceFile.sha256, SourceFile.scan)
+        rows = session.execute(
+            select(*columns, target.holds().label("is_there"))
             .where(SourceFile.source_id == source_id, SourceFile.name.in_(chunk))
             .order_by(SourceFile.name)
             .with_for_update()
         ).all()
+        yield from (as_record(_HeldFile, row) for row in rows)

@@ -135,6 +135,9 @@ class SourceFile(Table):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     stamp: Mapped[str] = mapped_column(String(200))  # changes whenever the file does
     sha256: Mapped[str | None] = mapped_column(String(64))  # null of an archive
+    before_sha256: Mapped[str | None] = mapped_column(  # its item's, if these bytes are of no use
+        String(64)
+    )
     reference: Mapped[str | None]  # its pack's key, where nothing was copied
     item_id: Mapped[str] = mapped_column(String(128))  # empty of an archive
     scan: Mapped[int]  # the last one that saw it

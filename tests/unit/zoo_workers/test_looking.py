@@ -159,3 +159,44 @@ def test_what_is_gone_beside_a_file_that_can_be_used_is_removed(
     (root / "cat/1.png").unlink()
     again = counts(ingest(place, root / "list.csv"))
     assert again == {"reused": 1, "unchanged": 1, "failed": 1, "removed": 1}
+
+
+def test_an_example_goes_with_its_file_though_that_was_spoilt_before(
+    place: Workplace, root: Path
+) -> None:
+    ingest(place, root)
+    before = examples(place)
+    (root / "cat/1.png").write_bytes(b"no picture any more")
+    for _ in range(2):
+        spoilt = counts(ingest(place, root))
+        assert spoilt == {"reused": 5, "unchanged": 5, "failed": 1}
+    assert examples(place) == before
+    (root / "cat/1.png").unlink()
+    assert counts(ingest(place, root)) == {"reused": 5, "unchanged": 5, "removed": 1}
+    assert examples(place).keys() == before.keys() - {"cat/1.png"}
+
+
+def test_a_file_that_is_mended_has_its_example_as_it_was(place: Workplace, root: Path) -> None:
+    ingest(place, root)
+    relabel(place, "cat/1.png", "lynx")
+    before = examples(place)
+    for content in (b"", bytes(place.context.settings.max_image_bytes + 1), b"no picture"):
+        (root / "cat/1.png").write_bytes(content)
+        assert counts(ingest(place, root)) == {"reused": 5, "unchanged": 5, "failed": 1}
+        assert examples(place) == before
+    (root / "cat/1.png").write_bytes(picture(1, kind="PNG"))
+    assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6}
+    assert examples(place) == before
+
+
+def test_a_picture_whose_path_becomes_an_archive_is_gone(place: Workplace, root: Path) -> None:
+    (root / "cat/f").write_bytes(picture(20, kind="PNG"))
+    ingest(place, root)
+    (root / "cat/f").write_bytes(zipped({"owl/q.png": picture(21, kind="PNG")}))
+    assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 6, "removed": 1}
+    assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 7}
+    (root / "cat/f").write_bytes(picture(22, kind="PNG"))
+    assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 6, "removed": 1}
+    assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 7}
+    (root / "cat/f").unlink()
+    assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6, "removed": 1}

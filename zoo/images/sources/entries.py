@@ -99,6 +99,11 @@ def is_said_alike(stamp: str, other: str) -> bool:
     return SAID.findall(stamp) == SAID.findall(other)
 
 
+def is_anything_said(stamp: str) -> bool:
+    """Whether anything is said of a file with this stamp."""
+    return SAID.search(stamp) is not None
+
+
 def short_name(name: str) -> str:
     """A name that tells a file from others and fits an index of any database."""
     if len(name.encode()) <= LONGEST_PATH:

@@ -47,7 +47,7 @@ def look(catalog: Catalog, target: sources.Target) -> None:
             )
             for name in ("x.png", "y.png")
         ]
-        sources.note_files(session, source, files)
+        sources.note_files(session, source, target, files)
 
 
 def rows_left(catalog: Catalog) -> tuple[int, ...]:

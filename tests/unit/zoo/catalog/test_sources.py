@@ -21,6 +21,10 @@ def file(name: str, sha256: str | None = A, *, item_id: str = "", **more: str) -
     )
 
 
+def archive_row(name: str) -> SourceFileRecord:
+    return SourceFileRecord(name=name, size_bytes=3, stamp="1", sha256=None, item_id="")
+
+
 def stored(session: Session, key: str, *sha256s: str) -> None:
     ids = contents.add_packs(session, {key: 3})
     rows = [
@@ -51,9 +55,11 @@ def begin(catalog: Catalog, target: Target, location: str = "/srv") -> SourceRec
         return sources.begin_scan(session, target, location)
 
 
-def note(catalog: Catalog, source: SourceRecord, *files: SourceFileRecord) -> dict[str, str]:
+def note(
+    catalog: Catalog, target: Target, source: SourceRecord, *files: SourceFileRecord
+) -> dict[str, str]:
     with catalog.write() as session:
-        return sources.note_files(session, source, files)
+        return sources.note_files(session, source, target, files)
 
 
 def put(catalog: Catalog, target: Target, *given_: InputRecord) -> None:
@@ -84,13 +90,13 @@ def test_each_look_at_a_place_has_its_number(catalog: Catalog, target: Target) -
 
 def test_a_file_keeps_the_id_that_it_had_first(catalog: Catalog, target: Target) -> None:
     source = begin(catalog, target)
-    assert note(catalog, source, file("a", item_id="one")) == {"a": "one"}
-    assert note(catalog, source, file("a", B, item_id="two")) == {"a": "one"}
+    assert note(catalog, target, source, file("a", item_id="one")) == {"a": "one"}
+    assert note(catalog, target, source, file("a", B, item_id="two")) == {"a": "one"}
 
 
 def test_a_file_is_there_while_its_item_stands_for_it(catalog: Catalog, target: Target) -> None:
     source = begin(catalog, target)
-    note(catalog, source, file("a"), file("b"), file("c"))
+    note(catalog, target, source, file("a"), file("b"), file("c"))
     put(catalog, target, given("item_a", A), given("item_b", B), given("item_c", A))
     with catalog.write() as session:
         items.delete_item(session, target.collection_id or 0, "item_c", revision=2)
@@ -104,7 +110,7 @@ def test_a_file_is_there_while_its_item_stands_for_it(catalog: Catalog, target: 
 
 
 def test_what_a_look_has_not_met_goes_with_its_item(catalog: Catalog, target: Target) -> None:
-    note(catalog, begin(catalog, target), file("a"), file("b", B))
+    note(catalog, target, begin(catalog, target), file("a"), file("b", B))
     put(catalog, target, given("item_a", A), given("item_b", B), given("other", A))
     again = begin(catalog, target)
     with catalog.write() as session:
@@ -119,17 +125,51 @@ def test_what_a_look_has_not_met_goes_with_its_item(catalog: Catalog, target: Ta
 def test_an_item_that_stands_for_something_else_by_now_stays(
     catalog: Catalog, target: Target
 ) -> None:
-    note(catalog, begin(catalog, target), file("a"))
+    note(catalog, target, begin(catalog, target), file("a"))
     put(catalog, target, given("item_a", B))
     assert end(catalog, begin(catalog, target), target) == (1, 0)
+
+
+@pytest.mark.parametrize("spoilt", [[B], [B, "c" * 64]], ids=["once", "twice"])
+def test_an_item_goes_with_its_file_though_that_was_spoilt_before(
+    catalog: Catalog, target: Target, spoilt: list[str]
+) -> None:
+    note(catalog, target, begin(catalog, target), file("a"))
+    put(catalog, target, given("item_a", A))
+    for sha256 in spoilt:
+        note(catalog, target, begin(catalog, target), file("a", sha256))
+    assert end(catalog, begin(catalog, target), target) == (1, 1)
+
+
+def test_an_item_of_a_spoilt_file_that_somebody_else_has_replaced_stays(
+    catalog: Catalog, target: Target
+) -> None:
+    note(catalog, target, begin(catalog, target), file("a"))
+    put(catalog, target, given("item_a", A))
+    note(catalog, target, begin(catalog, target), file("a", B))
+    put(catalog, target, given("item_a", "c" * 64))
+    assert end(catalog, begin(catalog, target), target) == (1, 0)
+
+
+def test_what_was_a_file_and_is_an_archive_now_is_gone(catalog: Catalog, target: Target) -> None:
+    note(catalog, target, begin(catalog, target), file("a"))
+    put(catalog, target, given("item_a", A))
+    again = begin(catalog, target)
+    note(catalog, target, again, archive_row("a"), file("a!b", B, archive="a"))
+    with catalog.read() as session:
+        assert sources.known_files(session, again.id, target, ["a"])["a"].item_id == ""
+    assert end(catalog, again, target) == (1, 1)
+    last = begin(catalog, target)
+    assert note(catalog, target, last, file("a", item_id="other")) == {"a": "other"}
+    assert end(catalog, last, target) == (2, 0)
 
 
 def test_an_earlier_look_that_ends_late_takes_nothing_from_a_later_one(
     catalog: Catalog, target: Target
 ) -> None:
     early, late = begin(catalog, target), begin(catalog, target)
-    note(catalog, late, file("a"))
-    note(catalog, early, file("a", B))
+    note(catalog, target, late, file("a"))
+    note(catalog, target, early, file("a", B))
     with catalog.write() as session:
         sources.mark_seen(session, early, ["a"])
     assert end(catalog, late, target) == (0, 0)
@@ -137,8 +177,8 @@ def test_an_earlier_look_that_ends_late_takes_nothing_from_a_later_one(
 
 def test_files_of_an_archive_are_met_with_it(catalog: Catalog, target: Target) -> None:
     source = begin(catalog, target)
-    note(catalog, source, file("z.zip", None), file("z.zip!a", archive="z.zip"))
-    note(catalog, source, file("y.zip!a", archive="y.zip"))
+    note(catalog, target, source, archive_row("z.zip"), file("z.zip!a", archive="z.zip"))
+    note(catalog, target, source, file("y.zip!a", archive="y.zip"))
     again = begin(catalog, target)
     with catalog.write() as session:
         assert sources.mark_archive_seen(session, again, "z.zip") == 1
@@ -158,7 +198,7 @@ def test_a_content_whose_file_goes_is_found_in_another_that_has_the_same_bytes(
     assert pack_of(catalog, A) == "ref:/srv/b"
     source = begin(catalog, target)
     both = [file("a", reference="ref:/srv/a"), file("b", reference="ref:/srv/b")]
-    note(catalog, source, *both)
+    note(catalog, target, source, *both)
     again = begin(catalog, target)
     with catalog.write() as session:
         sources.mark_seen(session, again, ["a"])
@@ -175,11 +215,12 @@ def test_a_content_whose_file_changes_is_found_in_another(
     source = begin(catalog, target)
     note(
         catalog,
+        target,
         source,
         file("a", reference="ref:/srv/a"),
         file("b", reference="ref:/srv/b"),
     )
-    note(catalog, source, file("b", B, reference="ref:/srv/b"))
+    note(catalog, target, source, file("b", B, reference="ref:/srv/b"))
     assert pack_of(catalog, A) == "ref:/srv/a"
 
 
@@ -203,7 +244,7 @@ def test_contents_by_reference_are_walked_over_while_something_stands_for_them(
 
 def test_a_deleted_collection_takes_its_sources_along(catalog: Catalog, target: Target) -> None:
     source = begin(catalog, target)
-    note(catalog, source, file("a"))
+    note(catalog, target, source, file("a"))
     with catalog.write() as session:
         collections.delete_collection(session, "c")
     with catalog.read() as session:
@@ -224,7 +265,7 @@ def test_examples_are_replaced_and_removed_from_the_next_version_on(catalog: Cat
         datasets.put_examples(session, dataset.id, first)
         datasets.seal_version(session, dataset.id, job_id="1", digest=A, labels={"cat": 2})
     target = Target(dataset_id=dataset.id)
-    note(catalog, begin(catalog, target), file("a"), file("b", B))
+    note(catalog, target, begin(catalog, target), file("a"), file("b", B))
     with catalog.write() as session:
         datasets.put_examples(session, dataset.id, [given("item_a", A, label="dog")])
     again = begin(catalog, target)
