@@ -14,7 +14,7 @@ from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import FailedMember, Member
 from zoo.images.members import read_members, read_rows
-from zoo.images.sources.entries import FoundFile, lost, short_name, with_said
+from zoo.images.sources.entries import BY_ID, FoundFile, lost, short_name, with_said
 from zoo.images.webdataset import without_key
 from zoo.jobs.intake import target_of
 from zoo.jobs.ledger import Claim, fence, finish
@@ -215,7 +215,8 @@ def _taken_member(claim: Claim, member: Member, sha256: str | None) -> Taken:
         return Taken(arrival=arrival, is_text=member.is_text)
     archive = claim.arguments["file"]
     item_id = member.attributes.item_id
-    name = short_name(f"id:{item_id}" if item_id else f"{archive['path']}!{member.name}")
+    place = f"{BY_ID}{item_id}" if item_id else member.name
+    name = short_name(f"{archive['path']}!{place}")
     if sha256 is None or arrival.error:
         return Taken(arrival=arrival, spoilt=name)
     noted = SourceFileRecord(

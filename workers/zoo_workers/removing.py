@@ -72,7 +72,7 @@ def _remove_some(context: Context, claim: Claim, n_removed: int) -> int | None:
         revision = _hold(session, target) if gone else None
         if revision is None:  # nothing is left, or the target was deleted
             return None
-        n_items = sources.remove_files(session, target, gone, revision=revision)
+        n_items = sources.remove_files(session, source, target, gone, revision=revision)
         shards.set_arguments(session, claim.shard.id, {"removed": n_removed + n_items})
     return n_items
 

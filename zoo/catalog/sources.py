@@ -9,14 +9,17 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
+    and_,
     case,
     cast,
     delete,
     literal,
+    literal_column,
+    or_,
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from zoo.catalog import contents, datasets
 from zoo.catalog.records import KnownFileRecord, SourceFileRecord, SourceRecord
@@ -49,18 +52,35 @@ class Target:
         """Whether it has a source file's item, still with that file's content."""
         return self._items().where(self.kind.sha256 == SourceFile.sha256).exists()
 
+    def has(self) -> ColumnElement[bool]:
+        """Whether it has a source file's item, with a content that is or was of that id's files.
+
+        Archives of a source may give the same id; whichever was read last has the item.
+        """
+        other = aliased(SourceFile)
+        others = select(other.pk).where(*_is_alike(other), other.sha256 == self.kind.sha256)
+        is_another_s = others.correlate(SourceFile, self.kind).exists()
+        is_given = or_(
+            self.kind.sha256 == SourceFile.sha256,
+            and_(SourceFile.archive.is_not(None), is_another_s),
+        )
+        return self._items().where(is_given).exists()
+
     def holds_before(self) -> ColumnElement[bool]:
         """Whether it has the item, with the content which that file had before."""
         return self._items().where(self.kind.sha256 == SourceFile.before_sha256).exists()
 
-    def came_from(self, pks: Sequence[int]) -> Select[int]:
-        """The items, by primary key, whose contents come from these source files.
+    def gone_with(self, pks: Sequence[int], *, scan: int) -> Select[int]:
+        """The items, by primary key, that these files gave and none does that a look has met.
 
-        Where a file's last bytes could not be used that is the content which it had before.
+        Where a file's last bytes could not be used it has given what it held before.
         """
+        other = aliased(SourceFile)
+        is_met = other.scan + 0 >= scan  # a sum: no range of an index, which may be all files
+        others = select(other.pk).where(*_is_alike(other), is_met)
         given = (SourceFile.sha256, SourceFile.before_sha256)
-        found = self._items().where(self.kind.sha256.in_(given), SourceFile.pk.in_(pks))
-        return found.distinct()
+        mine = (SourceFile.pk.in_(pks), self.kind.sha256.in_(given), ~others.exists())
+        return self._items().where(*mine).distinct()
 
     def _items(self) -> Select[int]:
         """Its items with the id of a source file's."""
@@ -69,6 +89,18 @@ class Target:
         else:
             mine = (Item.collection_id == self.collection_id, Item.is_deleted.is_(False))
         return select(self.kind.pk).where(*mine, self.kind.item_id == SourceFile.item_id)
+
+
+def _is_alike(other: type[SourceFile]) -> tuple[ColumnElement[bool], ...]:
+    """Whether another file, in an archive, has a source file's id.
+
+    As the index of such files has it; a range of another index looks like less to SQLite.
+    """
+    return (
+        other.source_id == SourceFile.source_id,
+        other.item_id == SourceFile.item_id,
+        other.archive != literal_column("''"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +143,7 @@ def known_files(
     for chunk in chunks(names):
         before = case((target.holds_before(), SourceFile.before_sha256))
         rows = session.execute(
-            select(SourceFile, target.holds(), before).where(
+            select(SourceFile, target.has(), before).where(
                 SourceFile.source_id == source_id, SourceFile.name.in_(chunk)
             )
         )
@@ -127,7 +159,7 @@ def is_whole(session: Session, source_id: int, target: Target, archive: str) -> 
     lost = (
         select(SourceFile.pk)
         .where(SourceFile.source_id == source_id, SourceFile.archive == archive)
-        .where(~target.holds())
+        .where(~target.has())
         .limit(1)
     )
     return session.scalar(lost) is None
@@ -211,37 +243,35 @@ def gone_files(session: Session, source: SourceRecord, *, limit: int) -> list[Go
 
 
 def remove_files(
-    session: Session, target: Target, gone: Sequence[GoneFile], *, revision: int
+    session: Session,
+    source: SourceRecord,
+    target: Target,
+    gone: Sequence[GoneFile],
+    *,
+    revision: int,
 ) -> int:
     """Forget files, and delete the items or examples that came from them; returns how many.
 
-    Those that stand for another content by now came from elsewhere and stay. `revision` is a
-    collection's next one; a dataset is held.
+    Those that stand for another content by now came from elsewhere and stay, as do those whose id
+    another archive gives too: the next look takes its file. `revision` is a collection's next
+    one; a dataset is held.
     """
     n_deleted = 0
     for chunk in chunks([one.pk for one in gone]):
-        if target.collection_id is not None:
-            n_deleted += _delete_items(session, target.collection_id, chunk, revision=revision)
-        elif target.dataset_id is not None:
-            n_deleted += _retire_examples(session, target.dataset_id, chunk)
+        found = list(session.scalars(target.gone_with(chunk, scan=source.scan)))
+        if target.dataset_id is not None:
+            datasets.retire_examples(session, target.dataset_id, found)
+            n_deleted += len(found)
+        else:
+            n_deleted += _delete_items(session, found, revision=revision)
         session.execute(delete(SourceFile).where(SourceFile.pk.in_(chunk)))
     contents.find_elsewhere(session, [one.sha256 for one in gone if one.sha256])
     return n_deleted
 
 
-def _delete_items(
-    session: Session, collection_id: int, pks: Sequence[int], *, revision: int
-) -> int:
-    target = Target(collection_id=collection_id)
-    found = list(session.scalars(target.came_from(pks)))  # far more items may be there than gone
-    statement = update(Item).where(Item.pk.in_(found), Item.is_deleted.is_(False))
+def _delete_items(session: Session, pks: Sequence[int], *, revision: int) -> int:
+    statement = update(Item).where(Item.pk.in_(pks), Item.is_deleted.is_(False))
     return changed(session, statement.values(is_deleted=True, revision=revision))
-
-
-def _retire_examples(session: Session, dataset_id: int, pks: Sequence[int]) -> int:
-    found = list(session.scalars(Target(dataset_id=dataset_id).came_from(pks)))
-    datasets.retire_examples(session, dataset_id, found)
-    return len(found)
 
 
 def _held(

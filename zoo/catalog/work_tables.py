@@ -127,6 +127,13 @@ class SourceFile(Table):
         Index(None, "source_id", "scan"),
         Index(None, "source_id", "archive"),
         Index(None, "sha256"),
+        Index(  # archives side by side may give the same id
+            "ix_source_files_members",
+            "source_id",
+            "item_id",
+            sqlite_where=text("archive <> ''"),
+            postgresql_where=text("archive <> ''"),
+        ),
     )
     pk: Mapped[int] = mapped_column(BigId, primary_key=True)
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))

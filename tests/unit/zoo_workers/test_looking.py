@@ -200,3 +200,30 @@ def test_a_picture_whose_path_becomes_an_archive_is_gone(place: Workplace, root:
     assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 7}
     (root / "cat/f").unlink()
     assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6, "removed": 1}
+
+
+def numbered(number: int) -> bytes:
+    """A zip whose manifest gives the id `one` to a picture."""
+    listed = b"path,id,label\na.png,one,owl\n"
+    return zipped({"list.csv": listed, "a.png": picture(number, kind="PNG")})
+
+
+@pytest.mark.parametrize("numbers", [(20, 21), (20, 20)], ids=["others", "the same"])
+def test_archives_side_by_side_that_give_the_same_id_do_not_lose_it(
+    place: Workplace, root: Path, numbers: tuple[int, int]
+) -> None:
+    for name, number in zip(("a.zip", "b.zip"), numbers, strict=True):
+        (root / name).write_bytes(numbered(number))
+    assert counts(ingest(place, root)) == {"reused": 8}
+    relabel(place, "a.png", "eagle")
+    first = contents(place)
+    assert counts(ingest(place, root)) == {"reused": 8, "unchanged": 8}
+    assert (contents(place), examples(place)["a.png"]) == (first, ("eagle", "one"))
+    (root / "b.zip").unlink()
+    assert counts(ingest(place, root)) == {"reused": 7, "unchanged": 7}
+    assert contents(place) == first
+    ingest(place, root)
+    assert contents(place)["a.png"] == hashlib.sha256(picture(20, kind="PNG")).hexdigest()
+    (root / "a.zip").unlink()
+    assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6, "removed": 1}
+    assert "a.png" not in examples(place)

@@ -73,7 +73,7 @@ def end(catalog: Catalog, source: SourceRecord, target: Target) -> tuple[int, in
     """Files and items that a look ends by removing."""
     with catalog.write() as session:
         gone = sources.gone_files(session, source, limit=100)
-        n_items = sources.remove_files(session, target, gone, revision=9)
+        n_items = sources.remove_files(session, source, target, gone, revision=9)
     return len(gone), n_items
 
 
@@ -187,6 +187,37 @@ def test_files_of_an_archive_are_met_with_it(catalog: Catalog, target: Target) -
     with catalog.read() as session:
         assert sources.is_whole(session, again.id, target, "z.zip")
     assert end(catalog, again, target) == (1, 0)
+
+
+def test_an_id_that_two_archives_give_is_the_last_one_s_until_that_goes(
+    catalog: Catalog, target: Target
+) -> None:
+    source = begin(catalog, target)
+    ours = file("a.zip!id:x", A, archive="a.zip", item_id="x")
+    note(catalog, target, source, ours, file("b.zip!id:x", B, archive="b.zip", item_id="x"))
+    put(catalog, target, given("x", B))
+    with catalog.read() as session:
+        assert sources.is_whole(session, source.id, target, "a.zip")
+        assert sources.is_whole(session, source.id, target, "b.zip")
+    again = begin(catalog, target)
+    with catalog.write() as session:
+        sources.mark_archive_seen(session, again, "a.zip")
+    assert end(catalog, again, target) == (1, 0)
+    with catalog.read() as session:
+        assert not sources.is_whole(session, source.id, target, "a.zip")
+    put(catalog, target, given("x", A))
+    assert end(catalog, begin(catalog, target), target) == (1, 1)
+
+
+def test_an_id_that_several_gone_archives_gave_is_removed_once(catalog: Catalog) -> None:
+    with catalog.write() as session:
+        dataset = datasets.create_dataset(session, "d")
+        stored(session, "packs/p", A)
+        datasets.put_examples(session, dataset.id, [given("x", A, label="cat")])
+    target = Target(dataset_id=dataset.id)
+    members = [file(f"{n}.zip!id:x", archive=f"{n}.zip", item_id="x") for n in range(2)]
+    note(catalog, target, begin(catalog, target), *members)
+    assert end(catalog, begin(catalog, target), target) == (2, 1)
 
 
 def test_a_content_whose_file_goes_is_found_in_another_that_has_the_same_bytes(
