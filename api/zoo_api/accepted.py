@@ -80,18 +80,42 @@ def once(fingerprint: str, act: Callable[[Session], JobRecord]) -> Response:
 
     422 `idempotency_key_reused` if the key came with another request.
     """
+    try:
+        return accepted(_done_once(_key(), fingerprint, act))
+    except UnavailableError as error:
+        if error.code == "database_unavailable":
+            find_owner()  # it may have been committed all the same
+        raise
+
+
+def recalled(fingerprint: str) -> Response | None:
+    """The answer to a request whose key is known: for who checks much before it submits.
+
+    What the first one was checked against may be gone or down by now. None for a request that is
+    new; raises as `once` does.
+    """
+    key = _key()
+    if key is None:
+        return None
+    with services().catalog.read() as session:
+        job = _recalled(session, key, fingerprint)
+    return None if job is None else accepted(job)
+
+
+def is_repeated(session: Session) -> bool:
+    """Whether the request's key is known, of who has yet to take in what it is the key of."""
+    key = _key()
+    return key is not None and jobs.recall_key(session, key) is not None
+
+
+def _key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise InvalidError(
             f"an Idempotency-Key has 1 to {LONGEST_KEY} characters, this one has {len(key)}",
             code="invalid_idempotency_key",
         )
-    try:
-        return accepted(_done_once(key, fingerprint, act))
-    except UnavailableError as error:
-        if error.code == "database_unavailable":
-            find_owner()  # it may have been committed all the same
-        raise
+    return key
 
 
 def _done_once(

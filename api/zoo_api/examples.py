@@ -26,7 +26,7 @@ from zoo.jobs.intake import (
 )
 from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.names import unknown
-from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.accepted import ACCEPTED, idempotent, is_repeated, recalled
 from zoo_api.codes import merge
 from zoo_api.collections import require_collection
 from zoo_api.contract import Json, Query, contract
@@ -116,7 +116,8 @@ def send_examples(
 ) -> Response:
     """Take labelled files or texts in, or read a source; the job's end seals the next version."""
     with services().catalog.read() as session:
-        require_dataset(session, name)
+        if not is_repeated(session):
+            require_dataset(session, name)
     if isinstance(body, ExamplesRequest):
         return _read_json(name, body)
     options, received = body.receive(with_manifests=True)
@@ -231,7 +232,8 @@ def _read_json(name: str, body: ExamplesRequest) -> Response:
 
 def _send_texts(name: str, given: list[TextExample]) -> Response:
     with services().catalog.read() as session:
-        _check_takes_texts(require_dataset(session, name))
+        if not is_repeated(session):
+            _check_takes_texts(require_dataset(session, name))
     received = receive_texts(given)
 
     def submit(session: Session) -> JobRecord:
@@ -252,13 +254,17 @@ def _check_takes_texts(dataset: DatasetRecord) -> None:
 
 
 def _read_source(name: str, wanted: SourceRequest) -> Response:
+    fingerprint = fingerprint_of(wanted)
+    known = recalled(fingerprint)
+    if known is not None:
+        return known
     open_source(wanted.source)
     spec = IngestSpec(dataset=name, source=wanted.source)
 
     def submit(session: Session) -> JobRecord:
         return submit_source(session, spec, work={"dataset_id": require_dataset(session, name).id})
 
-    return idempotent(fingerprint_of(wanted), submit)
+    return idempotent(fingerprint, submit)
 
 
 def _read_collection(name: str, source: SourceSpec) -> Response:

@@ -18,7 +18,7 @@ from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_ingest, submit_source
 from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.names import unknown
-from zoo_api.accepted import ACCEPTED, idempotent
+from zoo_api.accepted import ACCEPTED, idempotent, is_repeated, recalled
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import BUILT, merge
 from zoo_api.collections import UNKNOWN, require_collection
@@ -100,12 +100,13 @@ def send_items(name: str, body: FilesOrJson[ItemsRequest, Incoming[ItemsOptions]
     JSON has either `items` or a `source`.
     """
     with services().catalog.read() as session:
-        collection = require_collection(session, name)
+        collection = None if is_repeated(session) else require_collection(session, name)
     if isinstance(body, ItemsRequest):
         _check_one(body)
         if body.source:
             return _read_source(name, SourceRequest(source=body.source))
-        _check_takes_texts(collection)
+        if collection is not None:
+            _check_takes_texts(collection)
         received = receive_texts(body.items or [])
     else:
         _, received = body.receive()
@@ -207,13 +208,17 @@ def _check_one(body: ItemsRequest) -> None:
 
 
 def _read_source(name: str, wanted: SourceRequest) -> Response:
+    fingerprint = fingerprint_of(wanted)
+    known = recalled(fingerprint)
+    if known is not None:
+        return known
     open_source(wanted.source)
     spec = IngestSpec(collection=name, source=wanted.source)
 
     def submit(session: Session) -> JobRecord:
         return submit_source(session, spec, work=_work(require_collection(session, name)))
 
-    return idempotent(fingerprint_of(wanted), submit)
+    return idempotent(fingerprint, submit)
 
 
 def _check_takes_texts(collection: CollectionRecord) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,14 +14,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from typing_extensions import TypedDict
 
-from zoo.catalog import inputs
+from zoo.catalog import Session, inputs
 from zoo.catalog import jobs as catalog_jobs
+from zoo.catalog.records import JobRecord
 from zoo.errors import InvalidError
 from zoo.jobs.ledger import cancel, require
 from zoo.jobs.retries import retry
-from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, ExtractSpec
+from zoo.jobs.specs import DESCRIBED, SUBMITTABLE, ExtractSpec, FineTuneSpec
 from zoo.names import nearest, unknown
-from zoo_api.accepted import ACCEPTED, ONCE_ACCEPTED, idempotent, once
+from zoo_api.accepted import ACCEPTED, ONCE_ACCEPTED, idempotent, once, recalled
 from zoo_api.codes import OWN_OR_BUILT, merge
 from zoo_api.contract import Json, Query, contract
 from zoo_api.extracting import prepare_extract
@@ -131,9 +133,9 @@ def create_job(asked: Json[JobRequest]) -> Response:
     if asked.type not in SUBMITTABLE:
         raise _unknown_type(asked.type)
     spec = read_strictly(SUBMITTABLE[asked.type], json.dumps(asked.spec))
-    submit = prepare_extract(spec) if isinstance(spec, ExtractSpec) else prepare_fine_tune(spec)
     text = json.dumps([asked.type, asdict(spec)], sort_keys=True)
-    return idempotent(hashlib.sha256(text.encode()).hexdigest(), submit)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    return recalled(fingerprint) or idempotent(fingerprint, _prepare(spec))
 
 
 @jobs.get("/v1/job-types")
@@ -211,6 +213,10 @@ def type_json(name: str) -> JobType:
     schema = TypeAdapter(DESCRIBED[name]).json_schema()
     how = "POST /v1/jobs" if name in SUBMITTABLE else "POST items to a collection or dataset"
     return {"type": name, "submit": how, "schema": schema}
+
+
+def _prepare(spec: ExtractSpec | FineTuneSpec) -> Callable[[Session], JobRecord]:
+    return prepare_extract(spec) if isinstance(spec, ExtractSpec) else prepare_fine_tune(spec)
 
 
 def _unknown_type(name: str) -> InvalidError:

@@ -214,8 +214,10 @@ def test_a_tar_in_webdataset_s_layout_gives_samples(zoo: ZooService) -> None:
 
 def test_the_same_request_with_the_same_key_makes_one_job(zoo: ZooService, root: Path) -> None:
     url = f"/v1/collections/{zoo.collection()}/items"
-    jobs = [ingest(zoo, url, {"path": str(root)}, **{"Idempotency-Key": "once"}) for _ in range(2)]
-    assert jobs[0]["id"] == jobs[1]["id"]
+    keyed = {"Idempotency-Key": "once"}
+    first = ingest(zoo, url, {"path": str(root)}, **keyed)
+    root.rename(root.with_name("elsewhere"))
+    assert ingest(zoo, url, {"path": str(root)}, **keyed)["id"] == first["id"]
 
 
 def test_a_preview_counts_and_makes_no_job(zoo: ZooService, root: Path) -> None:

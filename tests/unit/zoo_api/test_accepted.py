@@ -1,11 +1,14 @@
 import io
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.labelled import seal_version
+from tests.stock import Stock
 from zoo.catalog import Catalog, jobs
 from zoo.jobs.ledger import cancel
 
@@ -45,6 +48,39 @@ def test_a_key_that_comes_with_another_request_is_refused(client: FlaskClient, u
     assert answer.get_json()["detail"] == (
         "Idempotency-Key 'k' came with another request before; use a new one"
     )
+
+
+def test_a_key_is_answered_though_what_its_request_named_has_gone(
+    client: FlaskClient, url: str, catalog: Catalog, stock: Stock
+) -> None:
+    def post(path: str, **content: Any) -> TestResponse:
+        return client.post(path, headers={"Idempotency-Key": path}, **content)
+
+    def send_all(**spec: object) -> list[TestResponse]:
+        job = {"dataset": "pets", "model": "lite.tiny", "name": "mine", **spec}
+        labelled = {"items": [{"text": "a cat", "label": "cat"}]}
+        pixels = {"data": b"cat", "content_type": "image/jpeg"}
+        return [
+            post("/v1/jobs", json={"type": "fine_tune", "spec": job}),
+            post("/v1/datasets/said/items", json=labelled),
+            post("/v1/collections/seen/items", **pixels),
+            send(client, url, Idempotency_Key="k"),
+        ]
+
+    seal_version(catalog, "pets", {"cat": 2, "dog": 2})
+    client.put("/v1/datasets/said", json={})
+    stock.collection("seen")
+    first = send_all()
+    for path in ("datasets/pets", "datasets/said", "collections/seen"):
+        assert client.delete(f"/v1/{path}").status_code == 204
+
+    again = send_all()
+
+    assert [one.status_code for one in first + again] == [202] * 8
+    assert [one.get_json()["id"] for one in again] == [one.get_json()["id"] for one in first]
+    reused = send(client, url, content=b"dog", Idempotency_Key="k"), send_all(name="other")[0]
+    assert {one.get_json()["code"] for one in reused} == {"idempotency_key_reused"}
+    assert send(client, url).status_code == 404
 
 
 def test_a_cancellation_sent_again_with_its_key_is_answered_again(
