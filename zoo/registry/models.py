@@ -46,17 +46,25 @@ def backbone_of(session: Session, version: VersionRecord) -> ModelRecord:
 
     A tuned network is built by the plugin that its backbone, or that one's own, came from.
     """
-    below = resolve_backbone(session, version.backbone)
     if version.weights_key is None:
-        return below
+        return resolve_backbone(session, version.backbone)
+    root = _root(session, version)
     return replace(
-        below,
+        root,
         name=version.name,
         is_default=False,
-        card={**below.card, "is_random": False},
+        card={**root.card, "is_random": False},
         detail=version.detail,
         tuned=version,
     )
+
+
+def _root(session: Session, version: VersionRecord) -> ModelRecord:
+    """The plugin's backbone that a tuned network goes back to, any number of trainings ago."""
+    name = version.backbone
+    while is_own(name):
+        name = resolve_version(session, split_precision(name)[0]).backbone
+    return resolve_backbone(session, name)
 
 
 def _in_precision(found: ModelRecord, precision: str) -> ModelRecord:

@@ -126,6 +126,20 @@ def test_a_tuned_network_is_a_backbone_that_its_parents_plugin_builds(known: Cat
     ]
 
 
+def test_training_goes_on_from_training_for_any_number_of_generations(known: Catalog) -> None:
+    first = register_pets(known, job_id="c", **network_columns("versions/c"))
+    given = {**vars(first)}
+    for name in ("model", "version", "created_at"):
+        del given[name]
+    with known.write() as session:
+        for number in range(first.version, 500):
+            below = {"backbone": f"pets:{number}", "job_id": f"job {number}"}
+            models.add_version(session, "pets", card={}, values={**given, **below})
+    with known.read() as session:
+        newest = to_ref(resolve_backbone(session, "pets:500"), space_id=None)
+    assert (newest.name, newest.plugin, newest.weights) == ("pets:500", "lite", "bare")
+
+
 def test_a_version_that_was_just_deleted_is_held_by_nobody(known: Catalog) -> None:
     register_pets(known, job_id="c", **network_columns("versions/c"))
     with known.read() as session:
