@@ -44,7 +44,13 @@ jobs = Blueprint("jobs", __name__)
 
 UNKNOWN = {404: ("unknown_job",)}
 REFUSED_RETRIES = {
-    409: ("collection_deleted", "dataset_deleted", "job_not_ended", "nothing_to_retry"),
+    409: (
+        "collection_deleted",
+        "dataset_deleted",
+        "job_not_ended",
+        "model_deleted",
+        "nothing_to_retry",
+    ),
 }
 EXAMPLE = {
     "type": "fine_tune",

@@ -14,7 +14,10 @@ from zoo.jobs.specs import read_ingest
 from zoo.jobs.targets import check_targets
 from zoo.logs import current_request
 from zoo.names import new_id
+from zoo.registry.models import is_own, resolve_version
+from zoo.registry.retiring import hold_version
 from zoo.settings import Settings
+from zoo.space import split_precision
 
 RESUMED = ("expand", "plan", "enlist", "gather")
 """Kinds of shards that give a job its inputs, and that a retry goes on with."""
@@ -27,6 +30,7 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     if old.state in jobs.LIVE:
         raise ConflictError(f"job {job_id} is {old.state}; wait for its end", code="job_not_ended")
     _check_targets(session, old)
+    _hold_model(session, old)
     if not is_whole_look(shards.arguments_of(session, old.id, "scan")):
         # From the start: what is in already is told by a look, and what has gone by a whole one.
         spec = read_ingest(old.spec)
@@ -51,6 +55,19 @@ def _check_targets(session: Session, old: JobRecord) -> None:
         check_targets(session, old)
     except NotFoundError as error:
         raise ConflictError(error.detail, code=error.code) from error
+
+
+def _hold_model(session: Session, old: JobRecord) -> None:
+    """Keep the user's own version that the work is done with: no job that has ended did so."""
+    name, _ = split_precision(str(old.work.get("model", "")))
+    if not is_own(name):
+        return
+    try:
+        hold_version(session, resolve_version(session, name))
+    except NotFoundError as error:
+        raise ConflictError(
+            f"model {name!r} was deleted before the job was done with it", code="model_deleted"
+        ) from error
 
 
 def _repeated(session: Session, old: JobRecord) -> dict[str, Any]:

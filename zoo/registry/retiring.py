@@ -57,12 +57,16 @@ def hold(session: Session, model: ModelRecord, number: int) -> VersionRecord:
 
 def hold_backbone(session: Session, backbone: ModelRecord) -> None:
     """Keep a tuned backbone, found a moment ago, from being deleted until the commit."""
-    if backbone.tuned is None:
-        return
-    model = models.get_model(session, backbone.tuned.model)
+    if backbone.tuned is not None:
+        hold_version(session, backbone.tuned)
+
+
+def hold_version(session: Session, version: VersionRecord) -> None:
+    """Keep a version, found a moment ago, from being deleted until the commit."""
+    model = models.get_model(session, version.model)
     if model is None:
-        raise NotFoundError(f"{backbone.tuned.name} was just deleted", code="unknown_version")
-    hold(session, model, backbone.tuned.version)
+        raise NotFoundError(f"{version.name} was just deleted", code="unknown_version")
+    hold(session, model, version.version)
 
 
 def _refuse_used(name: str, uses: Uses) -> None:

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from zoo.catalog import Catalog, datasets, inputs, jobs, shards, wake_ups
+from tests.serving import register_pets
+from zoo.catalog import Catalog, datasets, inputs, jobs, models, shards, wake_ups
 from zoo.catalog.named_files import named_blobs
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
@@ -10,6 +11,7 @@ from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.ledger import KEPT, cancel, claim, fail, fence, require
 from zoo.jobs.retries import retry
 from zoo.jobs.specs import FineTuneSpec
+from zoo.registry.retiring import delete_version
 from zoo.settings import Settings
 
 Submit = Callable[[int], JobRecord]
@@ -57,6 +59,34 @@ def test_a_cancelled_job_can_be_retried_whole(
     with catalog.write() as session:
         again = retry(session, job.id, settings)
         assert inputs.count_states(session, again.id) == {"queued": 5}
+
+
+def test_a_retry_holds_the_version_that_it_goes_by(catalog: Catalog, settings: Settings) -> None:
+    register_pets(catalog, job_id="a")
+    with catalog.write() as session:
+        dataset = datasets.create_dataset(session, "d")
+        spec = FineTuneSpec(dataset="d", model="pets:1:bf16", name="mine")
+        work = {"dataset_id": dataset.id, "model": "pets:1:bf16"}
+        job = submit_fine_tune(session, spec, work=work)
+        jobs.end_job(session, job.id, state="failed")
+        pets = models.get_model(session, "pets")
+    assert pets is not None
+    with catalog.write() as session:
+        again = retry(session, job.id, settings)
+    with catalog.write() as session:
+        with pytest.raises(ConflictError) as used:
+            delete_version(session, pets, 1)
+        jobs.end_job(session, again.id, state="failed")
+        delete_version(session, pets, 1)
+
+    with catalog.write() as session, pytest.raises(ConflictError) as gone:
+        retry(session, job.id, settings)
+
+    assert used.value.code == "model_in_use"
+    assert (gone.value.code, gone.value.detail) == (
+        "model_deleted",
+        "model 'pets:1' was deleted before the job was done with it",
+    )
 
 
 def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
