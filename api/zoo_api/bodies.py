@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # it ships none
-from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout
+
+from zoo_api.connections import StalledError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,11 +40,17 @@ class CheckedBody:
     def __init__(self, stream: BinaryIO, length: int | None) -> None:
         self._stream = stream
         self._left = length
+        self._stalled: StalledError | None = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes; none at the end."""
+        if self._stalled is not None:
+            raise _late(self._stalled)  # not waited for again
         try:
             found = self._stream.read() if size < 0 else self._stream.read(size)
+        except StalledError as error:
+            self._stalled = error
+            raise _late(error) from error
         except ParseException as error:
             raise BadRequest(f"the body cannot be read: {error}") from error
         except OSError as error:
@@ -52,3 +60,7 @@ class CheckedBody:
         if self._left and (size < 0 or (size and not found)):
             raise ClientDisconnected(f"the body ended {self._left} bytes early")
         return found
+
+
+def _late(error: StalledError) -> RequestTimeout:
+    return RequestTimeout(f"the body did not come: {error}")

@@ -1,4 +1,4 @@
-"""gunicorn's thread worker, except that it leaves no caller waiting when it is told to stop."""
+"""gunicorn's thread worker, except that no caller keeps others waiting, nor does its own end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import errno
 import mmap
 import socket
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import structlog
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # it ships none
 
+from zoo_api.connections import Connection
+
+WITHOUT_CALLER = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+"""What says that nobody waits any more to be taken in."""
 WITHOUT_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """What keeps a connection waiting that cannot be taken in now."""
 PAUSE_S = 0.05
@@ -41,6 +46,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
     gunicorn's own keeps listening, without taking anybody in, for as long as it still answers:
     up to its grace period. Then it resets them all. One that is replaced takes nobody in: who
     waits is answered by its successor. `app.reloads` tells of that, a `Reloads`.
+
+    A request that does not go on is given up, and one that goes on too slowly while others wait.
     """
 
     sockets: list[socket.socket]  # those that it listens on
@@ -50,6 +57,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
         self._reloads: Reloads = self.app.reloads
         self._n_reloads = self._reloads.count
         self._is_short = False
+        self._n_in_hand = 0
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections in, or no more; once it is told to stop there is no way back."""
@@ -66,8 +74,10 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in; without room for it, it waits, and all others are answered."""
         try:
-            super().accept(listener)
+            self._take_in(listener)
         except OSError as error:
+            if error.errno in WITHOUT_CALLER:
+                return
             if error.errno not in WITHOUT_ROOM:
                 raise
             if not self._is_short:
@@ -76,6 +86,33 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
             time.sleep(PAUSE_S)
         else:
             self._is_short = False
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Have a thread answer what comes on a connection."""
+        self._n_in_hand += 1
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Connection) -> object:
+        """Answer a request, in a thread; what to do with its connection then."""
+        said: object = super().handle(conn)
+        if said is False:
+            conn.close(graceful=True)  # the loop, which does it else, would wait for each to leave
+        return said
+
+    def finish_request(self, conn: Connection, fs: Future[object]) -> None:
+        """Keep or forget a connection that a thread is done with."""
+        self._n_in_hand -= 1
+        super().finish_request(conn, fs)
+
+    def is_crowded(self) -> bool:
+        """Whether there are more to be answered now than threads."""
+        return bool(self._n_in_hand > self.cfg.threads)
+
+    def _take_in(self, listener: socket.socket) -> None:
+        caller, address = listener.accept()
+        self.nr_conns += 1
+        name = listener.getsockname()
+        self.enqueue_req(Connection(self.cfg, caller, address, name, is_crowded=self.is_crowded))
 
     def _is_waited_for(self, listener: socket.socket) -> bool:
         """Take in one who has connected; whether there was one, and room for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -16,7 +17,9 @@ from zoo.names import new_id
 from zoo_api import admission, rates
 from zoo_api.services import services
 
-CHUNK_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 14
+REST_S = 30.0
+"""How long a refused request may go on before its caller is left to find out."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -78,9 +81,11 @@ def answer_name(response: Response) -> Response:
 def read_to_end(response: Response) -> Response:
     """Take in what a refused request still sends: only then does its caller read the answer."""
     if response.status_code >= HTTPStatus.BAD_REQUEST:
-        left = services().settings.max_request_bytes
+        left, deadline = services().settings.max_request_bytes, time.monotonic() + REST_S
         with suppress(HTTPException):
-            while left > 0 and (chunk := request.stream.read(CHUNK_BYTES)):
+            while left > 0 and time.monotonic() < deadline:
+                if not (chunk := request.stream.read(CHUNK_BYTES)):
+                    break
                 left -= len(chunk)
     return response
 

@@ -3,13 +3,14 @@ import os
 import resource
 import selectors
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.workers.gthread import TConn
 
+from zoo_api.connections import Connection
 from zoo_api.draining import DrainingWorker, Reloads
 
 
@@ -23,8 +24,14 @@ class Server:
 class BusyWorker(DrainingWorker):
     """One whose threads answer at once, as far as it matters here."""
 
-    def enqueue_req(self, conn: TConn) -> None:
+    def enqueue_req(self, conn: Connection) -> None:
         conn.close()
+
+
+def answer(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+    """The least of applications."""
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
 
 
 @pytest.fixture
@@ -39,16 +46,24 @@ def server() -> Server:
     return Server()
 
 
-@pytest.fixture
-def worker(listener: socket.socket, server: Server) -> Iterator[DrainingWorker]:
+@contextmanager
+def working(
+    kind: type[DrainingWorker], listener: socket.socket, server: Server
+) -> Iterator[DrainingWorker]:
     mine, log = listener.dup(), logging.getLogger("worker")
-    made = BusyWorker(1, os.getppid(), [mine], server, 30, Config(), log)
+    made = kind(1, os.getppid(), [mine], server, 30, Config(), log)
     made.poller = selectors.DefaultSelector()
     made.set_accept_enabled(True)
     yield made
     made.poller.close()
     made.tmp.close()
     mine.close()
+
+
+@pytest.fixture
+def worker(listener: socket.socket, server: Server) -> Iterator[DrainingWorker]:
+    with working(BusyWorker, listener, server) as made:
+        yield made
 
 
 @pytest.fixture
@@ -78,6 +93,40 @@ def test_one_that_is_replaced_leaves_who_waits_to_its_successor(
 
     assert (worker.nr_conns, worker.sockets) == (0, [])
     listener.accept()[0].close()
+
+
+def test_who_does_not_leave_is_waited_for_by_no_one_but_the_thread(
+    worker: DrainingWorker, caller: socket.socket
+) -> None:
+    caller.sendall(b"GET / HTTP/1.1\r\nHost: zoo\r\nConnection: close\r\n\r\n")
+    caller.shutdown(socket.SHUT_WR)
+    mine, address = worker.sockets[0].accept()
+    conn = Connection(worker.cfg, mine, address, ("zoo", 80), is_crowded=worker.is_crowded)
+    worker.wsgi = answer
+
+    assert worker.handle(conn) is False
+    assert mine.fileno() == -1
+    conn.close(graceful=True)  # as the loop does then
+    assert caller.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_it_is_crowded_while_more_are_in_hand_than_there_are_threads(
+    listener: socket.socket, server: Server
+) -> None:
+    address = listener.getsockname()
+    with working(DrainingWorker, listener, server) as worker, worker.get_thread_pool() as pool:
+        worker.tpool, loop = pool, worker.method_queue
+        loop.init()
+        worker.poller.register(loop.fileno(), selectors.EVENT_READ, loop.run_callbacks)
+        with socket.create_connection(address), socket.create_connection(address):
+            worker.accept(worker.sockets[0])
+            assert not worker.is_crowded()
+            worker.accept(worker.sockets[0])
+            assert worker.is_crowded()
+        while worker.nr_conns:
+            worker.wait_for_and_dispatch_events(timeout=1.0)
+        assert not worker.is_crowded()
+        loop.close()
 
 
 @pytest.mark.usefixtures("caller")

@@ -1,7 +1,10 @@
+import io
 import re
 
 import pytest
 from flask.testing import FlaskClient
+
+from zoo_api import guards
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "[::1", "127.0.0.1@evil.example", "a b"])
@@ -15,6 +18,26 @@ def test_the_sentence_names_the_host_and_what_would_be_right(client: FlaskClient
     assert answer.get_json()["detail"] == (
         "host 'evil.example' is not served here; use 127.0.0.1 or localhost"
     )
+
+
+def test_a_refused_request_is_not_read_for_longer_than_its_caller_is_owed(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_reads = 0
+
+    class Long(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            nonlocal n_reads
+            n_reads += 1
+            return bytes(size or 0)
+
+    monkeypatch.setattr(guards, "REST_S", 0.0)
+    answer = client.post(
+        "/v1/nothing",
+        input_stream=Long(),
+        environ_overrides={"CONTENT_LENGTH": "9000", "wsgi.input_terminated": True},
+    )
+    assert (answer.status_code, n_reads) == (404, 0)
 
 
 def test_a_write_from_another_sites_page_is_refused_and_does_nothing(client: FlaskClient) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 import zoo_migrations
 from zoo.settings import Settings, load_settings
+from zoo_api.connections import SILENT_S
 from zoo_api.server import ApiServer
 
 LIGHT = 150_000_000  # bytes, master and worker together
@@ -146,6 +147,30 @@ def test_who_has_connected_before_it_stops_is_answered_and_who_comes_later_is_re
             assert one.recv(15) == b"HTTP/1.1 200 OK"
             one.close()
     assert server.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_callers_who_do_not_go_on_keep_nobody_waiting_for_longer_than_a_silence(
+    settings: Settings, client: httpx.Client, server: subprocess.Popen[str]
+) -> None:
+    head = b"PUT /v1/datasets/d HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    stopped = [head + b"Content-Length: 1000\r\n\r\n{", head]
+    with ExitStack() as stack, client.stream("GET", f"/v1/jobs/{post_file(client)}/events") as own:
+        events = own.iter_lines()
+        next(events)
+        callers = []
+        for n in range(settings.api_threads + 18):
+            made = socket.create_connection(("127.0.0.1", settings.port))
+            callers.append(stack.enter_context(made))
+            made.sendall(stopped[n % 2])
+        began = time.monotonic()
+        assert client.get("/livez", timeout=2 * SILENT_S).status_code == httpx.codes.OK
+        assert time.monotonic() - began < SILENT_S + 5
+        answer = b"".join(iter(lambda: callers[0].recv(1 << 16), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"request_timeout"' in answer
+        assert any(line.startswith(":") for line in events)  # the stream goes on
+    assert server.poll() is None
 
 
 def test_what_an_application_is_made_of_is_never_looked_through_for_garbage(

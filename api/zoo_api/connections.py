@@ -1,0 +1,96 @@
+"""Connections that wait for what a caller sends, though not for ever."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped]  # it ships none
+from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]  # it ships none
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]  # it ships none
+
+SILENT_S = 30.0
+"""How long a caller may send nothing in the middle of a request."""
+LEAST_BYTES_S = 1000
+"""Whoever falls `SILENT_S` behind this gives way while others wait for a thread."""
+
+
+class StalledError(NoMoreData):  # type: ignore[misc]  # untyped, so Any
+    """A request that does not come any more; in its head gunicorn ends it without a word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class PatientUnreader(SocketUnreader):  # type: ignore[misc]  # untyped, so Any
+    """What a caller sends, waited for as long as some of it comes.
+
+    gunicorn waits without limit, so that as many callers as there are threads could stop the
+    whole api by not going on. One who goes on slowly is cut off only where others wait.
+    """
+
+    sock: socket.socket
+
+    def __init__(self, sock: socket.socket, *, is_crowded: Callable[[], bool]) -> None:
+        super().__init__(sock)
+        self._is_crowded = is_crowded
+        self._behind_s = 0.0
+        self.is_stalled = False
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """The next bytes; raises `StalledError` where they do not come."""
+        patience_s = SILENT_S
+        if self._is_crowded():
+            patience_s -= self._behind_s
+        if patience_s <= 0:
+            raise self._stalled(f"at less than {LEAST_BYTES_S} bytes a second while others wait")
+        before_s = self.sock.gettimeout()  # gunicorn's, where it drops what is left of a body
+        self.sock.settimeout(patience_s if before_s is None else min(before_s, patience_s))
+        began = time.monotonic()
+        try:
+            found: bytes = super().chunk(size_hint)
+        except TimeoutError as error:
+            raise self._stalled("nothing came for too long") from error
+        finally:
+            self.sock.settimeout(before_s)
+        self._note(len(found), waited_s=time.monotonic() - began)
+        return found
+
+    def _note(self, n_bytes: int, *, waited_s: float) -> None:
+        behind_s = self._behind_s + waited_s - n_bytes / LEAST_BYTES_S
+        self._behind_s = min(max(behind_s, 0.0), SILENT_S)
+
+    def _stalled(self, reason: str) -> StalledError:
+        self.is_stalled = True
+        return StalledError(reason)
+
+
+class Connection(TConn):  # type: ignore[misc]  # untyped, so Any
+    """gunicorn's connection of a caller, read with patience and closed once."""
+
+    sock: socket.socket
+    initialized: bool
+
+    def __init__(self, *args: Any, is_crowded: Callable[[], bool]) -> None:  # gunicorn's four
+        super().__init__(*args)
+        self._is_crowded = is_crowded
+
+    def init(self) -> None:
+        """Prepare for reading requests."""
+        if self.initialized:
+            return
+        super().init()
+        self.parser.unreader = PatientUnreader(self.sock, is_crowded=self._is_crowded)
+
+    def close(self, graceful: bool = False) -> None:
+        """Close it; gracefully by waiting a while for the caller to leave, if it still sends."""
+        if self.sock.fileno() < 0:
+            return
+        is_stalled = self.parser is not None and self.parser.unreader.is_stalled
+        super().close(graceful=graceful and not is_stalled)

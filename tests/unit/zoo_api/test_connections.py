@@ -1,0 +1,107 @@
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, cast
+
+import pytest
+from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]  # it ships none
+from werkzeug.exceptions import RequestTimeout
+
+from zoo_api import connections
+from zoo_api.bodies import CheckedBody
+from zoo_api.connections import PatientUnreader, StalledError
+
+SILENT_S = 0.3
+LENGTH = 8
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SILENT_S", SILENT_S)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A caller's end of a connection, and ours."""
+    caller, ours = socket.socketpair()
+    with caller, ours:
+        yield caller, ours
+
+
+def body(ours: socket.socket, *, is_crowded: Callable[[], bool] = lambda: False) -> CheckedBody:
+    unreader = PatientUnreader(ours, is_crowded=is_crowded)
+    whole = cast("BinaryIO", Body(LengthReader(unreader, LENGTH)))
+    return CheckedBody(whole, LENGTH)
+
+
+def send_slowly(caller: socket.socket, *, in_s: float) -> threading.Thread:
+    """Send a whole body byte by byte."""
+
+    def send() -> None:
+        for _ in range(LENGTH):
+            time.sleep(in_s / LENGTH)
+            caller.sendall(b"x")
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    return sending
+
+
+def test_a_body_that_stops_is_waited_for_once_and_is_the_senders_fault(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    caller, ours = ends
+    caller.sendall(b"half")
+    given = body(ours)
+    began = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(RequestTimeout) as caught:
+            given.read(LENGTH)
+        assert caught.value.description == "the body did not come: nothing came for too long"
+    assert SILENT_S <= time.monotonic() - began < 2 * SILENT_S
+    assert ours.gettimeout() is None
+
+
+def test_a_body_that_comes_slowly_may_take_longer_than_a_silence(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    caller, ours = ends
+    sending = send_slowly(caller, in_s=2 * SILENT_S)
+    assert body(ours).read(LENGTH) == b"x" * LENGTH
+    sending.join()
+
+
+def test_a_body_that_comes_slowly_gives_way_to_those_who_wait(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    caller, ours = ends
+    sending = send_slowly(caller, in_s=2 * SILENT_S)
+    with pytest.raises(RequestTimeout) as caught:
+        body(ours, is_crowded=lambda: True).read(LENGTH)
+    sending.join()
+    assert caught.value.description in {
+        "the body did not come: nothing came for too long",
+        "the body did not come: at less than 1000 bytes a second while others wait",
+    }
+
+
+def test_a_body_that_comes_fast_enough_is_taken_in_however_many_wait(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    caller, ours = ends
+    reading = PatientUnreader(ours, is_crowded=lambda: True)
+    for _ in range(3):
+        caller.sendall(bytes(int(connections.LEAST_BYTES_S * SILENT_S)))
+        time.sleep(SILENT_S / 2)
+        assert reading.read()
+
+
+def test_gunicorns_own_haste_is_kept(ends: tuple[socket.socket, socket.socket]) -> None:
+    _, ours = ends
+    ours.settimeout(0.01)
+    began = time.monotonic()
+    with pytest.raises(StalledError):
+        PatientUnreader(ours, is_crowded=lambda: False).read()
+    assert time.monotonic() - began < SILENT_S
+    assert ours.gettimeout() == 0.01
