@@ -24,6 +24,11 @@ class Ended:
     last_words: str  # the last line of its standard error
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether a signal or its limit ended it, and not the module itself."""
+        return self.status is None or self.status < 0
+
+    @property
     def ending(self) -> str:
         """In words."""
         if self.status is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,6 +16,7 @@ import structlog
 from zoo import wire
 from zoo.errors import ContentError, InvalidError, UnavailableError, ZooError
 from zoo.images.sandbox import Decoded
+from zoo.inference.cuts import PAUSE_S
 from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.exports import GRAPH
 from zoo.inference.faulting import naming_plugin
@@ -66,7 +69,7 @@ class Answering:
         self._forwarding = threading.Lock()
         # Maps may take hundreds of megabytes: those of one request at a time.
         self._tapping = threading.Lock()
-        self._exporting: set[str] = set()
+        self._export_from: dict[str, float] = {}  # by space: when one may be tried
         self._graphs = Graphs(self._models.make_graph)
 
     def warm_up(self) -> None:
@@ -233,14 +236,15 @@ class Answering:
         return [array.tobytes() for array in arrays]
 
     def _export_later(self, model: LoadedModel, pictures: Sequence[Decoded]) -> None:
-        """Once a model: the next request but a few will need no torch.
+        """One at a time a model: the next request but a few will need no torch.
 
         A worker may have exported it meanwhile; then all there is to do is to let go of torch's.
+        Where nothing came of it, a full disk may have been the reason: again after a while.
         """
         space_id = model.detail.space.space_id
-        if space_id in self._exporting:
+        if time.monotonic() < self._export_from.get(space_id, 0.0):
             return
-        self._exporting.add(space_id)
+        self._export_from[space_id] = math.inf
         pixels = np.stack([picture.pixels for picture in pictures])
         threading.Thread(
             target=self._export, args=(model, pixels), name="exporting", daemon=True
@@ -251,6 +255,8 @@ class Answering:
             self._models.export(model.ref, model.detail, samples=lambda: pixels)
         except (ZooError, OSError) as error:
             _log.warning("export_failed", model=model.ref.name, error=str(error))
+        finally:
+            self._export_from[model.detail.space.space_id] = time.monotonic() + PAUSE_S
 
 
 def _backbone(request: wire.Header) -> BackboneRef:

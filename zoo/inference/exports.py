@@ -21,8 +21,9 @@ import structlog
 from zoo import wire
 from zoo.catalog.records import Json
 from zoo.errors import DamagedError, ZooError
+from zoo.inference.cuts import MOST, PAUSE_S, Cuts
 from zoo.inference.engines import Engine, PixelArray
-from zoo.isolation import run_module
+from zoo.isolation import Ended, run_module
 from zoo.predictor import (
     BackboneDetail,
     BackboneRef,
@@ -56,6 +57,7 @@ class Export:
     head_sha256: str = ""  # of the native head, where there is one
     reason: str = ""  # why it was refused
     cosine: float = 0.0  # to torch, of the worst picture it was verified on
+    is_final: bool = True  # False: it was cut off, is not kept, and will be tried again
 
     @property
     def is_ready(self) -> bool:
@@ -89,11 +91,13 @@ class ExportRequest:
 class Exports:
     """The exports of one home, by space; safe to use from any number of processes."""
 
-    def __init__(self, home: Path, *, timeout_s: float) -> None:
+    def __init__(self, home: Path, *, timeout_s: float, pause_s: float = PAUSE_S) -> None:
+        """After an export was cut off none is tried for `pause_s`."""
         self._root = home / "engines"
         self._spool = home / "tmp"  # emptied at each start: of what a killed process left
         self._weights_cache = home / "weights"
         self._timeout_s = timeout_s
+        self._pause_s = pause_s
 
     @property
     def is_empty(self) -> bool:
@@ -122,8 +126,9 @@ class Exports:
     ) -> Export:
         """Export now, unless another process just has; waits for one that does so.
 
-        A tuned backbone comes with the file of its `network`. Raises what building the backbone
-        raises.
+        A tuned backbone comes with the file of its `network`. Where a signal or the time limit
+        ends it, it is not final until that has happened three times. Raises what building the
+        backbone raises.
         """
         for folder in (self._root, self._spool):
             folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +137,9 @@ class Exports:
             found = self.find(space_id)
             if found is not None:
                 return found
+            cuts = Cuts(path=self._root / f"{space_id}.cuts", pause_s=self._pause_s)
+            if cuts.is_recent:
+                return self._put_off(detail, "it was cut off a moment ago")
             with TemporaryDirectory(dir=self._spool) as name:
                 folder = Path(name)
                 request = ExportRequest(
@@ -140,10 +148,15 @@ class Exports:
                     folder=folder,
                     network=network,
                 )
-                self._export(request, detail, samples=samples())
-                shutil.rmtree(self._root / space_id, ignore_errors=True)
-                folder.rename(self._root / space_id)
-                folder.mkdir()  # for its own end
+                ended = self._export(request, samples=samples())
+                if not (folder / _ABOUT).exists():
+                    export = Export(folder=folder, detail=detail, reason=_why(ended))
+                    if ended.is_cut_off and cuts.add() < MOST:
+                        _report(ref, export)
+                        return self._put_off(detail, export.reason)
+                    write_export(export)
+                self._keep(ref, folder, space_id=space_id)
+            cuts.forget()
             return self._made(space_id)
 
     def discard(self, export: Export) -> None:
@@ -151,25 +164,34 @@ class Exports:
         with _locked(self._root / f"{export.folder.name}.lock"):
             shutil.rmtree(export.folder, ignore_errors=True)
 
+    def _put_off(self, detail: BackboneDetail, why: str) -> Export:
+        folder = self._root / detail.space.space_id
+        return Export(folder=folder, detail=detail, reason=why, is_final=False)
+
+    def _keep(self, ref: BackboneRef, folder: Path, *, space_id: str) -> None:
+        _report(ref, _read(folder))
+        shutil.rmtree(self._root / space_id, ignore_errors=True)
+        folder.rename(self._root / space_id)
+        folder.mkdir()  # for its own end
+
     def _made(self, space_id: str) -> Export:
         made = self.find(space_id)
         if made is None:
             raise DamagedError(f"the export {self._root / space_id} is gone or damaged already")
         return made
 
-    def _export(
-        self, request: ExportRequest, detail: BackboneDetail, *, samples: PixelArray
-    ) -> None:
+    def _export(self, request: ExportRequest, *, samples: PixelArray) -> Ended:
         folder = request.folder
         write_request(request, samples)
         ended = run_module("zoo.inference.exporting", str(folder), timeout_s=self._timeout_s)
         if (folder / _FAILURE).exists():
             raise wire.error_from_json(json.loads((folder / _FAILURE).read_text()))
-        if not (folder / _ABOUT).exists():
-            said = f"; its last words were: {ended.last_words}" if ended.last_words else ""
-            reason = f"the exporting process ended ({ended.ending}){said}"
-            write_export(Export(folder=folder, detail=detail, reason=reason))
-        _report(request.backbone, _read(folder))
+        return ended
+
+
+def _why(ended: Ended) -> str:
+    said = f"; its last words were: {ended.last_words}" if ended.last_words else ""
+    return f"the exporting process ended ({ended.ending}){said}"
 
 
 def write_request(request: ExportRequest, samples: PixelArray) -> None:
@@ -202,7 +224,7 @@ def write_failure(folder: Path, error: ZooError) -> None:
 def write_export(export: Export) -> None:
     """Leave what came of it, and clear the request away."""
     fields = {**asdict(export), "detail": detail_to_json(export.detail)}
-    del fields["folder"]
+    del fields["folder"], fields["is_final"]
     fields["runtime"] = runtime_version()
     text = json.dumps({**fields, _CHECKSUM: _checksum(fields)})
     (export.folder / _ABOUT).write_text(text)

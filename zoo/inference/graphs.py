@@ -8,6 +8,7 @@ from concurrent.futures import Future
 
 from zoo.backbone import TEXT
 from zoo.errors import InvalidError, UnavailableError
+from zoo.inference.cuts import PAUSE_S
 from zoo.inference.exports import Export
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.space import FLOAT32
@@ -32,8 +33,8 @@ class Graphs:
         """The export of a network, which has a graph.
 
         Raises `InvalidError` with code `not_exportable` for a network that no graph can hold,
-        `UnavailableError` with code `export_pending` while it is being made, and what building
-        the backbone raises.
+        `UnavailableError` with code `export_pending` while it is being made and where that was
+        cut off, and what building the backbone raises.
         """
         _check_exportable(ref, detail)
         try:
@@ -44,6 +45,12 @@ class Graphs:
                 code="export_pending",
                 retry_after_s=AGAIN_S,
             ) from error
+        if not made.is_final:
+            raise UnavailableError(
+                f"the graph of {ref.name} could not be made yet: {made.reason}; ask again later",
+                code="export_pending",
+                retry_after_s=int(PAUSE_S),
+            )
         if not made.is_ready:
             raise _not_exportable(ref, made.reason)
         return made

@@ -1,4 +1,5 @@
 import io
+import math
 import shutil
 import time
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from timm.data import create_transform
 
 from zoo import wire
 from zoo.errors import DamagedError, InvalidError
+from zoo.inference import answering as answering_module
 from zoo.inference.answering import Answering
 from zoo.inference.loading import load_backbone
 from zoo.inference.sandboxes import SandboxPool, decode_limits
@@ -206,7 +208,11 @@ def test_a_damaged_head_is_noticed_when_it_is_warmed(answering, give, tiny, tiny
         answering.warm({"backbone": asdict(tiny_ref), "head": {**head, "sha256": "0" * 64}}, [])
 
 
-def test_what_a_worker_has_exported_meanwhile_is_taken_up(exported_home, tmp_path, known, lite0):
+def test_what_a_worker_has_exported_meanwhile_is_taken_up(
+    exported_home, tmp_path, known, lite0, monkeypatch
+):
+    """By the next request, once nothing came of an export of its own."""
+    monkeypatch.setattr(answering_module, "PAUSE_S", 0.0)
     home = tmp_path / "home"
     shutil.copytree(exported_home / "weights", home / "weights")
     settings = Settings(home=home)
@@ -214,7 +220,14 @@ def test_what_a_worker_has_exported_meanwhile_is_taken_up(exported_home, tmp_pat
     sandboxes = SandboxPool(decode_limits(settings), size=1)
     answering = Answering(settings, sandboxes=sandboxes)
     ask(answering.detail, {"backbone": asdict(lite0)})
-    shutil.copytree(exported_home / "engines", home / "engines")
+    (home / "tmp").write_text("no folder can be made here")
+    ask(answering.embed, {"backbone": ref}, blue_picture())
+    deadline = time.monotonic() + 20
+    while answering._export_from[known.space.space_id] == math.inf:
+        assert time.monotonic() < deadline, "the export goes on"
+        time.sleep(0.02)
+    (home / "tmp").unlink()
+    shutil.copytree(exported_home / "engines", home / "engines", dirs_exist_ok=True)
 
     ask(answering.embed, {"backbone": ref}, blue_picture())
     deadline = time.monotonic() + 20

@@ -90,15 +90,28 @@ def test_an_export_that_is_forgotten_is_made_again(made, tmp_path):
     assert of_own.is_empty
 
 
-def test_a_process_that_takes_too_long_is_a_refusal_that_is_kept(lite0, known, tmp_path):
-    hurried = Exports(tmp_path, timeout_s=0.2)
+def test_what_is_cut_off_for_the_third_time_is_a_refusal_that_is_kept(lite0, known, tmp_path):
+    hurried = Exports(tmp_path, timeout_s=0.05, pause_s=0)
 
-    found = hurried.make(lite0, known, samples=some_pixels)
+    *early, third = [hurried.make(lite0, known, samples=some_pixels) for _ in range(3)]
 
-    assert not found.is_ready
-    assert found.reason.startswith("the exporting process ended (it took too long)")
-    assert found.detail == known
-    assert hurried.find(known.space.space_id) == found
+    assert [(one.is_ready, one.is_final) for one in early] == [(False, False)] * 2
+    assert (third.is_ready, third.is_final, third.detail) == (False, True, known)
+    assert third.reason.startswith("the exporting process ended (it took too long)")
+    assert early[0].reason == third.reason
+    assert hurried.find(known.space.space_id) == third
+    assert sorted(path.suffix for path in (tmp_path / "engines").iterdir()) == ["", ".lock"]
+
+
+def test_what_was_cut_off_is_left_alone_for_a_while(lite0, known, tmp_path):
+    hurried, patient = (Exports(tmp_path, timeout_s=0.05, pause_s=pause_s) for pause_s in (0, 60))
+
+    for _ in range(2):
+        hurried.make(lite0, known, samples=some_pixels)
+    again = patient.make(lite0, known, samples=some_pixels)
+
+    assert (again.is_final, again.reason) == (False, "it was cut off a moment ago")
+    assert patient.find(known.space.space_id) is None
 
 
 def test_what_the_plugin_fails_with_comes_through(known, tmp_path):

@@ -58,6 +58,17 @@ def test_what_went_wrong_is_told_and_tried_again(tiny_ref, detail, made):
     assert graphs.get(tiny_ref, detail) == made
 
 
+def test_what_was_cut_off_is_to_be_asked_for_again(tiny_ref, detail, made):
+    cut = replace(made, sha256="", reason="it was cut off a moment ago", is_final=False)
+    with pytest.raises(UnavailableError) as caught:
+        Graphs(lambda *_: cut).get(tiny_ref, detail)
+    assert (caught.value.code, caught.value.retry_after_s) == ("export_pending", 600)
+    assert caught.value.detail == (
+        "the graph of fake.tiny.w could not be made yet: it was cut off a moment ago; ask again "
+        "later"
+    )
+
+
 def test_a_network_that_no_graph_can_hold_is_refused_with_the_reason(tiny_ref, detail, made):
     graphs = Graphs(lambda *_: replace(made, sha256="", reason="by tracing: no"))
     refusals = [
