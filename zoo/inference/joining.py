@@ -72,7 +72,7 @@ class JoiningEngine:
     def _forward(self, together: list[_Asked]) -> None:
         try:
             vectors = self._engine.embed(np.concatenate([one.pixels for one in together]))
-        except Exception as error:  # noqa: BLE001  # it belongs to one of them: each is told its own
+        except BaseException as error:  # noqa: BLE001  # a plugin's, be it `sys.exit`: each has its own
             if len(together) == 1:
                 together[0].answer.set_exception(error)
                 return

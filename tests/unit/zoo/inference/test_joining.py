@@ -19,6 +19,7 @@ class Held:
     name = "held"
 
     def __init__(self) -> None:
+        self.refusal: BaseException = RuntimeError("13")
         self.batches: list[list[int]] = []
         self.has_begun = threading.Semaphore(0)
         self.goes_on = threading.Semaphore(0)
@@ -29,7 +30,7 @@ class Held:
         self.has_begun.release()
         assert self.goes_on.acquire(timeout=TIMEOUT_S)
         if 13 in numbers:
-            raise RuntimeError("13")
+            raise self.refusal
         return numbers
 
 
@@ -125,13 +126,15 @@ def test_who_waits_has_an_answer_after_the_forward_that_went_on_and_its_own(
     assert [answer(one) for one in later] == [[n, n] for n in range(2, 8)]
 
 
-def test_what_fails_fails_alone(held, threads, occupied):
+@pytest.mark.parametrize("refusal", [RuntimeError("13"), SystemExit("13")])
+def test_what_fails_fails_alone(held, threads, occupied, refusal):
+    held.refusal = refusal
     joined, _ = occupied(8)
     asked = [ask(threads, joined, n) for n in (1, 13, 2)]
     held.goes_on.release(5)
 
     assert (answer(asked[0]), answer(asked[2])) == ([1], [2])
-    with pytest.raises(RuntimeError, match=r"^13$"):
+    with pytest.raises(type(refusal), match=r"^13$"):
         asked[1].result(TIMEOUT_S)
     assert held.batches == [[0], [1, 13, 2], [1], [13], [2]]
 
