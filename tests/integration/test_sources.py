@@ -138,6 +138,15 @@ def test_an_item_that_was_deleted_comes_back_with_its_file(zoo: ZooService, root
     assert gone in {item["id"] for item in zoo.items(name)}
 
 
+def test_a_collection_whose_archive_is_emptied_is_empty(zoo: ZooService, root: Path) -> None:
+    url = f"/v1/collections/{zoo.collection()}/items"
+    for members in ({"a.png": picture(40, kind="PNG")}, {}):
+        (root / "all.zip").write_bytes(zipped(members))
+        job = ingest(zoo, url, {"path": f"{root}/all.zip"})
+        assert (job["state"], job["result"]["removed"]) == ("succeeded", 1 - len(members))
+        assert len(zoo.get(url)["data"]) == len(members)
+
+
 def test_two_folders_do_not_remove_each_other_s_items(zoo: ZooService, root: Path) -> None:
     for part in ("a", "b"):
         (root / part).mkdir()

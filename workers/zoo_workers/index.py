@@ -9,7 +9,7 @@ from __future__ import annotations
 from zoo.catalog import Session, collections, items
 from zoo.catalog.records import CollectionRecord
 from zoo.faults import Point, reach
-from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
+from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, has_gone_well, succeed
 from zoo.search.collection import FEWEST_CHANGES, Searches
 from zoo_workers.context import Context
 from zoo_workers.removing import remove_gone
@@ -27,7 +27,7 @@ def run(context: Context, claim: Claim) -> None:
     with context.catalog.write() as session:
         fence(session, claim)
         counts = count_inputs(session, claim.job.id)
-        if counts["embedded"] or counts["reused"]:
+        if has_gone_well(claim.job, counts):
             return succeed(session, claim, counts)
         return fail_empty(session, claim, counts)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from zoo.catalog import Session, datasets, shards
 from zoo.catalog.records import Json
-from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, succeed
+from zoo.jobs.ledger import Claim, count_inputs, fail, fail_empty, fence, has_gone_well, succeed
 from zoo.jobs.sealing import look_at, seal
 from zoo_workers.context import Context
 from zoo_workers.removing import remove_gone
 
 
 def run(context: Context, claim: Claim) -> None:
-    """Seal everything that the dataset holds now as its next version, and end the job."""
+    """Seal all that the dataset holds now, if it does any, as its next version; end the job."""
     remove_gone(context, claim)
     dataset_id = int(claim.job.work["dataset_id"])
     with context.catalog.read() as session:
@@ -25,8 +25,10 @@ def run(context: Context, claim: Claim) -> None:
                 f"dataset {claim.job.spec['dataset']!r} was deleted while files were being added"
             )
             fail(session, claim, code=code, detail=detail, result=counts)
-        elif not counts["reused"]:
+        elif not has_gone_well(claim.job, counts):
             _fail_empty(session, claim, counts)
+        elif not seen.labels:  # the look has removed all that there was
+            succeed(session, claim, counts)
         else:
             version = seal(session, dataset_id, seen, job_id=claim.job.id)
             succeed(session, claim, {**counts, "dataset_version": version})

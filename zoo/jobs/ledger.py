@@ -167,11 +167,17 @@ def end_ingest(session: Session, job: JobRecord) -> None:
     """End an ingest all of whose shards are closed, with the counts of its inputs."""
     enter_phase(session, job, job.final_kind)
     counts = count_inputs(session, job.id)
-    if counts["embedded"] or counts["reused"]:
+    if has_gone_well(job, counts):
         _end(session, job.id, state="succeeded", values={"result": counts})
     else:
         values = {**_emptiness(job.id, counts), "result": counts}
         _end(session, job.id, state="failed", values=values)
+
+
+def has_gone_well(job: JobRecord, counts: Mapping[str, int]) -> bool:
+    """Whether an ingest has used anything, or looked at a source that had nothing to use."""
+    was_looked_at = "source_id" in job.work and not counts["failed"]
+    return bool(counts["embedded"] or counts["reused"]) or was_looked_at
 
 
 def fail(session: Session, claimed: Claim, *, code: str, detail: str, result: Json | None) -> None:

@@ -13,8 +13,10 @@ from tests.pictures import tarred, zipped
 from tests.sourced import contents, counts, examples, fill, ingest, relabel, workplace
 from tests.workplace import Workplace
 from zoo.images.sources.folders import LocalFolder
+from zoo.jobs.ledger import fail
+from zoo.jobs.retries import retry
 from zoo.testing.pictures import picture
-from zoo_workers import arriving
+from zoo_workers import arriving, scan
 
 
 @pytest.fixture
@@ -227,3 +229,34 @@ def test_archives_side_by_side_that_give_the_same_id_do_not_lose_it(
     (root / "a.zip").unlink()
     assert counts(ingest(place, root)) == {"reused": 6, "unchanged": 6, "removed": 1}
     assert "a.png" not in examples(place)
+
+
+@pytest.mark.parametrize("has_more", [True, False])
+def test_a_look_that_only_removes_ends_well(place: Workplace, root: Path, has_more: bool) -> None:
+    if has_more:
+        ingest(place, root)
+    (root / "all.zip").write_bytes(zipped({"owl/1.png": picture(20, kind="PNG")}))
+    ingest(place, root / "all.zip")
+    before = examples(place)
+    (root / "all.zip").write_bytes(zipped({}))
+    again = ingest(place, root / "all.zip")
+    assert counts(again) == {"removed": 1}
+    assert ("dataset_version" in (again.result or {})) is has_more
+    assert examples(place).keys() == before.keys() - {"owl/1.png"}
+    assert counts(ingest(place, root / "all.zip")) == {}
+
+
+def test_a_retry_of_an_archive_all_of_which_is_in_ends_well(place: Workplace, root: Path) -> None:
+    members = {f"owl/{n}.png": picture(n, kind="PNG") for n in (20, 21)}
+    (root / "more.tar").write_bytes(tarred(members))
+    ingest(place, root / "more.tar")
+    touch(root / "more.tar")
+    job = place.submit_source(root / "more.tar")
+    scan.run(place.context, place.claim())
+    claimed = place.claim()
+    with place.context.catalog.write() as session:
+        fail(session, claimed, code="worker_died", detail="it died", result=None)
+    with place.context.catalog.write() as session:
+        again = retry(session, job.id, place.context.settings)
+    place.work()
+    assert counts(place.job(again)) == {"reused": 2, "unchanged": 2}
