@@ -335,3 +335,18 @@ def test_a_folder_in_s3_is_copied_and_followed(
     assert "zero" in {item["id"] for item in zoo.items(name)}
     assert refusal(zoo, url, {"source": {"url": f"{place}/nothing"}}) == (422, "source_not_found")
     assert check_home(zoo.settings) == []
+
+
+@pytest.mark.slow
+def test_a_key_in_s3_may_be_a_file_and_a_folder(
+    s3: S3Server, make_zoo_service: MakeZooService
+) -> None:
+    place = f"{s3.bucket()}/photos"
+    path = place.removeprefix("s3://")
+    zoo = make_zoo_service(allowed_urls=place)
+    for number, key in enumerate(("a/1.png", "a", "a.png")):
+        files().pipe_file(f"{path}/{key}", picture(number, kind="PNG"))
+    url = f"/v1/collections/{zoo.collection()}/items"
+    assert ingest(zoo, url, {"url": place})["result"]["embedded"] == 3
+    assert ingest(zoo, url, {"url": place})["result"]["unchanged"] == 3
+    assert {item["name"] for item in zoo.get(url)["data"]} == {"a", "a/1.png", "a.png"}

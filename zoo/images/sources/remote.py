@@ -106,13 +106,11 @@ class RemoteFolder:
     def _walk(self, prefix: str, after: Sequence[str]) -> Iterator[Entry]:
         first = after[0] if after else ""
         for name, about in self._list(prefix):
-            inside = after[1:] if name == first else []
-            was_taken = name < first or (name == first and not inside)
-            if was_taken or is_hidden(name, is_top=not prefix):
+            if name < first or is_hidden(name, is_top=not prefix):
                 continue
-            if about["type"] == "directory":
-                yield from self._walk(f"{prefix}{name}/", inside)
-            else:
+            if _is_folder(about):
+                yield from self._walk(f"{prefix}{name}/", after[1:] if name == first else [])
+            elif name != first:
                 yield _entry(f"{prefix}{name}", about)
 
     def _list(self, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -124,7 +122,8 @@ class RemoteFolder:
                 return []
         inner = [(row["name"].rstrip("/"), row) for row in rows]
         names = [(path.rpartition("/")[2], row) for path, row in inner if path != folder]
-        return sorted(names, key=lambda pair: pair[0])
+        # A bucket may have both a file and a folder of a name: the file comes first.
+        return sorted(names, key=lambda pair: (pair[0], _is_folder(pair[1])))
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")
@@ -170,8 +169,12 @@ def _entry(path: str, about: Mapping[str, Any]) -> Entry:
     return Entry(position=path, name=member.name, file=member)
 
 
+def _is_folder(about: Mapping[str, Any]) -> bool:
+    return bool(about["type"] == "directory")
+
+
 def _found(path: str, about: Mapping[str, Any]) -> FoundFile:
-    if about["type"] == "directory":
+    if _is_folder(about):
         raise lost("not_a_file", "it is a folder")
     stamp = next((str(about[name]) for name in STAMPS if about.get(name) is not None), "")
     return FoundFile(path=path, size_bytes=int(about["size"] or 0), stamp=stamp[:LONGEST_STAMP])

@@ -47,6 +47,23 @@ def test_files_come_in_order_and_a_walk_goes_on_after_any(folder: RemoteFolder) 
         assert list(folder.walk(after=entry.position)) == entries[number + 1 :]
 
 
+def test_a_file_and_a_folder_of_one_name_are_both_walked_over(
+    folder: RemoteFolder, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = url.removeprefix("memory:/")
+    plain = folder._files.ls
+
+    def ls(path: str, *, detail: bool) -> list[object]:
+        file = {"name": f"{root}/b", "size": 1, "type": "file", "created": "now"}
+        return [*plain(path, detail=detail), *([file] if path == root else [])]
+
+    monkeypatch.setattr(folder._files, "ls", ls)  # memory cannot have both, a bucket can
+    entries = list(folder.walk(after=""))
+    assert [entry.name for entry in entries][:4] == ["a.jpg", "b", "b/10.jpg", "b/2.jpg"]
+    for number, entry in enumerate(entries):
+        assert list(folder.walk(after=entry.position)) == entries[number + 1 :]
+
+
 def test_hidden_files_are_passed_over(folder: RemoteFolder, url: str) -> None:
     for path in (".hidden/a.jpg", "__MACOSX/a.jpg", "b/.DS_Store"):
         put(url, path)
