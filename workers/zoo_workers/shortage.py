@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zoo.errors import ZooError
 from zoo.jobs.ledger import Claim
-
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def fewer(batch: int, claim: Claim) -> int:
@@ -26,11 +22,3 @@ def shortage() -> ZooError:
         "give it more, or set ZOO_WORKER_PROCESSES or ZOO_FORWARD_BATCH lower",
         code="out_of_memory",
     )
-
-
-def boot_id(path: Path = BOOT) -> str:
-    """Which start of which machine this is; empty where the system does not tell."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from zoo.endings import VMSTAT, oom_kills
 from zoo.inference.faulting import is_short
 from zoo.jobs.ledger import Claim
+from zoo.jobs.presence import boot_id
 from zoo_workers.kept import Kept
-from zoo_workers.shortage import boot_id, fewer
+from zoo_workers.shortage import fewer
 from zoo_workers.watching import JobWatch
 
 if TYPE_CHECKING:

@@ -11,11 +11,17 @@ from pathlib import Path
 import psutil
 
 STARTTIME = 19  # proc(5) counts it as field 22, and what precedes ")" holds the first two
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+PROCESS_IDS = Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Presence:
-    """A process: host name, process id, and when it started, as the process ids are reused."""
+    """A process: host name, process id, and when it started, as the process ids are reused.
+
+    What `started` has before its last dot tells whose process ids they are: hosts may have one
+    name, as clones have and containers on the network of their host.
+    """
 
     node: str
     pid: int
@@ -39,8 +45,9 @@ def parse_presence(text: str) -> Presence | None:
 
 
 def is_gone(presence: Presence) -> bool:
-    """True if this host knows that the process has ended; False for other hosts' processes."""
-    if presence.node != socket.gethostname():
+    """True if it is known here that the process has ended; False for those of other places."""
+    here = this_process()
+    if (presence.node, _place(presence.started)) != (here.node, _place(here.started)):
         return False
     return _started(presence.pid) != presence.started
 
@@ -48,6 +55,19 @@ def is_gone(presence: Presence) -> bool:
 def is_running(pid: int) -> bool:
     """Whether a process id of this host belongs to a living process."""
     return _started(pid) is not None
+
+
+def boot_id() -> str:
+    """Which start of which machine this is; empty where the system does not tell."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _place(started: str) -> str:
+    """Where a process id stands for this process: a boot and its namespace; elsewhere unknown."""
+    return started.rpartition(".")[0] if sys.platform == "linux" else ""
 
 
 def _started(pid: int) -> str | None:
@@ -61,7 +81,14 @@ def _started(pid: int) -> str | None:
 
 
 def _since_boot(pid: int) -> str:
-    """Which boot, and clock ticks after it: unlike psutil's instant, no clock step moves it."""
+    """Where, and clock ticks after its boot: unlike psutil's instant, no clock step moves it."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-    return f"{boot}.{fields[STARTTIME]}"
+    return f"{boot_id()[:8]}.{_namespace()}.{fields[STARTTIME]}"
+
+
+def _namespace() -> str:
+    """The number of the process ids' namespace; empty where the system does not tell."""
+    try:
+        return str(PROCESS_IDS.stat().st_ino)
+    except OSError:
+        return ""

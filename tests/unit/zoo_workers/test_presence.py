@@ -48,7 +48,8 @@ def register(place: Workplace, name: str, *, node: str, started: str) -> None:
 def test_who_arrives_frees_what_the_dead_of_its_node_held(
     place: Workplace, presence: WorkerPresence
 ) -> None:
-    register(place, "dead", node=this_process().node, started="0.00")
+    here = this_process()
+    register(place, "dead", node=here.node, started=f"{here.started}0")
     claimed = place.claim(worker_id="dead")
 
     presence.arrive()

@@ -239,7 +239,8 @@ def test_a_second_keeper_waits_while_the_first_leads(
 def test_a_keeper_takes_over_at_once_from_a_dead_one_of_its_own_host(
     catalog: Catalog, keeper: Keeper
 ) -> None:
-    gone = replace(this_process(), started="0.00")
+    here = this_process()
+    gone = replace(here, started=f"{here.started}0")
     with catalog.write() as session:
         workers.take_lease(session, LEASE, holder=str(gone), seen=None)
     assert keeper.lead()
