@@ -209,6 +209,28 @@ def test_an_id_that_two_archives_give_is_the_last_one_s_until_that_goes(
     assert end(catalog, begin(catalog, target), target) == (1, 1)
 
 
+@pytest.mark.parametrize("kind", ["collection_id", "dataset_id"])
+def test_what_goes_with_files_is_found_by_index_from_the_files(
+    catalog: Catalog, kind: str
+) -> None:
+    """From the items it took minutes to remove a few thousand of a large collection."""
+    if catalog.engine.dialect.name != "sqlite":
+        return  # PostgreSQL decides by how many there are
+    statement = Target(**{kind: 1}).gone_with(range(1, 500), scan=3)
+    sql = statement.compile(catalog.engine, compile_kwargs={"literal_binds": True})
+    with catalog.engine.connect() as connection:
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+    unique = {
+        "collection_id": "items USING INDEX sqlite_autoindex_items_1",
+        "dataset_id": "dataset_items USING INDEX uq_dataset_items_held",
+    }
+    assert [step for step in plan if step.startswith(("SEARCH", "SCAN"))] == [
+        "SEARCH source_files USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH source_files_1 USING INDEX ix_source_files_members (source_id=? AND item_id=?)",
+        f"SEARCH {unique[kind]} ({kind}=? AND item_id=?)",
+    ]
+
+
 def test_an_id_that_several_gone_archives_gave_is_removed_once(catalog: Catalog) -> None:
     with catalog.write() as session:
         dataset = datasets.create_dataset(session, "d")
