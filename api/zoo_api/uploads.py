@@ -229,10 +229,17 @@ class _Form:
         """The next thing that the body holds."""
         if isinstance(event, File):
             self._open = self._intake.begin(event.filename)
-        elif isinstance(event, Field):  # a file is one also where the sender gives it no name
-            self._open = self._intake.begin("") if event.name == FILES else event.name
+        elif isinstance(event, Field):
+            self._open = self._begin(event)
         elif isinstance(event, Data):
             self._write(event.data, is_last=not event.more_data)
+
+    def _begin(self, field: Field) -> Upload | str:
+        name: str | None = field.name  # whatever the decoder says of it
+        if name is None:
+            raise ValueError("a part has no name")
+        # A file is one also where the sender gives it none.
+        return self._intake.begin("") if name == FILES else name
 
     def _write(self, chunk: bytes, *, is_last: bool) -> None:
         if isinstance(self._open, Upload):

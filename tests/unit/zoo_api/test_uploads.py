@@ -190,6 +190,17 @@ def test_form_fields_have_a_limit_of_their_own(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (413, "request_too_large")
 
 
+def test_a_part_without_a_name_is_malformed(client: FlaskClient, settings: Settings) -> None:
+    file = b'Content-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\nx\r\n'
+    label = b'Content-Disposition: form-data; name="label"\r\n\r\ncat\r\n'
+    nameless = b"Content-Disposition: form-data\r\n\r\ncat\r\n"
+    body = b"--b\r\n" + b"--b\r\n".join([file, label, nameless]) + b"--b--\r\n"
+    answer = client.post(URL, data=body, content_type=BOUNDARY)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_multipart")
+    assert answer.get_json()["detail"] == ("the multipart body is malformed: a part has no name")
+    assert spooled(settings) == []
+
+
 def test_the_label_is_part_of_what_a_key_was_used_for(client: FlaskClient) -> None:
     def post(label: str) -> TestResponse:
         form = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": label}
