@@ -51,6 +51,7 @@ def follow_job(job_id: str, query: Query[EventsQuery]) -> Response | Page[Event]
         past = catalog_jobs.list_events(session, job_id, after=after, limit=PAGE)
     if request.accept_mimetypes.best == "application/json":
         return page_json([event_json(event) for event in past], next_cursor=None)
+    is_let_in = admission()  # before a stream is counted: it may refuse
     streams = services().streams
     if not streams.acquire(blocking=False):
         raise UnavailableError(
@@ -58,7 +59,7 @@ def follow_job(job_id: str, query: Query[EventsQuery]) -> Response | Page[Event]
             code="too_many_streams",
         )
     response = Response(
-        _stream(services(), job_id, after, admission()), mimetype="text/event-stream"
+        _stream(services(), job_id, after, is_let_in), mimetype="text/event-stream"
     )
     response.call_on_close(streams.release)
     response.headers["Cache-Control"] = "no-store"

@@ -7,7 +7,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from zoo.catalog import Catalog
+from zoo.errors import UnavailableError
 from zoo.jobs.ledger import cancel
+from zoo_api import events
 from zoo_api.services import MOST_STREAMS
 
 JSON = {"Accept": "application/json"}
@@ -88,6 +90,21 @@ def test_streams_leave_threads_for_everybody_else(client: FlaskClient, job_id: s
     assert again.status_code == 200
     for answer in (again, *opened[1:]):
         answer.close()
+
+
+def test_a_stream_that_is_refused_late_takes_nobody_s_place(
+    client: FlaskClient, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise UnavailableError("locked", code="database_unavailable")
+
+    url = f"/v1/jobs/{job_id}/events"
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "admission", refuse)
+        for _ in range(MOST_STREAMS):
+            assert client.get(url).status_code == 503
+    with client.get(url) as answer:
+        assert answer.status_code == 200
 
 
 def end(catalog: Catalog, job_id: str) -> None:
