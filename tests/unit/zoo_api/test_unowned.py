@@ -7,6 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.serving import tiny_stock
 from tests.stock import Stock
+from zoo.errors import UnavailableError
 from zoo.settings import Settings
 
 
@@ -47,3 +48,15 @@ def test_files_of_a_request_that_is_refused_afterwards_are_removed(
         send(client, "/v1/datasets/d/items", **{"Idempotency-Key": "k" * 300}).status_code == 422
     )
     assert files(settings) == []
+
+
+@pytest.mark.parametrize("error", [UnavailableError("the store is away"), OSError("read-only")])
+def test_a_refusal_stays_one_though_the_store_is_away(
+    client: FlaskClient, stock: Stock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_store: object, _key: str) -> None:
+        raise error
+
+    monkeypatch.setattr(type(stock.blobs), "delete", fail)
+    answer = send(client, "/v1/collections/c/items?colour=red")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid")
