@@ -10,6 +10,8 @@ from zoo.errors import ConflictError
 
 _JUDGED_ON = "test_digest"
 """Of contents and labels of the images that a version was judged on, in its lineage."""
+_ROUNDING = 1e-9
+"""What a figure may miss: 0.93 - 0.1 is more than 0.83 to a computer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +30,9 @@ def check_gate(version: VersionRecord, gate: Gate) -> None:
     Code `gate_failed` names both figures; `not_comparable` if the rival was judged on others,
     as its accuracy then says nothing of this one.
     """
-    if gate.min_accuracy is not None and _accuracy(version) < gate.min_accuracy:
+    if gate.min_accuracy is not None and _accuracy(version) < gate.min_accuracy - _ROUNDING:
         raise _failed(f"{_told(version)}; at least {gate.min_accuracy:.4f} is asked for")
-    if gate.max_ece is not None and _figure(version, "ece") > gate.max_ece:
+    if gate.max_ece is not None and _figure(version, "ece") > gate.max_ece + _ROUNDING:
         found = _figure(version, "ece")
         raise _failed(
             f"{version.name} has a calibration error of {found:.4f}; at most "
@@ -49,7 +51,7 @@ def _check_rival(version: VersionRecord, rival: VersionRecord, *, margin: float)
             "stays, or leave 'not_below' out",
             code="not_comparable",
         )
-    if _accuracy(version) >= _accuracy(rival) - margin:
+    if _accuracy(version) >= _accuracy(rival) - margin - _ROUNDING:
         return
     allowed = f", {margin:.4f} less is allowed" if margin else ""
     chance = "; their intervals overlap" if _overlap(version, rival) else ""

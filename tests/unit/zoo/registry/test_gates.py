@@ -42,6 +42,14 @@ def test_a_version_that_reaches_what_is_asked_passes(version: VersionRecord, gat
     check_gate(version, replace(gate, rival=version))
 
 
+def test_who_misses_by_no_more_than_is_allowed_passes_however_floats_round(
+    version: VersionRecord,
+) -> None:
+    found = replace(version, metrics={**METRICS, "accuracy": 0.83, "ece": 0.1 + 0.2})
+    check_gate(found, Gate(rival=rival_of(version, 0.93), margin=0.10))
+    check_gate(found, Gate(min_accuracy=0.93 - 0.10, max_ece=0.3))
+
+
 def test_too_low_an_accuracy_is_named_with_its_interval(version: VersionRecord) -> None:
     assert refusal(version, Gate(min_accuracy=0.81)) == (
         "gate_failed",
