@@ -15,7 +15,7 @@ from zoo.catalog.records import CollectionRecord, ModelRecord
 from zoo.errors import ConflictError, InvalidError, NotFoundError
 from zoo.names import unknown
 from zoo.predictor import BackboneDetail
-from zoo.registry.retiring import hold_backbone
+from zoo.registry.retiring import hold_for_collection
 from zoo.space import split_precision
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import STOOD_ON, merge
@@ -30,7 +30,7 @@ collections = Blueprint("collections", __name__)
 Metric = Literal["cosine", "ip", "l2"]
 UNKNOWN = {404: ("unknown_collection",)}
 REFUSALS = {
-    409: ("collection_exists",),
+    409: ("collection_exists", "version_archived"),
     422: ("brought_vectors_not_served", "unexpected_field"),
 }
 
@@ -174,7 +174,7 @@ def _backbone_name(wanted: CollectionRequest) -> str:
 def _create(
     session: Session, name: str, metric: str, backbone: ModelRecord, detail: BackboneDetail
 ) -> CollectionRecord:
-    hold_backbone(session, backbone)
+    hold_for_collection(session, backbone)
     space = detail.space
     features.add_space(
         session, space.space_id, model=backbone.name, dim=detail.dim, description=asdict(space)

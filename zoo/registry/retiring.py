@@ -61,12 +61,24 @@ def hold_backbone(session: Session, backbone: ModelRecord) -> None:
         hold_version(session, backbone.tuned)
 
 
-def hold_version(session: Session, version: VersionRecord) -> None:
+def hold_for_collection(session: Session, backbone: ModelRecord) -> None:
+    """The same for what lasts; `ConflictError` for a version that was put away."""
+    if backbone.tuned is None:
+        return
+    version = hold_version(session, backbone.tuned)
+    if version.archived_at is not None:
+        raise ConflictError(
+            f"{version.name} is archived; restore it before a collection is embedded with it",
+            code="version_archived",
+        )
+
+
+def hold_version(session: Session, version: VersionRecord) -> VersionRecord:
     """Keep a version, found a moment ago, from being deleted until the commit."""
     model = models.get_model(session, version.model)
     if model is None:
         raise NotFoundError(f"{version.name} was just deleted", code="unknown_version")
-    hold(session, model, version.version)
+    return hold(session, model, version.version)
 
 
 def _refuse_used(name: str, uses: Uses) -> None:

@@ -60,6 +60,17 @@ def test_an_alias_names_no_archived_version(client: FlaskClient) -> None:
     )
 
 
+def test_a_collection_begins_on_no_archived_version(client: FlaskClient) -> None:
+    client.post(f"{PETS}/versions/1/archive")
+    answer = client.put("/v1/collections/c", json={"model": "pets:1"})
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "version_archived")
+    assert answer.get_json()["detail"] == (
+        "pets:1 is archived; restore it before a collection is embedded with it"
+    )
+    client.post(f"{PETS}/versions/1/restore")
+    assert client.put("/v1/collections/c", json={"model": "pets:1"}).status_code == 201
+
+
 def test_a_model_of_which_all_is_archived_is_there_but_has_no_newest(client: FlaskClient) -> None:
     for number in (1, 2, 3):
         client.post(f"{PETS}/versions/{number}/archive")

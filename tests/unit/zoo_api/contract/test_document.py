@@ -76,7 +76,11 @@ def test_every_operation_says_which_scope_a_key_needs_unless_it_is_open() -> Non
 
 
 def test_errors_are_told_by_status_with_their_codes() -> None:
-    assert codes("PUT /v1/collections/{name}", 409) == {"collection_exists", "concurrent_change"}
+    assert codes("PUT /v1/collections/{name}", 409) == {
+        "collection_exists",
+        "concurrent_change",
+        "version_archived",
+    }
     assert codes("GET /v1/jobs/{job_id}", 404) == {"unknown_job", "unknown_route"}
     assert codes("POST /v1/collections/{name}/items", 507) == {"disk_full"}
     assert "one_query_needed" in codes("POST /v1/collections/{name}/search", 422)
