@@ -30,6 +30,7 @@ from zoo_workers.shortage import shortage
 KINDS = {
     "scan": "zoo_workers.scan",
     "expand": "zoo_workers.expand",
+    "resume": "zoo_workers.resume",
     "gather": "zoo_workers.gather",
     "embed": "zoo_workers.embed",
     "index": "zoo_workers.index",

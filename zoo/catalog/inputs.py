@@ -148,16 +148,18 @@ def list_inputs(
     return [_one(row) for row in session.scalars(statement)]
 
 
-def undone_inputs(session: Session, job_id: str) -> list[InputRecord]:
-    """A job's stored inputs that failed or were never reached, in order."""
+def undone_inputs(session: Session, job_id: str, *, after: int, limit: int) -> list[InputRecord]:
+    """A job's stored inputs that failed or were never reached, in order, after a position."""
     rows = session.scalars(
         select(JobInput)
         .where(
             JobInput.job_id == job_id,
+            JobInput.position > after,
             JobInput.state.in_(("queued", "failed")),
             JobInput.sha256.is_not(None),
         )
         .order_by(JobInput.position)
+        .limit(limit)
     )
     return [_one(row) for row in rows]
 

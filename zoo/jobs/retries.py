@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from zoo.catalog import Session, inputs, jobs, shards
-from zoo.catalog.records import InputRecord, JobRecord, Json
+from zoo.catalog.records import JobRecord, Json
 from zoo.errors import ConflictError, NotFoundError
 from zoo.jobs.intake import add_inputs, is_whole_look, submit_source
 from zoo.jobs.ledger import FIRST_PHASE, KEPT, require, settle
@@ -19,8 +19,10 @@ from zoo.registry.retiring import hold_version
 from zoo.settings import Settings
 from zoo.space import split_precision
 
-RESUMED = ("expand", "plan", "enlist", "gather")
+RESUMED = ("expand", "plan", "enlist", "gather", "resume")
 """Kinds of shards that give a job its inputs, and that a retry goes on with."""
+INPUTS_A_WRITE = 2000
+"""What one transaction takes over; of more, a first shard takes the rest."""
 
 
 def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
@@ -35,8 +37,7 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
         # From the start: what is in already is told by a look, and what has gone by a whole one.
         spec = read_ingest(old.spec)
         return submit_source(session, spec, work=old.work, parent_job_id=old.id)
-    left = _left_undone(session, old)
-    if old.state == "succeeded" and not left:
+    if old.state == "succeeded" and not inputs.undone_inputs(session, old.id, after=-1, limit=1):
         raise ConflictError(
             f"job {job_id} succeeded and has no failed input to try again",
             code="nothing_to_retry",
@@ -45,9 +46,28 @@ def retry(session: Session, job_id: str, settings: Settings) -> JobRecord:
     for kind, arguments in shards.unfinished(session, old.id, kinds=RESUMED):
         ours = {name: one for name, one in arguments.items() if name != "unchanged"}
         shards.add_shard(session, job.id, kind, arguments=ours)
-    add_inputs(session, job, left, settings=settings)
+    rest = take_over(session, job, old.id, after=-1, settings=settings)
+    if rest is not None:
+        shards.add_shard(session, job.id, "resume", arguments={"job": old.id, "after": rest})
     settle(session, job.id)
     return job
+
+
+def take_over(
+    session: Session, job: JobRecord, ended: str, *, after: int, settings: Settings
+) -> int | None:
+    """Give a job a portion of the inputs that another, which has ended, left undone.
+
+    Those after a position; returns the one after which there are more, None if there are not.
+    """
+    left = inputs.undone_inputs(session, ended, after=after, limit=INPUTS_A_WRITE)
+    first = inputs.next_position(session, job.id)
+    given = [
+        replace(one, position=position, state="queued", error_code=None, error_detail=None)
+        for position, one in enumerate(left, start=first)
+    ]
+    add_inputs(session, job, given, settings=settings)
+    return left[-1].position if len(left) == INPUTS_A_WRITE else None
 
 
 def _check_targets(session: Session, old: JobRecord) -> None:
@@ -94,10 +114,3 @@ def _kept(session: Session, old: JobRecord) -> Json:
     if shards.has_kind(session, old.id, "train"):
         left = shards.take_arguments(session, old.id, "train")
     return {KEPT: {} if "lost" in left else left}
-
-
-def _left_undone(session: Session, old: JobRecord) -> list[InputRecord]:
-    return [
-        replace(one, position=position, state="queued", error_code=None, error_detail=None)
-        for position, one in enumerate(inputs.undone_inputs(session, old.id))
-    ]

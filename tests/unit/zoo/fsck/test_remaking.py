@@ -54,7 +54,7 @@ def test_the_embeddings_of_a_damaged_segment_are_made_again_by_a_job(
     assert check_home(settings) == []
     with stock.catalog.read() as session:
         [job] = jobs.list_jobs(session, job_type=None, state=None, before="", limit=9)
-        waiting = inputs.undone_inputs(session, job.id)
+        waiting = inputs.undone_inputs(session, job.id, after=-1, limit=9)
     assert [(one.item_id, one.name, one.state) for one in waiting] == [
         ("a", "a.jpg", "queued"),
         ("b", "b.jpg", "queued"),

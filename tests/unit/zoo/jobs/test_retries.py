@@ -7,9 +7,10 @@ from zoo.catalog import Catalog, datasets, inputs, jobs, models, shards, wake_up
 from zoo.catalog.named_files import named_blobs
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.errors import ConflictError
+from zoo.jobs import retries
 from zoo.jobs.intake import submit_fine_tune
 from zoo.jobs.ledger import KEPT, cancel, claim, fail, fence, require
-from zoo.jobs.retries import retry
+from zoo.jobs.retries import RESUMED, retry, take_over
 from zoo.jobs.specs import FineTuneSpec
 from zoo.registry.retiring import delete_version
 from zoo.settings import Settings
@@ -87,6 +88,26 @@ def test_a_retry_holds_the_version_that_it_goes_by(catalog: Catalog, settings: S
         "model_deleted",
         "model 'pets:1' was deleted before the job was done with it",
     )
+
+
+def test_of_much_the_rest_is_left_to_a_shard(
+    catalog: Catalog, submit: Submit, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "INPUTS_A_WRITE", 2)
+    job = submit(5)
+    with catalog.write() as session:
+        cancel(session, job.id)
+    taken, after = [], -1
+    with catalog.write() as session:
+        again = retry(session, job.id, settings)
+        [(kind, arguments)] = shards.unfinished(session, again.id, kinds=RESUMED)
+        while after is not None:
+            after = take_over(session, again, job.id, after=after, settings=settings)
+            taken.append(after)
+
+    assert (kind, arguments) == ("resume", {"job": job.id, "after": 1})
+    assert taken == [1, 3, None]
+    assert [one.position for one in _inputs(catalog, again.id)] == list(range(7))
 
 
 def _inputs(catalog: Catalog, job_id: str) -> list[InputRecord]:
