@@ -12,9 +12,13 @@ from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]  # it ships none
 
 SILENT_S = 30.0
-"""How long a caller may send nothing in the middle of a request."""
+"""How long a caller may send nothing in the middle of a request, if all have a thread.
+
+With twice as many callers as threads half of it, and so on: who waits behind 300 that do not go
+on, at 32 threads, had a turn after 70 s, and would else after nearly 5 minutes.
+"""
 LEAST_BYTES_S = 1000
-"""Whoever falls `SILENT_S` behind this gives way while others wait for a thread."""
+"""Whoever falls as far behind this gives way while others wait for a thread."""
 
 
 class StalledError(NoMoreData):  # type: ignore[misc]  # untyped, so Any
@@ -32,22 +36,22 @@ class PatientUnreader(SocketUnreader):  # type: ignore[misc]  # untyped, so Any
     """What a caller sends, waited for as long as some of it comes.
 
     gunicorn waits without limit, so that as many callers as there are threads could stop the
-    whole api by not going on. One who goes on slowly is cut off only where others wait.
+    whole api by not going on. One who goes on slowly is cut off only where others wait: where
+    `crowd`, the callers for each thread, is more than 1.
     """
 
     sock: socket.socket
 
-    def __init__(self, sock: socket.socket, *, is_crowded: Callable[[], bool]) -> None:
+    def __init__(self, sock: socket.socket, *, crowd: Callable[[], float]) -> None:
         super().__init__(sock)
-        self._is_crowded = is_crowded
+        self._crowd = crowd
         self._behind_s = 0.0
         self.is_stalled = False
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next bytes; raises `StalledError` where they do not come."""
-        patience_s = SILENT_S
-        if self._is_crowded():
-            patience_s -= self._behind_s
+        crowd = self._crowd()
+        patience_s = SILENT_S if crowd <= 1 else SILENT_S / crowd - self._behind_s
         if patience_s <= 0:
             raise self._stalled(f"at less than {LEAST_BYTES_S} bytes a second while others wait")
         before_s = self.sock.gettimeout()  # gunicorn's, where it drops what is left of a body
@@ -77,16 +81,16 @@ class Connection(TConn):  # type: ignore[misc]  # untyped, so Any
     sock: socket.socket
     initialized: bool
 
-    def __init__(self, *args: Any, is_crowded: Callable[[], bool]) -> None:  # gunicorn's four
+    def __init__(self, *args: Any, crowd: Callable[[], float]) -> None:  # gunicorn's four
         super().__init__(*args)
-        self._is_crowded = is_crowded
+        self._crowd = crowd
 
     def init(self) -> None:
         """Prepare for reading requests."""
         if self.initialized:
             return
         super().init()
-        self.parser.unreader = PatientUnreader(self.sock, is_crowded=self._is_crowded)
+        self.parser.unreader = PatientUnreader(self.sock, crowd=self._crowd)
 
     def close(self, graceful: bool = False) -> None:
         """Close it; gracefully by waiting a while for the caller to leave, if it still sends."""

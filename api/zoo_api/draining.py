@@ -104,15 +104,15 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # untyped, so Any
         self._n_in_hand -= 1
         super().finish_request(conn, fs)
 
-    def is_crowded(self) -> bool:
-        """Whether there are more to be answered now than threads."""
-        return bool(self._n_in_hand > self.cfg.threads)
+    def crowd(self) -> float:
+        """How many are to be answered now for each thread."""
+        return float(self._n_in_hand / self.cfg.threads)
 
     def _take_in(self, listener: socket.socket) -> None:
         caller, address = listener.accept()
         self.nr_conns += 1
         name = listener.getsockname()
-        self.enqueue_req(Connection(self.cfg, caller, address, name, is_crowded=self.is_crowded))
+        self.enqueue_req(Connection(self.cfg, caller, address, name, crowd=self.crowd))
 
     def _is_waited_for(self, listener: socket.socket) -> bool:
         """Take in one who has connected; whether there was one, and room for it."""

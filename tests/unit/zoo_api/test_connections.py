@@ -1,7 +1,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 import pytest
@@ -29,8 +29,8 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield caller, ours
 
 
-def body(ours: socket.socket, *, is_crowded: Callable[[], bool] = lambda: False) -> CheckedBody:
-    unreader = PatientUnreader(ours, is_crowded=is_crowded)
+def body(ours: socket.socket, *, crowd: float = 1) -> CheckedBody:
+    unreader = PatientUnreader(ours, crowd=lambda: crowd)
     whole = cast("BinaryIO", Body(LengthReader(unreader, LENGTH)))
     return CheckedBody(whole, LENGTH)
 
@@ -78,7 +78,7 @@ def test_a_body_that_comes_slowly_gives_way_to_those_who_wait(
     caller, ours = ends
     sending = send_slowly(caller, in_s=2 * SILENT_S)
     with pytest.raises(RequestTimeout) as caught:
-        body(ours, is_crowded=lambda: True).read(LENGTH)
+        body(ours, crowd=1.1).read(LENGTH)
     sending.join()
     assert caught.value.description in {
         "the body did not come: nothing came for too long",
@@ -86,11 +86,21 @@ def test_a_body_that_comes_slowly_gives_way_to_those_who_wait(
     }
 
 
+def test_the_more_wait_the_less_a_body_is_waited_for(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    _, ours = ends
+    began = time.monotonic()
+    with pytest.raises(RequestTimeout):
+        body(ours, crowd=10).read(LENGTH)
+    assert time.monotonic() - began < SILENT_S
+
+
 def test_a_body_that_comes_fast_enough_is_taken_in_however_many_wait(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     caller, ours = ends
-    reading = PatientUnreader(ours, is_crowded=lambda: True)
+    reading = PatientUnreader(ours, crowd=lambda: 1.1)
     for _ in range(3):
         caller.sendall(bytes(int(connections.LEAST_BYTES_S * SILENT_S)))
         time.sleep(SILENT_S / 2)
@@ -102,6 +112,6 @@ def test_gunicorns_own_haste_is_kept(ends: tuple[socket.socket, socket.socket]) 
     ours.settimeout(0.01)
     began = time.monotonic()
     with pytest.raises(StalledError):
-        PatientUnreader(ours, is_crowded=lambda: False).read()
+        PatientUnreader(ours, crowd=lambda: 1).read()
     assert time.monotonic() - began < SILENT_S
     assert ours.gettimeout() == 0.01

@@ -101,7 +101,7 @@ def test_who_does_not_leave_is_waited_for_by_no_one_but_the_thread(
     caller.sendall(b"GET / HTTP/1.1\r\nHost: zoo\r\nConnection: close\r\n\r\n")
     caller.shutdown(socket.SHUT_WR)
     mine, address = worker.sockets[0].accept()
-    conn = Connection(worker.cfg, mine, address, ("zoo", 80), is_crowded=worker.is_crowded)
+    conn = Connection(worker.cfg, mine, address, ("zoo", 80), crowd=worker.crowd)
     worker.wsgi = answer
 
     assert worker.handle(conn) is False
@@ -110,9 +110,7 @@ def test_who_does_not_leave_is_waited_for_by_no_one_but_the_thread(
     assert caller.recv(15) == b"HTTP/1.1 200 OK"
 
 
-def test_it_is_crowded_while_more_are_in_hand_than_there_are_threads(
-    listener: socket.socket, server: Server
-) -> None:
+def test_a_crowd_is_counted_until_it_is_answered(listener: socket.socket, server: Server) -> None:
     address = listener.getsockname()
     with working(DrainingWorker, listener, server) as worker, worker.get_thread_pool() as pool:
         worker.tpool, loop = pool, worker.method_queue
@@ -120,12 +118,12 @@ def test_it_is_crowded_while_more_are_in_hand_than_there_are_threads(
         worker.poller.register(loop.fileno(), selectors.EVENT_READ, loop.run_callbacks)
         with socket.create_connection(address), socket.create_connection(address):
             worker.accept(worker.sockets[0])
-            assert not worker.is_crowded()
+            assert worker.crowd() == 1
             worker.accept(worker.sockets[0])
-            assert worker.is_crowded()
+            assert worker.crowd() == 2
         while worker.nr_conns:
             worker.wait_for_and_dispatch_events(timeout=1.0)
-        assert not worker.is_crowded()
+        assert worker.crowd() == 0
         loop.close()
 
 
