@@ -8,6 +8,7 @@ from zoo import leash, logs
 from zoo.catalog import open_catalog
 from zoo.errors import StartError
 from zoo.settings import load_settings
+from zoo.supervisor.home import make_folders
 from zoo.supervisor.preflight import check_bind, check_port, check_rate_limit
 from zoo_api.memory import return_what_is_freed
 from zoo_api.server import ApiServer
@@ -26,10 +27,10 @@ def main() -> None:
         check_rate_limit(settings)
         check_port(settings.host, settings.port)
         open_catalog(settings.resolved_database_url).close()  # connects to nothing yet
+        make_folders(settings)
     except StartError as error:
         sys.stderr.write(f"{error.detail}\n")
         raise SystemExit(CANNOT_START) from error
-    settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     ApiServer(settings).run()
 
 

@@ -32,6 +32,16 @@ def locked_home(settings: Settings) -> Iterator[None]:
         os.close(lock)
 
 
+def make_folders(settings: Settings) -> None:
+    """Make the home and the folder of its sockets, for a process that is started by itself.
+
+    Raises `StartError` where they cannot be made, or the latter is somebody else's.
+    """
+    with _explaining(settings.home):
+        _make_folder(settings.home)  # the sockets of a home with a long path are not in it
+        _make_runtime_dir(settings)
+
+
 def _make_ready(settings: Settings) -> None:
     home = settings.home
     free = shutil.disk_usage(home).free

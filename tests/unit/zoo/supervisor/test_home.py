@@ -7,7 +7,7 @@ import pytest
 
 from zoo.errors import StartError
 from zoo.settings import Settings
-from zoo.supervisor.home import locked_home
+from zoo.supervisor.home import locked_home, make_folders
 
 
 def test_foreign_files_in_the_home_are_left_alone(tmp_path: Path) -> None:
@@ -97,3 +97,17 @@ def test_a_home_with_a_long_path_keeps_its_sockets_in_a_closed_temporary_folder(
         assert folder.stat().st_mode & 0o777 == 0o700
         assert len(os.fsencode(folder / "predictor.sock")) <= 103
     folder.rmdir()
+
+
+def test_a_home_whose_sockets_lie_elsewhere_is_made_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = Settings(home=tmp_path / ("far" * 40) / "home")
+
+    make_folders(settings)
+
+    assert not settings.runtime_dir.is_relative_to(settings.home)
+    assert all(
+        one.stat().st_mode & 0o777 == 0o700 for one in (settings.home, settings.runtime_dir)
+    )
