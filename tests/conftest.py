@@ -15,6 +15,18 @@ collect_ignore = ["downstream"]  # a project of its own; a test runs it
 pytest_plugins = ["zoo.testing.plugin"]
 
 
+LONGEST_SHOWN = 16
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument (pytest numbers them).
+
+    What a library makes may hold the time, and a test's name must be the same in every process:
+    workers that collected different names run nothing at all.
+    """
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_SHOWN else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL; one a session."""

@@ -4,6 +4,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from zoo.catalog import datasets, inputs, jobs, shards, wake_ups
 from zoo.catalog.records import InputRecord, JobRecord, ShardRecord
@@ -128,3 +131,17 @@ class Workplace:
     def inputs(self, job: JobRecord) -> list[InputRecord]:
         with self.context.catalog.read() as session:
             return inputs.list_inputs(session, job.id, after=-1, limit=1000, state=None)
+
+
+def fail_with_second(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    """Have a module that gives inputs to a job a portion at a time fail once, at the second."""
+    portions = []
+    add_inputs = module.add_inputs
+
+    def fail_once(*given: object, **settings: object) -> None:
+        portions.append(given)
+        if len(portions) == 2:
+            raise RuntimeError("a bug")
+        add_inputs(*given, **settings)
+
+    monkeypatch.setattr(module, "add_inputs", fail_once)

@@ -26,7 +26,7 @@ from zoo.jobs.intake import (
 )
 from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.names import unknown
-from zoo_api.accepted import ACCEPTED, idempotent, is_repeated, recalled
+from zoo_api.accepted import ACCEPTED, idempotent, is_repeated
 from zoo_api.codes import merge
 from zoo_api.collections import require_collection
 from zoo_api.contract import Json, Query, contract
@@ -37,7 +37,7 @@ from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
 from zoo_api.said import Metadata, Name
 from zoo_api.services import services
-from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
+from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, read_once
 from zoo_api.text_items import MAX_TEXTS, Split, TextExample, receive_texts
 
 examples = Blueprint("examples", __name__)
@@ -254,17 +254,12 @@ def _check_takes_texts(dataset: DatasetRecord) -> None:
 
 
 def _read_source(name: str, wanted: SourceRequest) -> Response:
-    fingerprint = fingerprint_of(wanted)
-    known = recalled(fingerprint)
-    if known is not None:
-        return known
-    open_source(wanted.source)
     spec = IngestSpec(dataset=name, source=wanted.source)
 
     def submit(session: Session) -> JobRecord:
         return submit_source(session, spec, work={"dataset_id": require_dataset(session, name).id})
 
-    return idempotent(fingerprint, submit)
+    return read_once(wanted, submit)
 
 
 def _read_collection(name: str, source: SourceSpec) -> Response:

@@ -18,7 +18,7 @@ from zoo.errors import InvalidError
 from zoo.jobs.intake import submit_ingest, submit_source
 from zoo.jobs.specs import IngestSpec, SourceSpec
 from zoo.names import unknown
-from zoo_api.accepted import ACCEPTED, idempotent, is_repeated, recalled
+from zoo_api.accepted import ACCEPTED, idempotent, is_repeated
 from zoo_api.backbones import ready_backbone
 from zoo_api.codes import BUILT, merge
 from zoo_api.collections import UNKNOWN, require_collection
@@ -29,7 +29,7 @@ from zoo_api.paging import Page, Paging, decode_cursor, encode_cursor, page_json
 from zoo_api.reading import Closed, closed
 from zoo_api.said import Metadata, Name
 from zoo_api.services import services
-from zoo_api.sources import SOURCES, SourceRequest, fingerprint_of, open_source
+from zoo_api.sources import SOURCES, SourceRequest, read_once
 from zoo_api.text_items import MAX_TEXTS, TextItem, receive_texts
 
 items = Blueprint("items", __name__)
@@ -208,17 +208,12 @@ def _check_one(body: ItemsRequest) -> None:
 
 
 def _read_source(name: str, wanted: SourceRequest) -> Response:
-    fingerprint = fingerprint_of(wanted)
-    known = recalled(fingerprint)
-    if known is not None:
-        return known
-    open_source(wanted.source)
     spec = IngestSpec(collection=name, source=wanted.source)
 
     def submit(session: Session) -> JobRecord:
         return submit_source(session, spec, work=_work(require_collection(session, name)))
 
-    return idempotent(fingerprint, submit)
+    return read_once(wanted, submit)
 
 
 def _check_takes_texts(collection: CollectionRecord) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from typing_extensions import TypedDict
 
-from zoo.catalog import features
+from zoo.catalog import Session, features
+from zoo.catalog.records import JobRecord
 from zoo.errors import InvalidError
 from zoo.images.sources.counting import Counted, count_entries
 from zoo.images.sources.opening import OpenedSource, open_path, open_url
 from zoo.jobs.specs import SourceSpec
+from zoo_api.accepted import idempotent, recalled
 from zoo_api.collections import UNKNOWN, require_collection
 from zoo_api.contract import Json, contract
 from zoo_api.reading import Closed, closed
@@ -119,6 +122,16 @@ def open_source(spec: SourceSpec) -> OpenedSource:
     if spec.path is not None:
         return open_path(spec.path, settings)
     return open_url(spec.url or "", settings)
+
+
+def read_once(wanted: SourceRequest, submit: Callable[[Session], JobRecord]) -> Response:
+    """Have a source read that can be; a repeated request gets its job though that may be gone."""
+    fingerprint = fingerprint_of(wanted)
+    known = recalled(fingerprint)
+    if known is not None:
+        return known
+    open_source(wanted.source)
+    return idempotent(fingerprint, submit)
 
 
 def fingerprint_of(wanted: SourceRequest) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import zoo_migrations
+from tests.sourced import fill, workplace
 from tests.workplace import Workplace
 from zoo.settings import Settings, load_settings
 from zoo_workers.context import make_context
@@ -23,3 +24,16 @@ def place(settings: Settings) -> Iterator[Workplace]:
     yield Workplace(context=context)
     context.sandbox.close()
     context.catalog.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of pictures that a worker may read."""
+    return fill(tmp_path / "root")
+
+
+@pytest.fixture
+def reading_place(tmp_path: Path, root: Path, database_url: str) -> Iterator[Workplace]:
+    """A worker that may read it."""
+    with workplace(tmp_path / "home", root, database_url=database_url) as made:
+        yield made

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.pictures import picture
-from tests.workplace import Workplace
+from tests.workplace import Workplace, fail_with_second
 from zoo.catalog import datasets
 from zoo.catalog.records import JobRecord
 from zoo.jobs.intake import submit_extract
@@ -52,16 +52,7 @@ def test_a_dataset_that_was_deleted_is_named_though_another_has_its_name(
 def test_an_attempt_goes_on_where_the_last_one_ended(
     place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = []
-    add_inputs = enlist.add_inputs
-
-    def fail_once(*given: object, **settings: object) -> None:
-        pages.append(given)
-        if len(pages) == 2:
-            raise RuntimeError("a bug")
-        add_inputs(*given, **settings)
-
-    monkeypatch.setattr(enlist, "add_inputs", fail_once)
+    fail_with_second(monkeypatch, enlist)
     first = place.next_shard()
     shards.run(place.context, first.id)
     assert len(place.inputs(job)) == 15

@@ -4,13 +4,12 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pictures import tarred, zipped
-from tests.sourced import contents, counts, examples, fill, ingest, relabel, workplace
+from tests.sourced import contents, counts, examples, ingest, relabel
 from tests.workplace import Workplace
 from zoo.images.sources.folders import LocalFolder
 from zoo.jobs.ledger import fail
@@ -20,14 +19,8 @@ from zoo_workers import arriving, scan
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return fill(tmp_path / "root")
-
-
-@pytest.fixture
-def place(tmp_path: Path, root: Path, database_url: str) -> Iterator[Workplace]:
-    with workplace(tmp_path / "home", root, database_url=database_url) as made:
-        yield made
+def place(reading_place: Workplace) -> Workplace:
+    return reading_place
 
 
 def touch(path: Path) -> None:

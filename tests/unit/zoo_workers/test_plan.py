@@ -1,7 +1,7 @@
 import pytest
 
 from tests.pictures import picture
-from tests.workplace import Workplace
+from tests.workplace import Workplace, fail_with_second
 from zoo.catalog import shards as catalog_shards
 from zoo.catalog.records import InputRecord, JobRecord
 from zoo.jobs.intake import submit_fine_tune
@@ -30,16 +30,7 @@ def job(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> JobRecord:
 @pytest.fixture
 def torn(place: Workplace, job: JobRecord, monkeypatch: pytest.MonkeyPatch) -> JobRecord:
     """The same job after an attempt that ended with the second portion."""
-    portions = []
-    add_inputs = plan.add_inputs
-
-    def fail_once(*given: object, **settings: object) -> None:
-        portions.append(given)
-        if len(portions) == 2:
-            raise RuntimeError("a bug")
-        add_inputs(*given, **settings)
-
-    monkeypatch.setattr(plan, "add_inputs", fail_once)
+    fail_with_second(monkeypatch, plan)
     shards.run(place.context, place.next_shard().id)
     assert len(place.inputs(job)) == 15
     return job

@@ -1,11 +1,10 @@
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.sourced import counts, examples, fill, ingest, workplace
+from tests.sourced import counts, examples, ingest
 from tests.workplace import Workplace
 from zoo.catalog import datasets, jobs
 from zoo.errors import ClaimLostError, ConflictError, InvalidError
@@ -16,14 +15,8 @@ from zoo_workers import arriving, scan, shards
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return fill(tmp_path / "root")
-
-
-@pytest.fixture
-def place(tmp_path: Path, root: Path, database_url: str) -> Iterator[Workplace]:
-    with workplace(tmp_path / "home", root, database_url=database_url) as made:
-        yield made
+def place(reading_place: Workplace) -> Workplace:
+    return reading_place
 
 
 def test_a_folder_becomes_a_dataset_whose_labels_are_its_folders(

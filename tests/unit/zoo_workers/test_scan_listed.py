@@ -1,12 +1,11 @@
 """Looks at sources that are not mere folders: archives among files, and manifests."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pictures import tarred
-from tests.sourced import counts, examples, fill, ingest, workplace
+from tests.sourced import counts, examples, ingest
 from tests.workplace import Workplace
 from zoo.catalog import datasets
 from zoo.testing.pictures import picture
@@ -14,14 +13,8 @@ from zoo_workers import arriving, scan
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return fill(tmp_path / "root")
-
-
-@pytest.fixture
-def place(tmp_path: Path, root: Path, database_url: str) -> Iterator[Workplace]:
-    with workplace(tmp_path / "home", root, database_url=database_url) as made:
-        yield made
+def place(reading_place: Workplace) -> Workplace:
+    return reading_place
 
 
 def test_archives_in_a_folder_are_expanded_and_passed_over_the_next_time(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.pauses import end_pauses
+from tests.turning import end_pauses
 from tests.workplace import Workplace
 from zoo.catalog import Catalog
 from zoo.catalog.records import JobRecord, ShardRecord

@@ -8,11 +8,11 @@ import pytest
 
 from tests.databases import TWINS
 from tests.rivals import N_RIVALS, SPACE, at_once, content
+from tests.turning import done, queued_shards, take
 from zoo.catalog import Catalog, contents, features, inputs, jobs, shards, wake_ups
 from zoo.errors import ClaimLostError
 from zoo.jobs.intake import Arrival, Delivery, add_delivery, submit_ingest
 from zoo.jobs.ledger import (
-    Claim,
     cancel,
     claim,
     create_job,
@@ -45,28 +45,11 @@ def delivered(n: int) -> Delivery:
     return Delivery(arrivals=arrivals, packs={pack: n}, contents=contents)
 
 
-def queued(catalog: Catalog) -> list[int]:
-    with catalog.read() as session:
-        return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
-
-
-def taken(catalog: Catalog, shard_id: int) -> Claim:
-    claimed = claim(catalog, shard_id, worker_id="w", pid=1)
-    assert claimed is not None
-    return claimed
-
-
-def done(catalog: Catalog, claimed: Claim) -> None:
-    with catalog.write() as session:
-        fence(session, claimed)
-        finish(session, claimed)
-
-
 def test_a_shard_is_claimed_by_one(
     rivals: Sequence[Catalog], collection_id: int, settings: Settings
 ) -> None:
     submit(rivals[0], collection_id, 1, settings)
-    [shard_id] = queued(rivals[0])
+    [shard_id] = queued_shards(rivals[0])
 
     claims = at_once(rivals, lambda c, n: claim(c, shard_id, worker_id=f"w{n}", pid=n))
 
@@ -83,8 +66,8 @@ def test_all_shards_of_a_job_are_claimed_and_end_at_once_with_one_final_shard(
 ) -> None:
     for _ in range(5):
         job_id = submit(rivals[0], collection_id, 8 * N, settings)
-        waiting = queued(rivals[0])[-N:]
-        claims = at_once(rivals, lambda c, n, w=waiting: taken(c, w[n]))
+        waiting = queued_shards(rivals[0])[-N:]
+        claims = at_once(rivals, lambda c, n, w=waiting: take(c, w[n]))
 
         at_once(rivals, lambda c, n, held=claims: done(c, held[n]))
 
@@ -99,7 +82,7 @@ def test_a_job_cancelled_while_its_shards_are_claimed_and_end_is_cancelled(
 ) -> None:
     for _ in range(5):
         job_id = submit(rivals[0], collection_id, 8 * N, settings)
-        waiting = queued(rivals[0])[-N:]
+        waiting = queued_shards(rivals[0])[-N:]
 
         def act(catalog: Catalog, number: int, job_id: str = job_id, waiting=waiting) -> None:
             if number == 0:
@@ -123,7 +106,7 @@ def test_claims_given_back_failed_and_finished_at_once_leave_each_shard_one_fate
 ) -> None:
     submit(rivals[0], collection_id, 8 * N, settings)
     submit(rivals[0], collection_id, 8 * N, settings)
-    claims = [taken(rivals[0], shard_id) for shard_id in queued(rivals[0])]
+    claims = [take(rivals[0], shard_id) for shard_id in queued_shards(rivals[0])]
 
     def act(catalog: Catalog, number: int) -> None:
         if number < 2:
@@ -188,7 +171,7 @@ def test_members_added_to_a_job_at_once_have_positions_of_their_own(
         job = create_job(session, "ingest", {"collection": "c"}, work=work, target="collection")
         for _ in rivals:
             shards.add_shard(session, job.id, "expand", arguments={})
-    claims = [taken(rivals[0], shard_id) for shard_id in queued(rivals[0])]
+    claims = [take(rivals[0], shard_id) for shard_id in queued_shards(rivals[0])]
 
     def expand(catalog: Catalog, number: int) -> None:
         with catalog.write() as session:
@@ -213,7 +196,7 @@ def test_a_shard_that_is_held_keeps_its_wake_up_and_nobody_waits(
     if is_sqlite:
         with rivals[0].write() as session:
             wake_ups.clear(session, waiting)
-        assert queued(rivals[0]) == []
+        assert queued_shards(rivals[0]) == []
         return
 
     with rivals[1].write() as holder:
@@ -221,7 +204,7 @@ def test_a_shard_that_is_held_keeps_its_wake_up_and_nobody_waits(
         with rivals[0].write() as session:
             wake_ups.clear(session, waiting)
 
-    assert queued(rivals[0]) == [waiting[0][1]]
+    assert queued_shards(rivals[0]) == [waiting[0][1]]
 
 
 @pytest.mark.parametrize("database_url", TWINS[1:], indirect=True)
@@ -236,7 +219,7 @@ def test_a_worker_that_is_stopped_in_a_transaction_holds_up_its_own_job_alone(
 
     with rivals[1].write() as stopped:
         jobs.lock_job(stopped, held)
-        meanwhile = [taken(rivals[0], message).job.id for message in messages[:2]]
-    later = [taken(rivals[0], message).job.id for message in messages[2:]]
+        meanwhile = [take(rivals[0], message).job.id for message in messages[:2]]
+    later = [take(rivals[0], message).job.id for message in messages[2:]]
 
     assert (meanwhile, later) == ([other] * 2, [held] * 2)

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from zoo.catalog import Catalog, collections, features
+from tests.stock import Stock, random_vectors
+from zoo.catalog import Catalog, collections, deleted, features
 from zoo.catalog.records import ContentRecord, JobRecord
 from zoo.jobs.intake import Arrival, Delivery, submit_ingest
 from zoo.jobs.specs import IngestSpec
 from zoo.settings import Settings
+from zoo.storage.blobs import open_blobs
 
 Submit = Callable[[int], JobRecord]
 
@@ -43,3 +45,14 @@ def submit(catalog: Catalog, settings: Settings) -> Submit:
             )
 
     return ingest
+
+
+@pytest.fixture
+def left_over(catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deleted collection that still has three items, of which one goes with each write."""
+    monkeypatch.setattr(deleted, "ROWS_A_WRITE", 1)
+    stock = Stock(catalog=catalog, blobs=open_blobs(settings))
+    stock.collection("c")
+    stock.put("c", {str(i): vector for i, vector in enumerate(random_vectors(4))})
+    with catalog.write() as session:
+        collections.delete_collection(session, "c")

@@ -2,17 +2,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.pauses import end_pauses
-from zoo.catalog import Catalog, features, inputs, jobs, shards, wake_ups
+from tests.turning import done, end_pauses, queued_shards, take
+from zoo.catalog import Catalog, features, inputs, jobs, shards
 from zoo.catalog.records import JobRecord
 from zoo.errors import ClaimLostError, ConflictError, NotFoundError
 from zoo.jobs.ledger import (
-    Claim,
     cancel,
     claim,
     fail_attempt,
     fence,
-    finish,
     give_back,
     postpone,
     reason_of,
@@ -22,23 +20,6 @@ from zoo.jobs.ledger import (
 from zoo.jobs.patience import Patience
 
 Submit = Callable[[int], JobRecord]
-
-
-def queued_shards(catalog: Catalog) -> list[int]:
-    with catalog.read() as session:
-        return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
-
-
-def take(catalog: Catalog, shard_id: int, worker_id: str = "w") -> Claim:
-    claimed = claim(catalog, shard_id, worker_id=worker_id, pid=1)
-    assert claimed is not None
-    return claimed
-
-
-def done(catalog: Catalog, claimed: Claim) -> None:
-    with catalog.write() as session:
-        fence(session, claimed)
-        finish(session, claimed)
 
 
 def state(catalog: Catalog, job_id: str) -> str:

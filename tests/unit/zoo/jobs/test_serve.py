@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.stock import Stock, random_vectors
-from zoo.catalog import Catalog, collections, deleted, open_catalog, shards
+from zoo.catalog import Catalog, deleted, open_catalog, shards
 from zoo.catalog.records import JobRecord
 from zoo.jobs import serve
 from zoo.jobs.keeper import Keeper
 from zoo.jobs.serve import Relay
 from zoo.settings import Settings
-from zoo.storage.blobs import open_blobs
 
 Submit = Callable[[int], JobRecord]
 
@@ -66,15 +64,8 @@ def test_what_becomes_due_is_published_without_a_write(
         relay.run()
 
 
-def test_the_keeper_goes_on_with_what_was_deleted(
-    catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deleted, "ROWS_A_WRITE", 1)
-    stock = Stock(catalog=catalog, blobs=open_blobs(settings))
-    stock.collection("c")
-    stock.put("c", {str(i): vector for i, vector in enumerate(random_vectors(4))})
-    with catalog.write() as session:
-        collections.delete_collection(session, "c")
+@pytest.mark.usefixtures("left_over")
+def test_the_keeper_goes_on_with_what_was_deleted(catalog: Catalog, settings: Settings) -> None:
     stop = threading.Event()
     keeping = threading.Thread(
         target=serve.keep, args=(replace(settings, stalled_s=0), stop), daemon=True

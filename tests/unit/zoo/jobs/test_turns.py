@@ -2,29 +2,13 @@
 
 from collections.abc import Callable
 
+from tests.turning import done, queued_shards, take
 from zoo.catalog import Catalog, shards, wake_ups
 from zoo.catalog.records import JobRecord
-from zoo.jobs.ledger import Claim, claim, fence, finish, postpone
+from zoo.jobs.ledger import claim, postpone
 from zoo.jobs.patience import Patience
 
 Submit = Callable[[int], JobRecord]
-
-
-def take(catalog: Catalog, shard_id: int) -> Claim:
-    claimed = claim(catalog, shard_id, worker_id="w", pid=1)
-    assert claimed is not None
-    return claimed
-
-
-def done(catalog: Catalog, claimed: Claim) -> None:
-    with catalog.write() as session:
-        fence(session, claimed)
-        finish(session, claimed)
-
-
-def queued_shards(catalog: Catalog) -> list[int]:
-    with catalog.read() as session:
-        return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
 
 
 def announced(catalog: Catalog) -> list[int]:
@@ -33,6 +17,15 @@ def announced(catalog: Catalog) -> list[int]:
         waiting = wake_ups.take_due(session, 100)
         wake_ups.clear(session, waiting)
     return [shard_id for _, shard_id, _ in waiting]
+
+
+def postponed(catalog: Catalog, submit: Submit) -> int:
+    """A shard that waits for its pause to end."""
+    submit(1)
+    [shard_id] = announced(catalog)
+    patience = Patience(wait_s=60, least=2)
+    postpone(catalog, take(catalog, shard_id).shard, code="c", detail="d", patience=patience)
+    return shard_id
 
 
 def test_a_small_job_has_its_turn_while_a_large_one_that_came_before_goes_on(
@@ -113,10 +106,7 @@ def test_a_message_that_is_not_noted_as_sent_yet_is_good_for_its_own_shard(
 def test_a_shard_that_waits_for_its_pause_to_end_is_not_taken(
     catalog: Catalog, submit: Submit
 ) -> None:
-    submit(1)
-    [shard_id] = announced(catalog)
-    patience = Patience(wait_s=60, least=2)
-    postpone(catalog, take(catalog, shard_id).shard, code="c", detail="d", patience=patience)
+    shard_id = postponed(catalog, submit)
     assert claim(catalog, 99, worker_id="w", pid=1) is None
     submit(1)
     [other] = [one for one in announced(catalog) if one != shard_id]
@@ -127,8 +117,5 @@ def test_a_shard_that_waits_for_its_pause_to_end_is_not_taken(
 def test_a_message_that_was_left_over_does_not_end_a_pause(
     catalog: Catalog, submit: Submit
 ) -> None:
-    submit(1)
-    [shard_id] = announced(catalog)
-    patience = Patience(wait_s=60, least=2)
-    postpone(catalog, take(catalog, shard_id).shard, code="c", detail="d", patience=patience)
+    shard_id = postponed(catalog, submit)
     assert claim(catalog, shard_id, worker_id="w", pid=1) is None
