@@ -78,7 +78,10 @@ class FlatPart:
         return self.pks[~self.live]
 
     def nearest(self, query: FloatArray, k: int) -> tuple[FloatArray, PkArray]:
-        """FAISS's own scores `(k,)`, best first, and the rows `(k,)` they belong to; k <= len."""
+        """FAISS's own scores `(k,)`, best first, and the rows `(k,)` they belong to; k <= len.
+
+        The row is -1 from where on it found none whose score float32 can hold.
+        """
         faiss = load_faiss()
         if self.n_live == len(self.live):
             scores, rows = self.flat.search(query[None], k)
@@ -171,4 +174,6 @@ def _longest(flat: Any, n: int) -> float:
         flat.reconstruct_batch(np.arange(start, min(start + BLOCK, n)))
         for start in range(0, n, BLOCK)
     )
-    return max((float(np.linalg.norm(piece, axis=1).max()) for piece in pieces), default=1.0)
+    # In float64, where no square overflows or vanishes.
+    lengths = (np.linalg.norm(piece.astype(np.float64), axis=1) for piece in pieces)
+    return max((float(each.max()) for each in lengths), default=1.0)

@@ -107,16 +107,15 @@ class ExactIndex:
             yield Hit(pk=pk, score=score)
 
     def _candidates(self, part: FlatPart, query: FloatArray, k: int) -> PkArray:
-        fetch = min(k + SPARE, len(part))
         if k < 1:
             return np.empty(0, np.int64)
-        while True:
+        fetch = k + SPARE
+        while fetch < len(part):
             found, rows = part.nearest(query, fetch)
-            if fetch == len(part) or is_settled(
-                found, query, k=k, metric=self.metric, scale=part.longest
-            ):
-                return rows
-            fetch = min(2 * fetch, len(part))
+            if is_settled(found, query, k=k, metric=self.metric, scale=part.longest):
+                return rows[rows >= 0]  # FAISS fills up with -1
+            fetch *= 2
+        return np.flatnonzero(part.live)
 
 
 def part_rows(dim: int) -> int:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from zoo.search.flat import FloatArray, Metric
 
 FLOAT32_ROUNDING = 2.0**-24  # the relative error of one float32 operation
+FLOAT32_VANISHING = 2.0**-126  # its absolute error where the result is too small to be held
+FLOAT32_MOST = float(np.finfo(np.float32).max)
 BLOCK = 128  # rows worked on at a time, so that the float64 copies stay in the cache
 
 
@@ -59,11 +61,13 @@ def is_settled(
 
     `found` are FAISS's scores, best first (l2: squared distances, rising). A float32 sum of
     dim products is off by at most dim roundings of its terms' size (Higham 2002, section 3.1),
-    for the last row found and for the k-th alike.
+    for the last row found and for the k-th alike. FAISS leaves out rows whose scores float32
+    cannot hold: under l2 they are the farthest, of inner products any.
     """
     edge, last = float(found[k - 1]), float(found[-1])
     rounding = 2 * (query.size + 2) * FLOAT32_ROUNDING
+    vanished = 2 * (query.size + 2) * FLOAT32_VANISHING
     if metric == "l2":
-        return last > edge + rounding * (edge + last)
+        return last > edge + rounding * (edge + last) + vanished
     longest = scale * float(np.linalg.norm(query.astype(np.float64)))
-    return last < edge - rounding * longest
+    return longest < FLOAT32_MOST / 2 and last < edge - rounding * longest - vanished

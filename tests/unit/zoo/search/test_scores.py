@@ -24,6 +24,24 @@ def test_float32_rounding_decides_no_rank(metric: Metric) -> None:
     assert [hit.pk for hit in hits] == np.argsort(-scores, kind="stable")[:10].tolist()
 
 
+@pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
+@pytest.mark.parametrize("scale", [1e38, 2e19, 1e-22, 1e-44])
+def test_what_float32_cannot_hold_of_a_score_decides_no_rank(metric: Metric, scale: float) -> None:
+    rng = np.random.default_rng(0)
+    some = np.where(rng.random((400, 1)) < 0.5, scale, 1.0)
+    vectors = (some * rng.uniform(-1, 1, (400, 8))).astype(np.float32)
+    query = (scale * rng.uniform(-1, 1, (1, 8))).astype(np.float32)
+    index = ExactIndex.build(vectors, np.arange(400), metric=metric)
+
+    [hits] = index.search(query, k=300)
+
+    stored, asked = (
+        (normalised(vectors), normalised(query)) if metric == "cosine" else (vectors, query)
+    )
+    scores = exact_scores(asked[0], stored, metric=metric)
+    assert [hit.pk for hit in hits] == np.argsort(-scores, kind="stable")[:300].tolist()
+
+
 def test_equal_vectors_score_equally_wherever_they_stand() -> None:
     rng = np.random.default_rng(1)
     vectors = np.repeat(rng.standard_normal((1, 1277)).astype(np.float32), 300, axis=0)
