@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from zoo.errors import TextError
 
 MAX_TEXT_BYTES = 1_000_000
@@ -42,6 +44,22 @@ def check_text(text: str) -> str:
     if not text.strip():
         raise TextError("the text is empty, or only white space", code="empty_text")
     return text
+
+
+def in_batches(texts: Sequence[str], *, most: int) -> Iterator[list[str]]:
+    """Neighbours together, `most` at most and together not longer than a single one may be.
+
+    Reading a text of that size takes a tokenizer seconds, and all that are together at once.
+    """
+    batch: list[str] = []
+    for text in texts:
+        is_long = sum(map(len, batch)) + len(text) > MAX_TEXT_BYTES
+        if batch and (is_long or len(batch) == most):
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch
 
 
 def title_of(text: str) -> str:

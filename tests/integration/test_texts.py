@@ -179,6 +179,7 @@ def test_embeddings_of_texts_count_their_tokens(service: ZooService) -> None:
     [
         (["fine", ""], "empty_text"),
         (["a\0b"], "not_text"),
+        (["fine", "w" * 1_000_001], "text_too_long"),
         (["word"] * 513, "too_many_texts"),
         ([], "no_files"),
         (data_uri(b"PNG"), "images_not_supported"),

@@ -33,7 +33,7 @@ from zoo.predictor import BackboneRef, HeadRef, detail_to_json, ref_from_json
 from zoo.settings import Settings
 from zoo.storage.blobs import open_blobs
 from zoo.taps import Tap, tap_from_json
-from zoo.texts import check_text
+from zoo.texts import encode_text, in_batches
 from zoo.training.heads import Head
 
 _log = structlog.get_logger()
@@ -165,9 +165,9 @@ class Answering:
         """Vectors of the readable texts, for each text None or why it has none, and tokens."""
         texts, errors = _readable([str(text) for text in request["texts"]])
         parts = [embed_texts(model, [])]
-        for start in range(0, len(texts), self._batch):
+        for some in in_batches(texts, most=self._batch):
             with self._forwarding, self._guard.during(Act.FORWARD, model.ref):
-                parts.append(embed_texts(model, texts[start : start + self._batch]))
+                parts.append(embed_texts(model, some))
         vectors = np.concatenate([part.vectors for part in parts])
         return vectors, errors, sum(part.tokens for part in parts)
 
@@ -268,10 +268,12 @@ def _readable(texts: Sequence[str]) -> tuple[list[str], list[ContentError | None
     errors: list[ContentError | None] = []
     for text in texts:
         try:
-            found.append(check_text(text))
-            errors.append(None)
+            encode_text(text)
         except ContentError as error:
             errors.append(error)
+        else:
+            found.append(text)
+            errors.append(None)
     return found, errors
 
 

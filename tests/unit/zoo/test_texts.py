@@ -1,7 +1,7 @@
 import pytest
 
 from zoo.errors import TEXT_CODES, TextError
-from zoo.texts import MAX_TEXT_BYTES, decode_text, encode_text, is_text
+from zoo.texts import MAX_TEXT_BYTES, decode_text, encode_text, in_batches, is_text
 
 
 @pytest.mark.parametrize("text", ["plain", "ünï ☃ 第三", "two\nlines\tand more\r\n", " padded "])
@@ -55,3 +55,20 @@ def test_a_text_that_cannot_be_kept_is_refused(text: str, code: str) -> None:
         encode_text(text)
 
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([], []),
+        ([1, 2, 3, 4], [[1, 2, 3], [4]]),
+        ([999_999, 1, 1], [[999_999, 1], [1]]),
+        ([1_000_000, 5, 1_000_000], [[1_000_000], [5], [1_000_000]]),
+    ],
+)
+def test_texts_go_together_until_they_are_many_or_long(
+    lengths: list[int], expected: list[list[int]]
+) -> None:
+    batches = in_batches(["a" * length for length in lengths], most=3)
+
+    assert [[len(text) for text in batch] for batch in batches] == expected

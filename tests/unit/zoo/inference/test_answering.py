@@ -21,6 +21,7 @@ from zoo.predictor import BackboneRef
 from zoo.settings import Settings
 from zoo.storage.blobs import file_sha256, open_blobs
 from zoo.testing import tiny_texts
+from zoo.texts import MAX_TEXT_BYTES
 from zoo.training.heads import Head, write_head
 
 PHOTOGRAPHS = {
@@ -172,6 +173,19 @@ def test_texts_are_embedded_and_their_tokens_counted(answering, give):
     assert [error and error["code"] for error in header["errors"]] == [None, "empty_text", None]
     assert header["tokens"] == 3
     assert len(blobs[0]) == 2 * 4 * header["dim"]
+
+
+def test_a_text_that_would_hold_everybody_up_is_refused_alone(answering, give):
+    give(tiny_texts.plugin.load)
+    request = {"backbone": WORDS, "texts": ["one", "w" * (MAX_TEXT_BYTES + 1)]}
+
+    header, blobs = ask(answering.embed_texts, request)
+
+    assert [error and error["detail"] for error in header["errors"]] == [
+        None,
+        "the text has 1000001 bytes; at most 1000000 are read",
+    ]
+    assert len(blobs[0]) == 4 * header["dim"]
 
 
 def test_a_model_says_what_it_does_not_take(answering, give, tiny, tiny_ref):
