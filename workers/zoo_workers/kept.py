@@ -109,14 +109,16 @@ class Kept:
     def keep_network(self, strategy: str, network: StoredFile) -> None:
         """Name a trained network, which embedding all examples may need for hours.
 
+        Only the first is progress: an attempt that comes as far as one before gets no further.
         Embeddings of another one, as of steps that were done again with smaller batches, go.
         """
         before = self._arguments.get(f"network_{strategy}")
-        is_other = before is not None and before["sha256"] != network.sha256
         self._arguments[f"network_{strategy}"] = _named(network)
-        self._leave_behind(self._parts(strategy) if is_other else ())
-        if before:
-            self._drop(before["key"])
+        if before is None:
+            return self._record([])
+        is_other = before["sha256"] != network.sha256
+        self._forget(self._parts(strategy) if is_other else ())
+        return self._drop(before["key"])
 
     def keep_tuned(self, strategy: str, stored: StoredFile) -> None:
         """Note that a strategy is done, and what it came to with the network that is kept."""

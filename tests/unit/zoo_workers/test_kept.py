@@ -114,6 +114,20 @@ def test_what_is_noted_or_forgotten_forgives_no_attempt(place: Workplace, kept: 
     assert attempt() == 0
 
 
+@pytest.mark.parametrize("sha256", [None, "f" * 64], ids=["the same", "another"])
+def test_a_network_that_is_come_to_again_forgives_no_attempt(
+    place: Workplace, kept: Kept, sha256: str | None
+) -> None:
+    network, again = written(kept, "versions"), written(kept, "versions")
+    fail_once(place)
+    kept.keep_network("full", network)
+    [shard] = running(place)
+    assert place.shard(shard.id).attempt == 0
+    fail_once(place)
+    kept.keep_network("full", replace(again, sha256=sha256 or network.sha256))
+    assert place.shard(shard.id).attempt == 1
+
+
 def running(place: Workplace) -> list[ShardRecord]:
     with place.context.catalog.read() as session:
         return shards.claims_of(session, ["worker_1"])
