@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -74,22 +74,21 @@ class _Maker:
     def make(self, **changed: Any) -> ZooService:  # settings of any type
         settings = self._settings(**changed)
         if settings.database_url:  # nothing to copy into
-            self.made.append(_open(settings))
-            self.made[-1].refresh_plugins()
-            return self.made[-1]
-        if settings.disabled_plugins not in self._described:
-            self._described[settings.disabled_plugins] = self._describe(settings.disabled_plugins)
-        shutil.copy(self._described[settings.disabled_plugins], settings.home / CATALOG)
+            _describe(settings)
+        else:
+            shutil.copy(
+                self._described_catalog(settings.disabled_plugins), settings.home / CATALOG
+            )
         self.made.append(_open(settings))
         return self.made[-1]
 
-    def _describe(self, disabled: str) -> Path:
+    def _described_catalog(self, disabled: str) -> Path:
         """The catalog of a service that has had the installed plugins described."""
-        settings = self._settings(disabled_plugins=disabled)
-        service = _open(settings)
-        service.refresh_plugins()
-        service.close()
-        return settings.home / CATALOG
+        if disabled not in self._described:
+            settings = self._settings(disabled_plugins=disabled)
+            _describe(settings)
+            self._described[disabled] = settings.home / CATALOG
+        return self._described[disabled]
 
     def _settings(self, **changed: Any) -> Settings:
         load: Callable[..., Settings] = importlib.import_module("zoo.settings").load_settings
@@ -102,6 +101,13 @@ class _Maker:
             "plugin_wait_s": 0.2,  # eager work is done; what is pending then stays so
         }
         return load({}, **{**known, **changed})
+
+
+def _describe(settings: Settings) -> None:
+    """Have the installed plugins described, before anything strikes that is to be tested."""
+    service = _open(replace(settings, fault=""))
+    service.refresh_plugins()
+    service.close()
 
 
 def _open(settings: Settings) -> ZooService:
