@@ -14,6 +14,8 @@ from zoo.training.intervals import Interval
 
 LEAST_GAIN = 0.005
 """Of the log loss, in nats: engines that round otherwise make a thousandth of it."""
+LEAST_WORTH = 0.02
+"""What pre-training may at most be worth, as a share of pictures, to be called worth nothing."""
 Z_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
@@ -117,10 +119,16 @@ def verdict(candidates: Sequence[Candidate]) -> str:
     others = [one for one in candidates if one is not chosen]
     near = max(others, key=lambda one: one.accuracy)
     gap = difference(chosen, near)
-    return (
-        f"{chosen.strategy} was taken: it is {'level with' if gap.is_tie else 'better than'} "
-        f"{near.strategy}, the next ({_said(gap)} on {len(chosen.is_right)} test pictures)"
-    )
+    found = f"({_said(gap)} on {len(chosen.is_right)} test pictures)"
+    if gap.interval[1] < 0:
+        is_judged = chosen.validation_loss is not None
+        why = "by the validation side" if is_judged else "for want of a validation side"
+        return (
+            f"{chosen.strategy} was taken {why}, though {near.strategy} is better on the test "
+            f"side {found}"
+        )
+    level = "level with" if gap.is_tie else "better than"
+    return f"{chosen.strategy} was taken: it is {level} {near.strategy}, the next {found}"
 
 
 def unjudged(strategy: str) -> str:
@@ -134,7 +142,8 @@ def unjudged(strategy: str) -> str:
 def transfer_note(candidates: Sequence[Candidate], *, scratch: str) -> tuple[bool, str] | None:
     """What pre-training was worth against `scratch`, and whether it was worth nothing.
 
-    None where training from scratch was not tried, or nothing else was.
+    What a few test pictures cannot tell is left open. None where training from scratch was not
+    tried, or nothing else was.
     """
     alone = next((one for one in candidates if one.strategy == scratch), None)
     others = [one for one in candidates if one.strategy != scratch]
@@ -145,6 +154,11 @@ def transfer_note(candidates: Sequence[Candidate], *, scratch: str) -> tuple[boo
     said = f"{_said(gap)}, {best.cpu_s:.1f} s of CPU time against {alone.cpu_s:.1f}"
     if gap.interval[0] > 0:
         return False, f"pre-training helps: {best.strategy} against {scratch}: {said}"
+    if gap.points > 0 and gap.interval[1] > LEAST_WORTH:
+        return False, (
+            f"whether pre-training helps cannot be told from {len(alone.is_right)} test pictures: "
+            f"{best.strategy} against {scratch}: {said}"
+        )
     return True, (
         f"negative transfer: {scratch} is no worse than {best.strategy} ({said}), so what this "
         "backbone has learnt is of no use here; try one that was trained on pictures like these"

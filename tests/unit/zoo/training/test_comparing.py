@@ -78,6 +78,36 @@ def test_negative_transfer_is_named() -> None:
     assert transfer_note([HEAD], scratch="scratch") is None
 
 
+@pytest.mark.parametrize(("n_right", "is_negative"), [(157, True), (155, False)])
+def test_transfer_is_not_called_negative_where_scratch_only_may_be_as_good(
+    n_right: int, is_negative: bool
+) -> None:
+    scratch = candidate("scratch", n_right, 0.6, cpu_s=50)
+    found, said = transfer_note([HEAD, scratch], scratch="scratch") or (None, "")
+    assert found is is_negative
+    undecided = (
+        "whether pre-training helps cannot be told from 200 test pictures: head_only against "
+        "scratch: +1.5 points, 95 % interval -0.4 to +3.4, 1.0 s of CPU time against 50.0"
+    )
+    assert said == undecided or is_negative
+
+
+@pytest.mark.parametrize(
+    ("losses", "why"),
+    [((0.45, 0.3), "by the validation side"), ((None, None), "for want of a validation side")],
+)
+def test_the_verdict_owns_that_the_test_side_says_otherwise(
+    losses: tuple[float | None, float | None], why: str
+) -> None:
+    one, other = (138, 158) if losses[0] is None else (158, 138)
+    tried = [candidate("head_only", one, losses[0]), candidate("full", other, losses[1])]
+    taken, better = ("head_only", "full") if losses[0] is None else ("full", "head_only")
+    assert verdict(tried) == (
+        f"{taken} was taken {why}, though {better} is better on the test side (-10.0 points, 95 % "
+        "interval -14.1 to -5.7 on 200 test pictures)"
+    )
+
+
 def test_log_loss_is_the_mean_surprise() -> None:
     logits = np.log(np.array([[0.5, 0.5], [0.8, 0.2]]))
     assert log_loss_of(logits, np.array([0, 1])) == pytest.approx(-np.log([0.5, 0.2]).mean())
