@@ -43,6 +43,7 @@ class Asked:
     version: DatasetVersionRecord
     parent: str  # the model that was named, of a user's own its very version
     plans: tuple[StrategyPlan, ...]
+    untrained: str | None  # the backbone with random weights, where training begins with them
 
 
 def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
@@ -61,9 +62,8 @@ def prepare_fine_tune(spec: FineTuneSpec) -> Callable[[Session], JobRecord]:
         version=version,
         parent=split_precision(model)[0],
         plans=make_plans(spec.choice, model=backbone.name, detail=detail),
+        untrained=_untrained(backbone) if SCRATCH in spec.choice.asked else None,
     )
-    if SCRATCH in spec.choice.asked:
-        _check_untrained(backbone)
     return lambda session: _submit(session, asked, backbone, detail)
 
 
@@ -92,6 +92,7 @@ def _submit(
         "backbone": backbone.name,
         "model": backbone.name,
         "parent": asked.parent if is_own(asked.parent) else backbone.name,
+        "untrained": asked.untrained,
         "space_id": space_id,
         "dim": detail.dim,
         "weights_hash": detail.weights_hash,
@@ -102,10 +103,11 @@ def _submit(
     return submit_fine_tune(session, spec, work=work)
 
 
-def _check_untrained(backbone: ModelRecord) -> None:
-    """Refuse to begin with nothing what cannot be built so; only building it tells."""
+def _untrained(backbone: ModelRecord) -> str:
+    """Its name with random weights, if it can be built so; only building it tells."""
+    name = f"{backbone.plugin}.{backbone.architecture}.{RANDOM_WEIGHTS}"
     try:
-        find_backbone(f"{backbone.plugin}.{backbone.architecture}.{RANDOM_WEIGHTS}")
+        find_backbone(name)
     except (PluginError, NotFoundError) as error:
         others = ", ".join(one for one in STRATEGIES if one != SCRATCH)
         raise InvalidError(
@@ -114,6 +116,7 @@ def _check_untrained(backbone: ModelRecord) -> None:
             code="impossible_strategy",
             field="strategy",
         ) from error
+    return name
 
 
 def _final_queue(plans: Sequence[StrategyPlan]) -> str:

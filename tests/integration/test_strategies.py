@@ -144,6 +144,20 @@ def test_several_strategies_are_compared_on_the_same_pictures(
     assert len(service.rows(f"/v1/models/{name}/versions")) == 1
 
 
+def test_what_was_trained_from_scratch_comes_from_random_weights(
+    service: EagerService, stripes: str
+) -> None:
+    name = service.fresh("scratch")
+    job = submit(service, stripes, name, **{**FULL, "strategy": "scratch"})
+    assert job["result"]["strategy_used"] == "scratch", job["result"]["verdict"]
+
+    chain = service.get(f"/v1/models/{name}/versions/1/lineage")["chain"]
+    assert [one["name"] for one in chain] == [f"{name}:1", f"tiny.colours.{RANDOM_WEIGHTS}"]
+    assert chain[0]["version"]["lineage"]["parent_weights_hash"] is None
+    card = service.get(f"/v1/models/{name}/versions/1/card")
+    assert card["base_weights"]["is_random"]
+
+
 def test_a_network_that_does_no_better_leaves_the_head_and_says_so(
     service: EagerService, stripes: str
 ) -> None:

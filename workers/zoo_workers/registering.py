@@ -118,12 +118,14 @@ def _lineage(
     ground: Ground, trials: Trials, version: DatasetVersionRecord, *, space_id: str
 ) -> dict[str, Any]:
     work, spec, chosen = ground.claim.job.work, ground.spec, trials.chosen
-    tuned = chosen.tuned
+    tuned, is_scratch = chosen.tuned, chosen.plan.strategy == SCRATCH
+    # What its backbone was trained on is nothing to a network that began with random weights.
+    origin = work.get("untrained") if is_scratch else work.get("parent")
     return {
-        "parent": work.get("parent", work["backbone"]),
+        "parent": origin or work["backbone"],
         "backbone": work["backbone"],
         "weights_hash": work["weights_hash"] if tuned is None else tuned.detail.weights_hash,
-        "parent_weights_hash": work["weights_hash"],
+        "parent_weights_hash": None if is_scratch else work["weights_hash"],
         "space_id": space_id,
         "dataset": spec.dataset,
         "dataset_version": version.version,

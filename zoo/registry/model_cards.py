@@ -18,6 +18,8 @@ from zoo.space import split_precision
 
 LONGEST_LINE = 32
 """Of versions that were fine-tuned from each other: more are followed no further."""
+FROM_NOTHING = "scratch"
+"""The strategy that uses nothing of what its backbone has learnt."""
 
 
 class BaseWeights(TypedDict):
@@ -88,7 +90,7 @@ def make_model_card(session: Session, name: str, number: int) -> ModelCard:
         "description": _description(version),
         "library_name": "featurezoo",
         "pipeline_tag": "text-classification" if takes_texts else "image-classification",
-        "base_model": version.backbone,
+        "base_model": _began_with(version),
         "base_weights": weights,
         "license": weights and weights["license"],
         "labels": list(version.labels),
@@ -119,7 +121,7 @@ def _takes_texts(version: VersionRecord, base: ModelRecord | None) -> bool:
 
 def _find_base(session: Session, version: VersionRecord) -> ModelRecord | None:
     """The plugin's backbone that a version began with, through all that it was made from."""
-    name = version.backbone
+    name = _began_with(version)
     for _ in range(LONGEST_LINE):
         plain, _ = split_precision(name)
         base = models.get_model(session, plain)
@@ -128,8 +130,15 @@ def _find_base(session: Session, version: VersionRecord) -> ModelRecord | None:
         parent = _find_version(session, plain)
         if parent is None:
             return None
-        name = parent.backbone
+        name = _began_with(parent)
     return None
+
+
+def _began_with(version: VersionRecord) -> str:
+    """Whose weights training began with: those of its backbone, or random ones."""
+    if version.lineage.get("strategy") == FROM_NOTHING:
+        return str(version.lineage["parent"])
+    return version.backbone
 
 
 def _find_version(session: Session, name: str) -> VersionRecord | None:

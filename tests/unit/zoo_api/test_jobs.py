@@ -59,6 +59,7 @@ def test_a_fine_tune_is_queued_with_all_that_was_resolved(
         "backbone": "lite.tiny.in1k",
         "model": "lite.tiny.in1k",
         "parent": "lite.tiny.in1k",
+        "untrained": None,
         "space_id": detail.space.space_id,
         "dim": 4,
         "weights_hash": detail.weights_hash,

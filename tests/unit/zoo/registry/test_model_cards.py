@@ -105,6 +105,19 @@ def test_random_weights_have_nothing_to_carry_over(catalog: Catalog) -> None:
     )
 
 
+def test_what_was_trained_from_scratch_carries_nothing_of_its_backbone_on(
+    catalog: Catalog,
+) -> None:
+    lineage = {**LINEAGE, "strategy": "scratch", "parent": "lite.tiny.random"}
+    first = made(catalog, "zebras", backbone="lite.tiny.in1k", lineage=lineage)
+    assert (first["base_model"], first["license"]) == ("lite.tiny.random", None)
+    second = made(catalog, "horses", backbone="zebras:1")
+    for card in (first, second):
+        assert card["limitations"][0] == (
+            "Its backbone began with random weights: it has seen nothing but the dataset."
+        )
+
+
 @pytest.mark.parametrize("backbone", ["gone.tiny.in1k", "zebras:1"])
 def test_a_backbone_that_is_gone_or_itself_leaves_a_card_with_less_in_it(
     catalog: Catalog, backbone: str
