@@ -85,7 +85,10 @@ def test_a_network_that_knows_test_pictures_of_its_own_training_is_told_of(
 ) -> None:
     parent = tuned["result"]["version"]
 
-    job = submit(service, stripes, service.fresh("known"), model=parent, seed=1)
+    other = submit(service, stripes, service.fresh("known"), model=parent, seed=1)
+    assert not [one for one in other["warnings"] if " was trained on " in one]
+    shares = {"train": 0.2, "validation": 0.3, "test": 0.5}
+    job = submit(service, stripes, service.fresh("known"), model=parent, splits=shares)
     [warning] = [one for one in job["warnings"] if one.startswith(f"{parent} was trained on ")]
     name, _, number = job["result"]["version"].partition(":")
     report = service.get(f"/v1/models/{name}/versions/{number}/report")

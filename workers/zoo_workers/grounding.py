@@ -16,6 +16,7 @@ from zoo.training.duplicates import NearDuplicates, find_near_duplicates
 from zoo.training.samples import Sample
 from zoo_workers.context import Context
 from zoo_workers.kept import Kept
+from zoo_workers.knowing import known_to
 from zoo_workers.lost import without_lost
 from zoo_workers.registering import ground_digest
 from zoo_workers.trials import Ground
@@ -62,7 +63,8 @@ def _ground(
     vectors: FloatArray,
     keys: Sequence[str],
 ) -> Ground:
-    arranged = _arranged(spec, examples, keys)
+    known = known_to(context, claim.job.work["backbone"], [one.sha256 for one in examples])
+    arranged = _arranged(spec, examples, keys, known=known)
     sha256s = [examples[place].sha256 for place in arranged.order]
     kept.begin(ground_digest(sha256s, arranged))
     arranged = without_lost(arranged, examples, kept.lost)
@@ -77,7 +79,9 @@ def _ground(
     )
 
 
-def _arranged(spec: FineTuneSpec, examples: Sequence[Example], keys: Sequence[str]) -> Arranged:
+def _arranged(
+    spec: FineTuneSpec, examples: Sequence[Example], keys: Sequence[str], *, known: Sequence[bool]
+) -> Arranged:
     try:
         return arrange(
             [one.label for one in examples],
@@ -86,6 +90,7 @@ def _arranged(spec: FineTuneSpec, examples: Sequence[Example], keys: Sequence[st
             seed=spec.seed,
             samples=[_sample(one) for one in examples],
             shares=spec.splits.by_side,
+            known=known,
         )
     except InvalidError as error:
         if len(set(keys)) == len({one.sha256 for one in examples}):

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from zoo.catalog import Session, models
 from zoo.registry.lineage import ancestors
 from zoo.registry.models import is_own, resolve_version
 from zoo.space import split_precision
 from zoo.training.known import are_packed
 from zoo.training.splits import Splits
+from zoo_workers.context import Context
 from zoo_workers.trials import Ground
+
+
+def known_to(context: Context, backbone: str, sha256s: Sequence[str]) -> list[bool]:
+    """Of each content whether the backbone, or one that it comes from, was trained on it here."""
+    known = np.zeros(len(sha256s), np.bool_)
+    for _, packed in _networks(context, backbone):
+        known |= are_packed(sha256s, packed)
+    return known.tolist()
 
 
 def knowledge_warnings(ground: Ground) -> list[str]:
     """A sentence for each network of the backbone's lineage that was trained on such pictures."""
-    backbone = str(ground.claim.job.work["backbone"])
-    if not is_own(backbone):
-        return []
-    with ground.context.catalog.read() as session:
-        networks = list(_trained_on(session, backbone))
     sides = ground.arranged.splits
+    networks = _networks(ground.context, str(ground.claim.job.work["backbone"]))
     told = (_sentence(name, packed, ground.sha256s, sides) for name, packed in networks)
     return [one for one in told if one is not None]
+
+
+def _networks(context: Context, backbone: str) -> list[tuple[str, bytes]]:
+    if not is_own(backbone):
+        return []
+    with context.catalog.read() as session:
+        return list(_trained_on(session, backbone))
 
 
 def _trained_on(session: Session, backbone: str) -> Iterator[tuple[str, bytes]]:

@@ -41,12 +41,13 @@ def arrange(
     seed: int,
     samples: Sequence[Sample] = (),
     shares: Mapping[Side, float] = SHARES,
+    known: Sequence[bool] = (),
 ) -> Arranged:
     """Order examples by key and label, and split them.
 
     `keys` name the contents, or groups of such as are nearly the same, so that they stay on one
-    side. What is alike in both keeps the order in which it is given. Raises InvalidError as
-    `make_splits` does.
+    side. What is alike in both keeps the order in which it is given. `known` are those that the
+    network was trained on. Raises InvalidError as `make_splits` does.
     """
     # Sums depend on the order of their terms, so the order is made the keys'.
     order = sorted(range(len(labels)), key=lambda place: (keys[place], labels[place]))
@@ -59,6 +60,7 @@ def arrange(
         seed=seed,
         keys=ordered,
         shares=shares,
+        known=[known[place] for place in order] if known else (),
     )
     return Arranged(
         order=np.array(order, np.int64),

@@ -50,6 +50,7 @@ class _Group:
     labels: tuple[str, ...]  # more than one where people disagree; the first counts for the lot
     members: tuple[int, ...]
     side: Side | None
+    is_known: bool  # to the network, which was trained on one of them
 
 
 def make_splits(
@@ -59,6 +60,7 @@ def make_splits(
     seed: int,
     keys: Sequence[str] | None = None,
     shares: Mapping[Side, float] = SHARES,
+    known: Sequence[bool] = (),
 ) -> Splits:
     """Put every item on a side: where `given` says so, else by lot within its class.
 
@@ -72,9 +74,13 @@ def make_splits(
     depends on the keys and the seed alone, never on the order of the items. Without keys every
     item counts as a content of its own.
 
+    `known` says of each item whether the network was trained on it: of those that are shared out
+    they train again, and judge only where there are too few others.
+
     Raises InvalidError with code "unknown_split", "too_few_classes" or "too_few_images".
     """
-    groups = _groups(labels, given, keys or [str(place) for place in range(len(labels))])
+    names = keys or [str(place) for place in range(len(labels))]
+    groups = _groups(labels, given, names, known or [False] * len(labels))
     _check_classes(groups)
     sides = _assigned(groups, seed=seed, shares=shares)
     _check_train(groups, sides)
@@ -88,7 +94,10 @@ def make_splits(
 
 
 def _groups(
-    labels: Sequence[str], given: Sequence[str | None], keys: Sequence[str]
+    labels: Sequence[str],
+    given: Sequence[str | None],
+    keys: Sequence[str],
+    known: Sequence[bool],
 ) -> list[_Group]:
     members: dict[str, list[int]] = defaultdict(list)
     for place, key in enumerate(keys):
@@ -99,6 +108,7 @@ def _groups(
             labels=tuple(sorted({labels[place] for place in places})),
             members=tuple(places),
             side=_given_side(given[place] for place in places),
+            is_known=any(known[place] for place in places),
         )
         for key, places in sorted(members.items())
     ]
@@ -150,16 +160,21 @@ def _assigned(
     missing = [side for side in STRICTEST if side not in sides.values() and side != "train"]
     pool = free or [group for group in groups if group.side == "train" and missing]
     trained = _labels_on("train", groups, sides) if free else set()
+    known = {group.key for group in pool if group.is_known}
     by_class: dict[str, list[str]] = defaultdict(list)
     for group in pool:
         by_class[group.labels[0]].append(group.key)
     for label, keys in by_class.items():
-        drawn = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+        drawn = sorted(keys, key=lambda key: (key in known, _lot(seed, key)))
         counts = _counts(len(drawn), missing, must_train=label not in trained, shares=shares)
         for side in STRICTEST:
             taken, drawn = drawn[: counts[side]], drawn[counts[side] :]
             sides |= dict.fromkeys(taken, side)
     return sides
+
+
+def _lot(seed: int, key: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{key}".encode()).digest()
 
 
 def _counts(

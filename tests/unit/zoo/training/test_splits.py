@@ -42,6 +42,24 @@ def test_a_small_class_is_trained_and_tested_before_it_is_validated(
     assert counts_of(splits, labels, "cat") == expected
 
 
+def test_what_the_network_was_trained_on_trains_again_and_judges_only_for_want_of_others() -> None:
+    labels = ["cat", "dog"] * 50
+    first = make_splits(labels, given=[None] * 100, seed=0)
+    known = [place in first.train for place in range(100)]
+
+    again = make_splits(labels, given=[None] * 100, seed=1, known=known)
+    assert {*again.test, *again.validation} == {*first.test, *first.validation}
+    more = make_splits(
+        [*labels, *labels], given=[None] * 200, seed=1, known=[*known] + [False] * 100
+    )
+    assert len(more.test) == 40
+    assert not {*more.test, *more.validation} & {*first.train}
+    judged = {"train": 0.2, "validation": 0.3, "test": 0.5}
+    scarce = make_splits(labels, given=[None] * 100, seed=1, known=known, shares=judged)
+    assert {*first.test, *first.validation} <= {*scarce.test}
+    assert len(scarce.test) == 50
+
+
 def test_the_lot_depends_on_keys_and_seed_and_not_on_the_order_of_items() -> None:
     keys = [f"k{number}" for number in range(60)]
     labels = ["cat" if number % 3 else "dog" for number in range(60)]
