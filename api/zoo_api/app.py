@@ -23,6 +23,7 @@ from zoo_api.embeddings import embeddings
 from zoo_api.events import events
 from zoo_api.examples import examples
 from zoo_api.features import features
+from zoo_api.forms import LoudRequest
 from zoo_api.item_images import item_images
 from zoo_api.item_texts import item_texts
 from zoo_api.items import items
@@ -84,6 +85,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> Flask
     """An application on a home whose schema is up to date."""
     app = Flask("zoo_api", static_folder=None)
     app.json = FastJson(app)
+    app.request_class = LoudRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_parts
     parts = services or make_services(settings)

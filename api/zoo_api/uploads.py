@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flask import request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.sansio.multipart import (
     Data,
@@ -26,12 +27,14 @@ from werkzeug.sansio.multipart import (
 from zoo.errors import InvalidError
 from zoo.faults import Point, reach
 from zoo.images.archives import HEAD_BYTES, is_archive
+from zoo.images.attributes import name_of
 from zoo.images.formats import media_type
 from zoo.images.sources.manifests import manifest_format
 from zoo.jobs.intake import Arrival, ArrivedArchive, Delivery
 from zoo.names import new_id
 from zoo.storage.blobs import out_of_room
 from zoo.storage.packs import PackPart, PackWriter, open_packs
+from zoo_api.forms import malformed
 from zoo_api.services import services
 from zoo_api.unowned import await_owner
 
@@ -122,15 +125,13 @@ def _read_form(intake: _Intake) -> Mapping[str, str]:
         for event in _events(boundary):
             form.take(event)
     except ValueError as error:
-        raise InvalidError(
-            f"the multipart body is malformed: {error}", code="malformed_multipart"
-        ) from error
+        raise malformed(error) from error
     return {**request.args.to_dict(), **form.fields}
 
 
 def _events(boundary: bytes) -> Iterator[Event]:
     limit = services().settings.max_parts
-    decoder = MultipartDecoder(boundary, max_form_memory_size=FIELDS_BYTES, max_parts=limit)
+    decoder = _Decoder(boundary, max_form_memory_size=FIELDS_BYTES, max_parts=limit)
     for chunk in chain(_pieces(), [None]):
         decoder.receive_data(chunk)
         try:
@@ -140,6 +141,13 @@ def _events(boundary: bytes) -> Iterator[Event]:
             raise RequestEntityTooLarge(
                 f"a request has at most {limit} parts; send archives, or several requests"
             ) from error
+
+
+class _Decoder(MultipartDecoder):
+    """Reads names in any encoding: one that is not UTF-8 loses letters, not the whole request."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode(errors="replace").encode())
 
 
 def _pieces() -> Iterator[bytes]:
@@ -260,7 +268,7 @@ class Upload:
     """One file on its way in; its first bytes decide whether it is an archive."""
 
     def __init__(self, intake: _Intake, name: str, *, form: str | None = None) -> None:
-        self.name = name
+        self.name = name_of(name)  # thousands are held until the request has ended
         self._said = form
         self.archive: Path | None = None
         self.form: str | None = None  # of a manifest

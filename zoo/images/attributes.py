@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.errors import InvalidError
+from zoo.errors import InvalidError, storable
 from zoo.names import ITEM_ID
 
 LONGEST_TEXT = 1000
@@ -55,6 +55,11 @@ def read_attributes(given: Mapping[str, Any]) -> Attributes:
 def refuse(detail: str) -> InvalidError:
     """The error for a row that cannot be used."""
     return InvalidError(detail, code="invalid_manifest_row")
+
+
+def name_of(given: str) -> str:
+    """The name that an item has of a file's own: what both databases hold, and not endless."""
+    return storable(given[:LONGEST_TEXT])
 
 
 def is_storable(text: str) -> bool:

@@ -18,6 +18,7 @@ from zoo.catalog.records import (
 from zoo.catalog.rows import chunks
 from zoo.catalog.sources import Target
 from zoo.errors import InvalidError, UnavailableError
+from zoo.images.attributes import name_of
 from zoo.jobs.ledger import create_job, settle
 from zoo.jobs.specs import (
     DescribeSpec,
@@ -321,7 +322,7 @@ def _to_input(arrival: Arrival, position: int) -> InputRecord:
     return InputRecord(
         pk=0,
         position=position,
-        name=arrival.name,
+        name=name_of(arrival.name),
         item_id=arrival.item_id or new_id("item"),
         label=arrival.label,
         split=arrival.split,

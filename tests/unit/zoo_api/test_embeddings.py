@@ -81,6 +81,28 @@ def test_form_parts_are_read_by_their_bytes_alone(client: FlaskClient) -> None:
     assert [row["embedding"][0] for row in answer.get_json()["data"]] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("multipart/form-data", b"--b--", "Missing boundary"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="caf\xe9"\r\n\r\nx\r\n--b--\r\n',
+            "'utf-8' codec can't decode byte 0xe9 in position 41: invalid continuation byte",
+        ),
+    ],
+    ids=["no boundary named", "not UTF-8"],
+)
+def test_a_broken_form_is_not_taken_for_an_empty_one(
+    client: FlaskClient, kind: str, body: bytes, said: str
+) -> None:
+    answer = client.post("/v1/embeddings?model=lite.a", data=body, content_type=kind)
+
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (400, "malformed_multipart")
+    assert problem["detail"] == f"the multipart body is malformed: {said}"
+
+
 @pytest.mark.parametrize("media_type", ["image/jpeg", "application/octet-stream"])
 def test_a_bare_body_is_one_picture(client: FlaskClient, media_type: str) -> None:
     answer = client.post(

@@ -201,6 +201,27 @@ def test_a_part_without_a_name_is_malformed(client: FlaskClient, settings: Setti
     assert spooled(settings) == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"caf\xe9.png", "caf\N{REPLACEMENT CHARACTER}.png"),
+        (b"a\0b.png", "a\N{REPLACEMENT CHARACTER}b.png"),
+        (b"n" * 900_000, "n" * 1000),
+    ],
+    ids=["not UTF-8", "NUL", "endless"],
+)
+def test_a_name_that_nobody_can_keep_costs_no_file(
+    client: FlaskClient, sent: bytes, kept: str
+) -> None:
+    head = b'Content-Disposition: form-data; name="files"; filename="%s"\r\n\r\nx\r\n'
+    body = b"--b\r\n" + head % sent + b"--b\r\n" + head % b"plain.png" + b"--b--\r\n"
+
+    answer = client.post(f"{URL}?label=cat", data=body, content_type=BOUNDARY)
+
+    queued = ("queued", None)
+    assert inputs(client, answer) == {kept: queued, "plain.png": queued}
+
+
 def test_the_label_is_part_of_what_a_key_was_used_for(client: FlaskClient) -> None:
     def post(label: str) -> TestResponse:
         form = {"files": (io.BytesIO(b"x"), "a.jpg"), "label": label}
