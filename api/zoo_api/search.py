@@ -101,14 +101,17 @@ class Found(TypedDict):
 @contract(codes=merge(BUILT, KEPT, REFUSALS, TEXTS))
 @needs("read")
 def search_collection(name: str, body: Pictured[SearchRequest, SearchOptions]) -> Found:
-    """The k nearest items, best first; an item that is searched for finds itself first."""
+    """The k nearest items, best first.
+
+    An item that is searched for comes before all others with the same score.
+    """
     began = time.perf_counter()
     query = _query(body)
     with services().catalog.read() as session:
         collection = require_collection(session, name)
     _check_space(collection, query.options.space_id)
-    vector = _vector(collection, query)
-    hits = services().searches.search(collection, vector, k=query.options.k)
+    vector, itself = _vector(collection, query)
+    hits = services().searches.search(collection, vector, k=query.options.k, favoured=itself)
     least = -math.inf if query.options.min_score is None else query.options.min_score
     return {
         "hits": [hit_json(item, score) for item, score in hits if score >= least],
@@ -162,15 +165,16 @@ def _check_one(asked: SearchRequest) -> None:
         )
 
 
-def _vector(collection: CollectionRecord, query: Query) -> FloatArray:
+def _vector(collection: CollectionRecord, query: Query) -> tuple[FloatArray, int | None]:
+    """What is searched for, and the primary key of the item that it is of, if it is of one."""
     if query.content is not None:
-        return _embedded(collection, query.content)
+        return _embedded(collection, query.content), None
     if query.item_id is not None:
         with services().catalog.read() as session:
             item = require_item(session, collection, query.item_id)
-        return services().searches.vector_of(collection, item.sha256)
+        return services().searches.vector_of(collection, item.sha256), item.pk
     metric = cast("Metric", collection.metric)
-    return check_vector(query.vector or [], dim=collection.dim, metric=metric)
+    return check_vector(query.vector or [], dim=collection.dim, metric=metric), None
 
 
 def _embedded(collection: CollectionRecord, content: Input) -> FloatArray:

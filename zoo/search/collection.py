@@ -60,14 +60,16 @@ class Searches:
         *,
         k: int,
         exclude: frozenset[int] = frozenset(),
+        favoured: int | None = None,
     ) -> list[tuple[ItemRecord, float]]:
         """The k items nearest to `query` (dim,), best first, with their scores.
 
-        Items whose primary key is in `exclude` are passed over. Raises `DamagedError` if an
-        embedding of record is lost; a lost snapshot is rebuilt from them.
+        Items whose primary key is in `exclude` are passed over; of equal scores that of
+        `favoured` is the best. Raises `DamagedError` if an embedding of record is lost; a lost
+        snapshot is rebuilt from them.
         """
         index = self._fresh(collection).index
-        [found] = index.search(query[None], k=k + len(exclude))
+        [found] = index.search(query[None], k=k + len(exclude), favoured=favoured)
         hits = [hit for hit in found if hit.pk not in exclude][:k]
         with self._catalog.read() as session:
             known = items.get_items(session, [hit.pk for hit in hits])

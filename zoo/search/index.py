@@ -83,21 +83,25 @@ class ExactIndex:
         grown = build_part(*rows, metric=self.metric)
         return self.of([*kept, grown], dim=self.dim, metric=self.metric)
 
-    def search(self, queries: FloatArray, *, k: int) -> list[list[Hit]]:
+    def search(
+        self, queries: FloatArray, *, k: int, favoured: int | None = None
+    ) -> list[list[Hit]]:
         """The k nearest of each of `queries` (m, dim) float32, best first; all if there are fewer.
 
-        One query at a time: FAISS's batched L2 subtracts large squares and loses digits.
+        Of equal scores that of the pk `favoured` is the best. One query at a time: FAISS's batched
+        L2 subtracts large squares and loses digits.
         """
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise InvalidError(
                 f"queries must have the shape (m, {self.dim}), not {queries.shape}",
                 code="wrong_dimension",
             )
-        return [self._search_one(query, k) for query in _stored(queries, metric=self.metric)]
+        stored = _stored(queries, metric=self.metric)
+        return [self._search_one(query, k, favoured) for query in stored]
 
-    def _search_one(self, query: FloatArray, k: int) -> list[Hit]:
+    def _search_one(self, query: FloatArray, k: int, favoured: int | None) -> list[Hit]:
         hits = (hit for part in self.parts for hit in self._hits(part, query, k))
-        return heapq.nsmallest(k, hits, key=lambda hit: (-hit.score, hit.pk))
+        return heapq.nsmallest(k, hits, key=lambda hit: (-hit.score, hit.pk != favoured, hit.pk))
 
     def _hits(self, part: FlatPart, query: FloatArray, k: int) -> Iterator[Hit]:
         """At least all hits that can be among the k best of the part, in no order."""

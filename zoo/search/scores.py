@@ -44,7 +44,7 @@ def _block_scores(query: FloatArray, block: FloatArray, metric: Metric) -> NDArr
     wide, target = block.astype(np.float64), query.astype(np.float64)
     if metric == "l2":
         squares: NDArray[np.float64] = np.square(wide - target).sum(axis=1)
-        return -np.sqrt(squares)
+        return 0.0 - np.sqrt(squares)  # not -0.0, which JSON would show
     products: NDArray[np.float64] = (wide * target).sum(axis=1)
     if metric == "ip":
         return products

@@ -68,6 +68,18 @@ def test_an_item_finds_itself_first(client: FlaskClient) -> None:
     assert body["hits"][0]["score"] == 1
 
 
+def test_an_item_finds_itself_before_its_copies(client: FlaskClient, holidays: Stock) -> None:
+    same = np.array([0, 0, 0, 1], np.float32)
+    holidays.put("holidays", dict.fromkeys(("first", "second", "third"), same))
+
+    assert ids(client.post(URL, json={"item_id": "third", "k": 1}).get_json()) == ["third"]
+    assert ids(client.post(URL, json={"item_id": "second", "k": 3}).get_json()) == [
+        "second",
+        "first",
+        "third",
+    ]
+
+
 def test_a_vector_of_this_space_is_searched_for(client: FlaskClient, holidays: Stock) -> None:
     query = {"vector": [0, 1, 0.5, 0], "space_id": holidays.space_id, "min_score": 0.1}
     assert ids(client.post(URL, json=query).get_json()) == ["hotel", "sunset"]

@@ -54,3 +54,8 @@ def test_tiny_and_huge_vectors_keep_their_direction() -> None:
     assert normalised(vectors) == pytest.approx(
         np.array([[0.6, 0.8], [0.6, 0.8], [0, 0]]), abs=1e-5
     )
+
+
+def test_no_distance_is_a_negative_zero() -> None:
+    [score] = exact_scores(np.ones(4, np.float32), np.ones((1, 4), np.float32), metric="l2")
+    assert str(score) == "0.0"
