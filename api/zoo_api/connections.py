@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -75,6 +76,17 @@ class PatientUnreader(SocketUnreader):  # type: ignore[misc]  # untyped, so Any
         return StalledError(reason)
 
 
+def give_up_unread(connection: socket.socket) -> None:
+    """Have writing raise `TimeoutError` when nothing was taken of what was written for so long.
+
+    Without it a caller who does not read a long answer keeps its thread for as long as it likes.
+    The system does it (`TCP_USER_TIMEOUT`, tcp(7)), where it is Linux.
+    """
+    if sys.platform == "linux" and connection.family in (socket.AF_INET, socket.AF_INET6):
+        patience_ms = round(SILENT_S * 1000)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
+
+
 class Connection(TConn):  # type: ignore[misc]  # untyped, so Any
     """gunicorn's connection of a caller, read with patience and closed once."""
 
@@ -84,6 +96,7 @@ class Connection(TConn):  # type: ignore[misc]  # untyped, so Any
     def __init__(self, *args: Any, crowd: Callable[[], float]) -> None:  # gunicorn's four
         super().__init__(*args)
         self._crowd = crowd
+        give_up_unread(self.sock)
 
     def init(self) -> None:
         """Prepare for reading requests."""

@@ -2,18 +2,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, cast
 
 import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]  # it ships none
 from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]  # it ships none
 from werkzeug.exceptions import RequestTimeout
 
 from zoo_api import connections
 from zoo_api.bodies import CheckedBody
-from zoo_api.connections import PatientUnreader, StalledError
+from zoo_api.connections import Connection, PatientUnreader, StalledError
 
 SILENT_S = 0.3
 LENGTH = 8
+LONG, ROOM = 20_000_000, 300_000  # bytes: an answer, and what its reader's system keeps
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +118,53 @@ def test_gunicorns_own_haste_is_kept(ends: tuple[socket.socket, socket.socket]) 
         PatientUnreader(ours, crowd=lambda: 1).read()
     assert time.monotonic() - began < SILENT_S
     assert ours.gettimeout() == 0.01
+
+
+@pytest.fixture
+def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A caller's end of a real connection, with little room for what comes, and ours."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        caller.connect(listener.getsockname())
+        ours, address = listener.accept()
+        with ours:
+            yield caller, ours
+
+
+def take_in(ours: socket.socket) -> None:
+    """As a thread of gunicorn's has it that answers."""
+    Connection(Config(), ours, ours.getpeername(), ours.getsockname(), crowd=lambda: 0)
+    ours.setblocking(True)
+
+
+def test_an_answer_that_is_not_read_is_given_up(
+    connected: tuple[socket.socket, socket.socket],
+) -> None:
+    _, ours = connected
+    take_in(ours)
+    with pytest.raises(TimeoutError):
+        ours.sendall(bytes(LONG))
+
+
+@pytest.mark.slow  # in pauses that a busy machine does not make as long as a silence
+def test_an_answer_that_is_read_slowly_is_not_given_up(
+    connected: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SILENT_S", 3.0)
+    caller, ours = connected
+    caller.settimeout(10)
+    take_in(ours)
+    began = time.monotonic()
+
+    def read() -> None:
+        while time.monotonic() - began < 6 and caller.recv(ROOM):
+            time.sleep(0.2)
+        while caller.recv(LONG):
+            continue
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(read)
+        ours.sendall(bytes(LONG))
+        assert time.monotonic() - began >= 6
+        ours.shutdown(socket.SHUT_WR)
+        reading.result()
