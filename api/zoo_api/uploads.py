@@ -146,8 +146,8 @@ def _events(boundary: bytes) -> Iterator[Event]:
 class _Decoder(MultipartDecoder):
     """Reads names in any encoding: one that is not UTF-8 loses letters, not the whole request."""
 
-    def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        return super()._parse_headers(data.decode(errors="replace").encode())
+    def _parse_headers(self, head: bytes | bytearray) -> Headers:
+        return super()._parse_headers(head.decode(errors="replace").encode())
 
 
 def _pieces() -> Iterator[bytes]:
