@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.options import Json, Key, Url
@@ -56,7 +55,7 @@ def add(
         n_read = ended.count("embedded") + ended.count("reused")
         reports.console().print(
             f"{n_read} read, {ended.count('failed')} failed; "
-            + (f"version {version} of {escape(name)}" if version else "no new version")
+            + (f"version {version} of {reports.plain(name)}" if version else "no new version")
         )
         reports.show_failed(failed)
     check_ended_well([ended])
@@ -76,7 +75,7 @@ def list_datasets(url: Url = None, key: Key = None, is_json: Json = False) -> No
             one.get("kind") or "",
             str(one.get("items") or 0),
         )
-        shown.add_row(escape(one["name"]), *numbers)
+        shown.add_row(reports.plain(one["name"]), *numbers)
     reports.console().print(shown if found else "no datasets")
 
 
@@ -111,9 +110,9 @@ def _send(client: Client, name: str, path: Path) -> Job:
 
 def _show_findings(found: Body) -> None:
     out = reports.console()
-    version = f"version {found['version']} of {escape(found['dataset'])}"
+    version = f"version {found['version']} of {reports.plain(found['dataset'])}"
     out.print(f"{version}: {'can' if found['is_trainable'] else 'cannot'} be trained on")
     for one in found["findings"]:
         colour = COLOURS.get(one["severity"], "default")
-        said = escape(f"{one['detail']}; {one['advice']}")
+        said = reports.plain(f"{one['detail']}; {one['advice']}")
         out.print(f"  [{colour}]{one['code']}[/{colour}]: {said}", soft_wrap=True)

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.offline import bring_up_to_date
@@ -126,7 +125,7 @@ def _show_keys(found: Sequence[KeyRecord]) -> None:
     shown = reports.table("key", "name", "scope", "created", "last used", "revoked")
     for key in found:
         times = (key.created_at, key.last_used_at, key.revoked_at)
-        shown.add_row(key.id, escape(key.name), key.scope, *map(_instant, times))
+        shown.add_row(key.id, reports.plain(key.name), key.scope, *map(_instant, times))
     reports.console().print(shown if found else "no keys")
 
 

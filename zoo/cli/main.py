@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 import zoo
-from zoo.cli import datasets, keys, offline, plugins, processes, remote, sources, tuning, upkeep
+from zoo.cli import (
+    datasets,
+    keys,
+    offline,
+    plugins,
+    processes,
+    remote,
+    reports,
+    sources,
+    tuning,
+    upkeep,
+)
 from zoo.cli.demo import command as demo
 from zoo.errors import StartError, ZooError
 
@@ -23,7 +34,7 @@ def app() -> None:
     try:
         build_app()()
     except ZooError as error:
-        typer.echo(f"zoo: {error.detail}", err=True)
+        typer.echo(f"zoo: {reports.visible(error.detail)}", err=True)
         sys.exit(CANNOT_START if isinstance(error, StartError) else REFUSED)
 
 

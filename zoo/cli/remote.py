@@ -139,7 +139,8 @@ def check_ended_well(ended: list[Job]) -> None:
     """Say of jobs that did not succeed why, and end with exit code 1."""
     unwell = [one for one in ended if one.state != "succeeded"]
     for one in unwell:
-        typer.echo(f"job {one.id} {one.state}: {one.error_detail or 'no reason given'}", err=True)
+        reason = reports.visible(one.error_detail or "no reason given")
+        typer.echo(f"job {one.id} {one.state}: {reason}", err=True)
     if unwell:
         raise typer.Exit(FAILED)
 

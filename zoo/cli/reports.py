@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
 COLOURS = {"succeeded": "green", "failed": "red", "running": "cyan"}
 PLUGIN_COLOURS = {"ready": "green", "broken": "red", "unavailable": "yellow"}
 FAILED_SHOWN = 10
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, colour or hide text, or turn its direction."""
 WHOLE = ("model", "job", "type", "state", "item", "key", "progress", "created")
 """Columns of what is copied or compared, so never broken into two lines."""
+
+
+def visible(text: str) -> str:
+    """A stranger's text without what a terminal would obey; lines stay."""
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def plain(text: str) -> str:
+    """A stranger's text as one line of ours shows it."""
+    return escape(visible(text).replace("\n", " "))
 
 
 def default_url() -> str:
@@ -53,10 +66,10 @@ def show_models(models: Sequence[Model]) -> None:
         weights = _weights(model)
         is_random = bool(model.body.get("is_random"))
         shown.add_row(
-            escape(model.name),
+            plain(model.name),
             "untrained" if is_random else model.kind,
             _input_size(weights),
-            escape(str(weights.get("licence") or "")),
+            plain(str(weights.get("licence") or "")),
         )
     console().print(shown if models else "no models")
 
@@ -66,12 +79,12 @@ def show_plugins(plugins: Sequence[Plugin]) -> None:
     for plugin in plugins:
         colour = PLUGIN_COLOURS.get(plugin.state, "default")
         console().print(
-            f"[bold]{escape(plugin.name)}[/bold]  [{colour}]{plugin.state}[/{colour}]  "
-            f"{escape(plugin.distribution)} {escape(plugin.version)}".rstrip(),
+            f"[bold]{plain(plugin.name)}[/bold]  [{colour}]{plugin.state}[/{colour}]  "
+            f"{plain(plugin.distribution)} {plain(plugin.version)}".rstrip(),
             soft_wrap=True,
         )
         if plugin.reason:
-            console().print(f"  {escape(plugin.reason)}", soft_wrap=True)
+            console().print(f"  {plain(plugin.reason)}", soft_wrap=True)
     if not plugins:
         console().print("no plugins")
 
@@ -91,9 +104,9 @@ def show_job(job: Job, failed: Sequence[FailedInput]) -> None:
     out = console()
     out.print(f"[bold]{job.id}[/bold]  {job.type}  {state(job)}  {progress(job)}")
     for name, value in job.result.items():
-        out.print(f"  {escape(name)}: {escape(str(value))}")
+        out.print(f"  {plain(name)}: {plain(str(value))}")
     if job.error_detail:
-        out.print(f"  [red]{job.error_code}[/red]: {escape(job.error_detail)}")
+        out.print(f"  [red]{job.error_code}[/red]: {plain(job.error_detail)}")
     show_failed(failed)
 
 
@@ -102,7 +115,7 @@ def show_hits(answer: SearchAnswer, *, original: str | None = None) -> None:
     shown = table("", "score", "name", "item", right=("", "score"))
     for rank, hit in enumerate(answer.hits, start=1):
         mark = "  [green]<- the original[/green]" if hit.name == original else ""
-        shown.add_row(str(rank), f"{hit.score:.4f}", escape(hit.name) + mark, hit.item_id)
+        shown.add_row(str(rank), f"{hit.score:.4f}", plain(hit.name) + mark, hit.item_id)
     console().print(shown if answer.hits else "nothing found")
 
 
@@ -122,9 +135,7 @@ def show_preview(seen: Json) -> None:
     """What a source holds, by the endings of its files' names, and what it would cost."""
     table = Table("ending", "files", "MB", box=None)
     for ending, counted in seen["by_ending"].items():
-        table.add_row(
-            escape(ending or "none"), str(counted["files"]), _megabytes(counted["bytes"])
-        )
+        table.add_row(plain(ending or "none"), str(counted["files"]), _megabytes(counted["bytes"]))
     console().print(table)
     least = "" if seen["is_complete"] else "at least "
     console().print(
@@ -141,7 +152,7 @@ def _megabytes(n_bytes: int) -> str:
 def show_failed(failed: Sequence[FailedInput]) -> None:
     """The first files that could not be used, each with its reason."""
     for one in failed[:FAILED_SHOWN]:
-        console().print(f"  [red]{one.code}[/red]  {escape(one.name)}: {escape(one.detail)}")
+        console().print(f"  [red]{one.code}[/red]  {plain(one.name)}: {plain(one.detail)}")
     if len(failed) > FAILED_SHOWN:
         console().print(f"  and {len(failed) - FAILED_SHOWN} more")
 

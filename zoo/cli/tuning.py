@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.options import Json, Key, Url
@@ -90,10 +89,10 @@ def versions(
         source = f"{made.get('dataset') or ''}:{made.get('dataset_version') or ''}".strip(":")
         accuracy = (one.get("metrics") or {}).get("accuracy")
         shown.add_row(
-            escape(one["name"]),
+            reports.plain(one["name"]),
             "" if accuracy is None else f"{accuracy:.3f}",
-            escape(str(made.get("strategy") or "")),
-            escape(source),
+            reports.plain(str(made.get("strategy") or "")),
+            reports.plain(source),
         )
     reports.console().print(shown if found else "no versions")
 
@@ -142,15 +141,17 @@ def _show_outcome(job: Job) -> None:
     if not job.result:
         return
     out = reports.console()
-    out.print(f"[bold]{escape(job.result['version'])}[/bold]  {_accuracy(job.result['metrics'])}")
+    out.print(
+        f"[bold]{reports.plain(job.result['version'])}[/bold]  {_accuracy(job.result['metrics'])}"
+    )
     if job.result.get("verdict"):
-        out.print(f"  {escape(job.result['verdict'])}", soft_wrap=True)
+        out.print(f"  {reports.plain(job.result['verdict'])}", soft_wrap=True)
     _show_warnings(job.body.get("warnings") or ())
 
 
 def _show_report(version: str, found: Body) -> None:
     out = reports.console()
-    out.print(f"[bold]{escape(version)}[/bold]  {_accuracy(found['metrics'])}")
+    out.print(f"[bold]{reports.plain(version)}[/bold]  {_accuracy(found['metrics'])}")
     figures = {name: found["metrics"].get(name) for name in FIGURES}
     out.print(
         "  " + ", ".join(f"{name} {one:.3f}" for name, one in figures.items() if one is not None)
@@ -158,14 +159,16 @@ def _show_report(version: str, found: Body) -> None:
     shown = reports.table("label", "examples", "precision", "recall", "f1")
     for one in found["classes"]:
         scores = ["" if one[name] is None else f"{one[name]:.3f}" for name in SCORES]
-        shown.add_row(escape(one["label"]), str(one["support"]), *scores)
+        shown.add_row(reports.plain(one["label"]), str(one["support"]), *scores)
     out.print(shown)
     _show_warnings(found["warnings"])
 
 
 def _show_warnings(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        reports.console().print(f"  [yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
+        reports.console().print(
+            f"  [yellow]warning[/yellow]: {reports.plain(warning)}", soft_wrap=True
+        )
 
 
 def _accuracy(metrics: Body) -> str:

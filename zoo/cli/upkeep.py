@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.offline import alone
@@ -135,10 +134,10 @@ def _show_findings(found: list[Finding]) -> None:
     out = reports.console()
     for one in found:
         colour = COLOURS[one.verdict]
-        line = f"[{colour}]{one.verdict:4}[/{colour}]  {escape(one.name)}: {escape(one.said)}"
-        out.print(line, soft_wrap=True)
+        line = reports.plain(f"{one.name}: {one.said}")
+        out.print(f"[{colour}]{one.verdict:4}[/{colour}]  {line}", soft_wrap=True)
         if one.remedy:
-            out.print(f"      {escape(one.remedy)}", soft_wrap=True)
+            out.print(f"      {reports.plain(one.remedy)}", soft_wrap=True)
 
 
 def _show_collected(found: list[Collected], *, is_dry: bool) -> None:

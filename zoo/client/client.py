@@ -21,7 +21,7 @@ from zoo.client.answers import (
     Plugin,
     SearchAnswer,
 )
-from zoo.client.http import ClientError, Http
+from zoo.client.http import ClientError, Http, at
 from zoo.client.uploads import Source, Upload, batches
 from zoo.errors import InvalidError, UnavailableError
 
@@ -68,7 +68,7 @@ class Client:
 
     def model(self, name: str) -> Model:
         """One model; a backbone is built for it, if it was not yet."""
-        return answers.read_model(self._http.ask("GET", f"/v1/models/{name}"))
+        return answers.read_model(self._http.ask("GET", at("models", name)))
 
     def plugins(self) -> tuple[Plugin, ...]:
         """Every installed plugin."""
@@ -82,7 +82,7 @@ class Client:
 
     def set_alias(self, model: str, alias: str, *, version: int) -> None:
         """Let `model@alias` name a version."""
-        path = f"/v1/models/{model}/aliases/{alias}"
+        path = at("models", model, "aliases", alias)
         self._http.ask("PUT", path, json={"version": version})
 
     def classify(self, model: str, images: Sequence[bytes], *, top_k: int = 5) -> Classification:
@@ -95,14 +95,12 @@ class Client:
     def put_collection(self, name: str, *, model: str, metric: str = "cosine") -> Collection:
         """Create a collection, or find the one that is there."""
         wanted = {"model": model, "metric": metric}
-        return answers.read_collection(
-            self._http.ask("PUT", f"/v1/collections/{name}", json=wanted)
-        )
+        return answers.read_collection(self._http.ask("PUT", at("collections", name), json=wanted))
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with its items, if it is there; embeddings are kept."""
         try:
-            self._http.ask("DELETE", f"/v1/collections/{name}")
+            self._http.ask("DELETE", at("collections", name))
         except ClientError as error:
             if error.code != "unknown_collection":
                 raise
@@ -110,11 +108,11 @@ class Client:
     def add_files(self, collection: str, uploads: Iterable[Upload]) -> Iterator[Job]:
         """Send files (archives among them are unpacked there), one job for each request."""
         for batch in batches(uploads):
-            yield self._send(f"/v1/collections/{collection}/items", batch)
+            yield self._send(at("collections", collection, "items"), batch)
 
     def add_source(self, collection: str, source: Source) -> Job:
         """Have the service read a folder, a manifest or an archive by itself."""
-        path = f"/v1/collections/{collection}/items"
+        path = at("collections", collection, "items")
         return answers.read_job(self._http.ask("POST", path, json={"source": source.as_json()}))
 
     def preview_source(self, source: Source, *, collection: str | None = None) -> Json:
@@ -126,7 +124,7 @@ class Client:
         """The items nearest to a picture."""
         body = self._http.ask(
             "POST",
-            f"/v1/collections/{collection}/search",
+            at("collections", collection, "search"),
             data={"k": str(k)},
             files={"image": ("query", image, UNKNOWN_TYPE)},
         )
@@ -134,17 +132,17 @@ class Client:
 
     def search_text(self, collection: str, text: str, *, k: int = 10) -> SearchAnswer:
         """The items nearest to a text, where the collection's model takes texts."""
-        path = f"/v1/collections/{collection}/search"
+        path = at("collections", collection, "search")
         return answers.read_search(self._http.ask("POST", path, json={"text": text, "k": k}))
 
     def put_dataset(self, name: str) -> Dataset:
         """Create a dataset, or find the one that is there."""
-        return answers.read_dataset(self._http.ask("PUT", f"/v1/datasets/{name}", json={}))
+        return answers.read_dataset(self._http.ask("PUT", at("datasets", name), json={}))
 
     def add_archive(self, dataset: str, archive: Path) -> Job:
         """Send a zip or tar whose top folders are the labels, or a table, to a dataset."""
         uploads = (Upload(path=archive, name=archive.name),)
-        return self._send(f"/v1/datasets/{dataset}/items", uploads)
+        return self._send(at("datasets", dataset, "items"), uploads)
 
     def datasets(self) -> tuple[Json, ...]:
         """Every dataset, as the service answers it."""
@@ -152,7 +150,7 @@ class Client:
 
     def validation(self, dataset: str, *, version: int | None = None) -> Json:
         """What is wrong with a version of a dataset, the newest unless it is named."""
-        path = f"/v1/datasets/{dataset}"
+        path = at("datasets", dataset)
         number = version or self._http.ask("GET", path).get("version")
         if not number:
             raise InvalidError(
@@ -163,11 +161,11 @@ class Client:
 
     def versions(self, model: str) -> tuple[Json, ...]:
         """The versions of a model of one's own, as the service answers them."""
-        return tuple(self._http.rows(f"/v1/models/{model}/versions", limit=MOST))
+        return tuple(self._http.rows(at("models", model, "versions"), limit=MOST))
 
     def report(self, model: str, version: int) -> Json:
         """How good a version is, as the service answers it."""
-        return self._http.ask("GET", f"/v1/models/{model}/versions/{version}/report")
+        return self._http.ask("GET", at("models", model, "versions", f"{version}", "report"))
 
     def submit(self, job_type: str, spec: Json) -> Job:
         """Ask for a job."""
@@ -176,7 +174,7 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """A job as it stands."""
-        return answers.read_job(self._http.ask("GET", f"/v1/jobs/{job_id}"))
+        return answers.read_job(self._http.ask("GET", at("jobs", job_id)))
 
     def jobs(
         self, *, job_type: str | None = None, state: str | None = None, limit: int = 20
@@ -187,7 +185,7 @@ class Client:
 
     def failed_inputs(self, job_id: str) -> tuple[FailedInput, ...]:
         """The files of a job that could not be used."""
-        rows = self._http.rows(f"/v1/jobs/{job_id}/items", limit=MOST, state="failed")
+        rows = self._http.rows(at("jobs", job_id, "items"), limit=MOST, state="failed")
         return tuple(map(answers.read_failed_input, rows))
 
     def wait(self, job: Job, *, on_progress: Callable[[Job], None] | None = None) -> Job:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from zoo.client.answers import Json
-from zoo.errors import UnavailableError, ZooError
+from zoo.errors import InvalidError, UnavailableError, ZooError
 
 PAGE = 1000
 KEY_CODES = ("key_required", "invalid_key")
@@ -25,14 +26,22 @@ class ClientError(ZooError):
         self.retry_after_s = retry_after_s
 
 
+def at(*parts: str) -> str:
+    """The path of what these parts name: whatever is in one, it stays one."""
+    return "/".join(["/v1", *(quote(part, safe=":@") for part in parts)])
+
+
 class Http:
-    """Requests to one service; raises `ClientError`, or `UnavailableError` if nobody answers."""
+    """Requests to one service; raises `ClientError`, or `UnavailableError` if nobody answers.
+
+    Making one raises `InvalidError` for an address or a key that is none.
+    """
 
     def __init__(self, url: str, *, timeout_s: float, key: str) -> None:
         self.url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Authorization": f"Bearer {_checked(key)}"} if key else {}
         # A service on this machine is never behind a proxy; one elsewhere may well be.
-        is_local = httpx.URL(self.url).host in ("127.0.0.1", "localhost", "::1")
+        is_local = _host(self.url) in ("127.0.0.1", "localhost", "::1")
         self._client = httpx.Client(
             base_url=self.url, timeout=timeout_s, headers=headers, trust_env=not is_local
         )
@@ -74,6 +83,24 @@ class Http:
             cursor = body.get("next_cursor")
             if not cursor:
                 return
+
+
+def _checked(key: str) -> str:
+    """The key without the white space of the file that it came from."""
+    found = key.strip()
+    if found.isascii() and found.isprintable():
+        return found
+    raise InvalidError("the API key holds characters that no key has; copy it anew")
+
+
+def _host(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme in ("http", "https") and parsed.host:
+        return parsed.host
+    raise InvalidError(f"{url!r} is no address of a service; name one as http://127.0.0.1:8700 is")
 
 
 def _read_object(answer: httpx.Response) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import BinaryIO
 from zoo.errors import InvalidError
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+    {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 )
-ARCHIVE_SUFFIXES = frozenset({".zip", ".tar"})
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 BATCH_FILES = 128
 BATCH_BYTES = 64_000_000
 
@@ -26,17 +27,18 @@ class Upload:
 
     @property
     def size_bytes(self) -> int:
-        """How large the file is."""
-        return self.path.stat().st_size
+        """How large the file is; raises `InvalidError` if it is gone."""
+        try:
+            return self.path.stat().st_size
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
     def open(self) -> BinaryIO:
         """The file for reading; raises `InvalidError` if it may not be read."""
         try:
             return self.path.open("rb")
         except OSError as error:
-            raise InvalidError(
-                f"{self.path} cannot be read: {error.strerror}", code="unreadable_file"
-            ) from error
+            raise _unreadable(self.path, error) from error
 
 
 def gather(paths: Iterable[Path]) -> tuple[Upload, ...]:
@@ -63,13 +65,13 @@ def batches(uploads: Iterable[Upload]) -> Iterator[tuple[Upload, ...]]:
 
 def _gather(path: Path) -> list[Upload]:
     if path.is_file():
-        return [Upload(path=path, name=path.name)]
+        return [_upload(path, path.name)]
     if not path.is_dir():
         raise InvalidError(f"there is no file or folder {path}", code="no_such_file")
     found = [
-        Upload(path=file, name=file.relative_to(path).as_posix())
+        _upload(file, file.relative_to(path).as_posix())
         for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in IMAGE_SUFFIXES | ARCHIVE_SUFFIXES and file.is_file()
+        if _is_wanted(file) and file.is_file()
     ]
     if not found:
         raise InvalidError(
@@ -78,6 +80,20 @@ def _gather(path: Path) -> list[Upload]:
             code="no_files",
         )
     return found
+
+
+def _is_wanted(file: Path) -> bool:
+    name = file.name.lower()
+    return file.suffix.lower() in IMAGE_SUFFIXES or name.endswith(ARCHIVE_ENDINGS)
+
+
+def _upload(path: Path, name: str) -> Upload:
+    """With what of the name is not UTF-8 replaced, as a request could not hold it."""
+    return Upload(path=path, name=os.fsencode(name).decode(errors="replace"))
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidError:
+    return InvalidError(f"{path} cannot be read: {error.strerror}", code="unreadable_file")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.demo import bars
@@ -82,7 +81,7 @@ def search(client: Client, picture: Upload, out: Console) -> None:
     """Look for a picture by a crop of it, resized and stored as another JPEG."""
     answer = client.search_image(COLLECTION, crop(picture.path), k=HITS)
     out.print(
-        f"a crop of [bold]{escape(picture.name)}[/bold], resized and re-encoded, finds "
+        f"a crop of [bold]{reports.plain(picture.name)}[/bold], resized and re-encoded, finds "
         f"(in {answer.took_ms:.0f} ms):"
     )
     reports.show_hits(answer, original=picture.name)
@@ -94,8 +93,8 @@ def classify(client: Client, pictures: Sequence[Upload], out: Console) -> None:
     shown = reports.table("picture", "label", "probability", right=("probability",))
     for picture, labels in zip(pictures, answer.labels, strict=True):
         for rank, label in enumerate(labels):
-            name = escape(picture.name) if rank == 0 else ""
-            shown.add_row(name, escape(label.label), f"{label.probability:.3f}")
+            name = reports.plain(picture.name) if rank == 0 else ""
+            shown.add_row(name, reports.plain(label.label), f"{label.probability:.3f}")
     out.print(shown)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from zoo.cli import reports
 from zoo.cli.demo import collecting, tuning
@@ -30,7 +29,7 @@ def run(client: Client, folder: Path | None) -> None:
     _title(out, "Classify", "with the classifier that came with the backbone")
     collecting.classify(client, photographs.favourites, out)
     if photographs.note:
-        out.print(f"[dim]{escape(photographs.note)}[/dim]")
+        out.print(f"[dim]{reports.plain(photographs.note)}[/dim]")
     _tune(client, out)
     _farewell(client.url, out)
 
@@ -57,4 +56,4 @@ def _farewell(url: str, out: Console) -> None:
 
 
 def _title(out: Console, title: str, rest: str) -> None:
-    out.print(f"\n[bold]{title}[/bold]  [dim]{escape(rest)}[/dim]", soft_wrap=True)
+    out.print(f"\n[bold]{title}[/bold]  [dim]{reports.plain(rest)}[/dim]", soft_wrap=True)

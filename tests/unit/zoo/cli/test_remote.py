@@ -73,6 +73,15 @@ def test_a_search_shows_names_and_scores(service: ScriptedService, tmp_path: Pat
     assert "0.9877  tabby.jpg  item_1" in shown
 
 
+def test_a_name_moves_no_cursor(service: ScriptedService) -> None:
+    hit = {"item_id": "item_1", "name": "a\x1b[2J[bold]\nb\x9b\u202e.png", "score": 1.0}
+    service.will_answer({"hits": [hit], "model": "lite.a", "took_ms": 1.0})
+
+    shown = zoo(service, "search", "notes", "--text", "policy").stdout
+
+    assert "a\ufffd[2J[bold] b\ufffd\ufffd.png" in shown
+
+
 def test_a_text_is_searched_for_as_json(service: ScriptedService) -> None:
     hit = {"item_id": "item_1", "name": "rates", "score": 0.5, "metadata": {}}
     service.will_answer({"hits": [hit], "model": "lite.x", "took_ms": 3.0})

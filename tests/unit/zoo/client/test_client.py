@@ -48,6 +48,50 @@ def test_a_refusal_names_the_fields_that_its_sentence_does_not(service: Scripted
     assert caught.value.detail == "wrong; k: should be at most 1000"
 
 
+def test_a_name_never_leads_to_another_address(service: ScriptedService) -> None:
+    for _ in range(2):
+        service.will_answer({})
+
+    with Client(service.url) as client:
+        client.delete_collection("pets/items/1")
+        client.delete_collection("pets?all=ü#1")
+
+    assert [request.path for request in service.requests] == [
+        "/v1/collections/pets%2Fitems%2F1",
+        "/v1/collections/pets%3Fall%3D%C3%BC%231",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8700", "localhost:8700", "http://[::1", "http://", "ftp://zoo", "zoo"]
+)
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        Client(url)
+
+    given = url.rstrip("/")
+    assert caught.value.detail == (
+        f"{given!r} is no address of a service; name one as http://127.0.0.1:8700 is"
+    )
+
+
+def test_a_key_is_sent_without_the_end_of_its_line(service: ScriptedService) -> None:
+    service.will_answer({"data": []})
+
+    with Client(service.url, key="zoo_k\n") as client:
+        client.models()
+
+    assert service.requests[0].headers["authorization"] == "Bearer zoo_k"
+
+
+@pytest.mark.parametrize("key", ["zoo_ké", "zoo_a\nb"])
+def test_a_key_that_can_be_none_is_told(key: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        Client("http://127.0.0.1:8700", key=key)
+
+    assert caught.value.detail == "the API key holds characters that no key has; copy it anew"
+
+
 def test_nobody_at_the_address_is_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
