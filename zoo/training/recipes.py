@@ -46,7 +46,8 @@ class Recipe:
         """How many of the last blocks are trained in an epoch, counted from 0."""
         if not self.is_gradual:
             return self.n_trained
-        return math.ceil(self.n_trained * min(1.0, 2 * (epoch + 1) / self.epochs))
+        n_joining = max(self.epochs / 2, min(2, self.epochs))  # epochs until all have joined
+        return math.ceil(self.n_trained * min(1.0, (epoch + 1) / n_joining))
 
     def rate_of(self, depth: int, *, step: int, n_steps: int) -> float:
         """The learning rate `depth` blocks below the last one, at a step of all."""

@@ -143,6 +143,14 @@ def test_gradual_training_thaws_one_block_after_the_other(tmp_path: Path) -> Non
     assert len(BLOCKS) == 3
 
 
+@pytest.mark.parametrize(("epochs", "blocks"), [(1, [9]), (2, [5, 9]), (3, [5, 9, 9])])
+def test_gradual_training_of_few_epochs_does_not_begin_with_all_blocks(
+    epochs: int, blocks: list[int]
+) -> None:
+    recipe = replace(RECIPE, n_trained=9, is_gradual=True, epochs=epochs)
+    assert [recipe.trained_in(epoch) for epoch in range(epochs)] == blocks
+
+
 def test_a_rate_that_is_far_too_high_is_said_to_be(tmp_path: Path) -> None:
     training = make_training(
         tmp_path, replace(RECIPE, rate=1e30, optimizer="sgd", clip=1e30, warm_up=0.0)
