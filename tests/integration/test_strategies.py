@@ -212,6 +212,8 @@ def test_what_a_backbone_cannot_be_trained_by_is_refused_before_any_job(
         ({"strategy": "best"}, "invalid", None),
         ({"strategy": "full", "epochs": 0}, "invalid", None),
         ({"strategy": "full", "bn": "thawed"}, "invalid", None),
+        ({"strategy": "full", "clip": 10**400}, "invalid", None),
+        ({"l2": 10**400}, "invalid", None),
     ]
     before = service.get("/v1/jobs?limit=1")["data"]
     for change, code, near in cases:

@@ -14,7 +14,8 @@ from zoo.jobs.strategies import HEAD_ONLY, Choice, Strategy
 from zoo.taps import Layout, Pool
 
 Location = Annotated[str, Len(1, 1000)]
-Positive = Annotated[float, Gt(0)]
+# Bounded, as a number that is no float any more is read as infinite.
+Positive = Annotated[float, Gt(0), Le(1e6)]
 
 
 @dataclass(frozen=True, kw_only=True)
