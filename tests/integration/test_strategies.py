@@ -113,6 +113,8 @@ def test_every_epoch_is_told_with_its_figures(service: EagerService, tuned: Json
     assert [*page["data"], *rest["data"]] == rows
     assert tuned["progress"]["unit"] == "steps"
     assert tuned["progress"]["eta_s"] == 0.0
+    first = service.rows(f"/v1/jobs/{tuned['id']}/metrics?of=step")[0]
+    assert (first["completed"], first["eta_s"]) == (1, None)  # which reads pictures as well
 
 
 def test_what_training_kept_on_the_way_is_gone(service: EagerService, tuned: Json) -> None:

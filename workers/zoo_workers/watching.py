@@ -35,7 +35,8 @@ class JobWatch:
         self._course = course
         self._looked = self._told = self._began = time.monotonic()
         self._pacing = Pacing(context.settings.checkpoint_every_s)
-        self._n_before: int | None = None  # steps that were done when this process began
+        # Steps that were done after this process's first: that reads pictures and warms up.
+        self._n_before: int | None = None
         self._n_told = 0  # epochs that another process told of, and this one does again
 
     def look(self) -> None:
@@ -72,8 +73,8 @@ class JobWatch:
         self.look()
 
     def _begin(self, training: Training) -> None:
-        self._n_before = training.n_done - 1
-        if self._n_before < 1:
+        self._n_before, self._began = training.n_done, time.monotonic()
+        if self._n_before < 2:
             return
         job_id = self._claim.job.id
         with self._context.catalog.read() as session:
@@ -121,7 +122,7 @@ class JobWatch:
 
     def _eta_s(self, training: Training) -> float | None:
         n_done = training.n_done - (self._n_before or 0)
-        if n_done < 1:
-            return None
-        a_step = (time.monotonic() - self._began) / n_done
-        return round(a_step * (training.n_steps - training.n_done), 1)
+        n_left = training.n_steps - training.n_done
+        if not n_left:
+            return 0.0
+        return round((time.monotonic() - self._began) / n_done * n_left, 1) if n_done else None
