@@ -78,6 +78,11 @@ def test_a_network_is_trained_and_its_version_says_how(
     assert record.space_id == version["space_id"] != version["lineage"]["parent_weights_hash"]
     assert record.detail["weights_hash"] == version["lineage"]["weights_hash"]
     assert service.get(f"/v1/datasets/{stripes}")["version"] == 1
+    card = service.get(f"/v1/models/{name}/versions/{number}/card")
+    recipe, at_once = (card["training"][one] for one in ("recipe", "pictures_at_once"))
+    asked = ("epochs", "rate", "augmentation", "optimizer", "weight_decay", "seed")
+    assert [recipe[one] for one in asked] == [6, 0.02, "none", "adamw", 0.05, 0]
+    assert at_once == recipe["batch_size"] == 16
 
 
 def test_a_network_that_knows_test_pictures_of_its_own_training_is_told_of(

@@ -203,6 +203,8 @@ def _training(chosen: Trial) -> dict[str, object]:
         "best_epoch": story.best_epoch,
         "epochs": [dict(one) for one in story.epochs],
         "flips": story.has_flips,
+        "recipe": dict(story.recipe),
+        "pictures_at_once": story.batch_size,
         "cpu_s": round(story.cpu_s, 2),
         "drift": None if chosen.drift is None else chosen.drift.to_json(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Story:
     cpu_s: float
     has_flips: bool
     batch_size: int  # pictures at once, in the end
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # every choice that was made
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -155,7 +155,8 @@ def _story(training: Training) -> Story:
         parameters=training.n_parameters,
         cpu_s=training.cpu_s,
         has_flips=training.recipe.has_flips,
-        batch_size=training.recipe.batch_size,
+        batch_size=training.micro_batch,
+        recipe=asdict(training.recipe),
     )
 
 
