@@ -126,7 +126,7 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         caller.connect(listener.getsockname())
-        ours, address = listener.accept()
+        ours, _ = listener.accept()
         with ours:
             yield caller, ours
 
