@@ -15,7 +15,7 @@ from zoo_api.codes import KEPT, OWN_OR_BUILT, TEXTS, merge
 from zoo_api.contract import contract
 from zoo_api.forwarding import Asked, resolve_asked
 from zoo_api.inputs import classify_inputs, inputs_of
-from zoo_api.pictured import Pictured, Sent
+from zoo_api.pictured import Inputs, Pictured, Sent
 from zoo_api.reading import Closed, closed
 from zoo_api.scopes import needs
 
@@ -38,7 +38,7 @@ class ClassifyRequest(ClassifyOptions):
         examples=[{"model": "pets@champion", "input": "data:image/png;base64,iVBORw0K"}]
     )
 
-    input: str | list[str]
+    input: Inputs
 
 
 class Labelled(TypedDict):

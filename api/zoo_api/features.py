@@ -23,7 +23,7 @@ from zoo_api.contract import Answer, contract
 from zoo_api.data_uris import decode_inputs
 from zoo_api.forwarding import Asked, check_all, resolve_asked
 from zoo_api.layers import choose_taps
-from zoo_api.pictured import Pictured, Sent
+from zoo_api.pictured import Inputs, Pictured, Sent
 from zoo_api.pictures import Pictures, check_bytes
 from zoo_api.reading import Closed, closed, split_commas
 from zoo_api.scopes import needs
@@ -63,7 +63,7 @@ class FeaturesRequest(Closed):
 
     model: str
     layers: Layers
-    input: str | list[str] | None = None
+    input: Inputs | None = None
     layout: Layout = "nchw"
     pool: Pool = "none"
     shapes_only: bool = False

@@ -9,10 +9,12 @@ from zoo_api.codes import PICTURES, merge
 from zoo_api.contract import Described, JsonBody, Schema, Schemas
 from zoo_api.contract.schemas import BYTES
 from zoo_api.pictures import Pictures, body_form, read_pictures
-from zoo_api.reading import read_json
+from zoo_api.reading import FirstFault, read_json
 
 OfJson = TypeVar("OfJson")
 Options = TypeVar("Options")
+Inputs = str | Annotated[list[str], FirstFault()]
+"""One data: URI or text, or several."""
 PARTS: Schema = {"type": "array", "items": BYTES}
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from flask import request
-from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import ConfigDict, FailFast, JsonValue, TypeAdapter, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -21,6 +21,13 @@ from zoo_api.services import services
 Read = TypeVar("Read")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escape that stands for a character only beside a second one."""
+
+MOST_TOLD = 100
+"""Members that an answer names; a body may hold millions that are wrong."""
+LONGEST_TOLD = 200
+"""Letters of a member's name that an answer repeats."""
+MOST_READ = 10_000
+"""Members whose faults are looked at: pydantic makes a hundred times of each what was sent."""
 
 
 def closed(**shown: JsonValue) -> ConfigDict:
@@ -34,6 +41,12 @@ class Closed:
     __pydantic_config__: ClassVar[ConfigDict] = closed()
     LISTED: ClassVar[frozenset[str]] = frozenset()
     """Members that a query or form may give more than once, or with commas between values."""
+
+
+class FirstFault(FailFast):
+    """Has a list be read up to its first member that is wrong; it may hold millions."""
+
+    __hash__ = object.__hash__  # which a part of a union needs, and pydantic's own lacks
 
 
 def split_commas(given: object) -> object:
@@ -86,15 +99,18 @@ def _read(kind: type[Read], validate: Callable[[TypeAdapter[Read]], Read]) -> Re
 
 
 def _refusal(error: ValidationError) -> InvalidError:
-    found = error.errors(include_url=False)
+    n = error.error_count()
+    if n > MOST_READ:
+        return InvalidError(f"{n} members are wrong; send what /openapi.json describes")
+    found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":  # deeper than pydantic's parser goes, or not in UTF-8
         return InvalidError(f"the body is not JSON: {found[0]['msg']}", code="malformed_json")
-    fields = [_field(one) for one in found]
+    fields = [_field(one) for one in found[:MOST_TOLD]]
     first = fields[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     if found[0]["type"] == "finite_number":  # of a query or a form, as JSON is looked at before
         return InvalidError(detail, code="not_finite", field=first["field"])
-    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    more = f" (and {n - 1} more)" if n > 1 else ""
     return FieldsError(f"{detail}{more}", fields=fields)
 
 
@@ -136,7 +152,7 @@ def _single(values: MultiDict[str, str], listed: frozenset[str]) -> Mapping[str,
 
 
 def _field(found: Any) -> dict[str, str]:  # pydantic's ErrorDetails, typed apart from its module
-    where = ".".join(str(part) for part in found["loc"])
+    where = ".".join(str(part)[:LONGEST_TOLD] for part in found["loc"])
     if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return {"field": where, "message": "unknown field", "code": "unknown_field"}
     return {"field": where, "message": found["msg"], "code": found["type"]}

@@ -24,7 +24,7 @@ from zoo_api.forwarding import Asked, check_space
 from zoo_api.inputs import Input, embed_inputs
 from zoo_api.items import ItemKind, kind_of, require_item
 from zoo_api.pictured import Pictured, Sent
-from zoo_api.reading import Closed, closed
+from zoo_api.reading import Closed, FirstFault, closed
 from zoo_api.scopes import needs
 from zoo_api.services import services
 
@@ -63,7 +63,7 @@ class SearchRequest(SearchOptions):
     image: str | None = None  # a data: URI
     text: str | None = None
     item_id: str | None = None
-    vector: list[float] | None = None
+    vector: Annotated[list[float], FirstFault()] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,6 +96,31 @@ def test_values_of_another_json_type_are_refused(
     assert answer.get_json()["detail"] == detail
 
 
+def test_an_answer_names_a_hundred_of_the_fields_that_are_wrong(client: FlaskClient) -> None:
+    answer = client.post("/v1/collections/photos/search", json={f"f{n}": n for n in range(150)})
+
+    assert len(errors(answer)) == 100
+    assert answer.get_json()["detail"] == "f0: unknown field (and 149 more)"
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        ({f"f{n}": n for n in range(10_001)}, 500),
+        ({"vector": [""] * 100_000}, 1000),
+        ({"n" * 1_000_000: 1}, 2000),
+    ],
+    ids=["fields", "numbers", "name"],
+)
+def test_a_refusal_is_small_whatever_is_refused(
+    client: FlaskClient, body: dict[str, object], most: int
+) -> None:
+    answer = client.post("/v1/collections/photos/search", json=body)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid")
+    assert len(answer.get_data()) < most
+
+
 def test_a_spec_s_values_are_of_their_json_types_too(client: FlaskClient) -> None:
     spec = {"dataset": "pets", "model": "lite.tiny", "name": "mine", "seed": "1"}
     [error] = errors(client.post(URL, json={"type": "fine_tune", "spec": spec}))
