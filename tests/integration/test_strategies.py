@@ -92,8 +92,16 @@ def test_a_network_that_knows_test_pictures_of_its_own_training_is_told_of(
 
     other = submit(service, stripes, service.fresh("known"), model=parent, seed=1)
     assert not [one for one in other["warnings"] if " was trained on " in one]
-    shares = {"train": 0.2, "validation": 0.3, "test": 0.5}
-    job = submit(service, stripes, service.fresh("known"), model=parent, splits=shares)
+    given = service.dataset()
+    rows = [f"{path},{path.partition('/')[0]},test" for path in files(20)]
+    rows += [f"{path},{path.partition('/')[0]},train" for path in files(40).keys() - files(20)]
+    table = "\n".join(["path,label,split", *rows]).encode()
+    service.client.post(
+        f"/v1/datasets/{given}/items",
+        data=zipped({**files(40), "labels.csv": table}),
+        content_type="application/zip",
+    )
+    job = submit(service, given, service.fresh("known"), model=parent)
     [warning] = [one for one in job["warnings"] if one.startswith(f"{parent} was trained on ")]
     name, _, number = job["result"]["version"].partition(":")
     report = service.get(f"/v1/models/{name}/versions/{number}/report")

@@ -75,7 +75,7 @@ def make_splits(
     item counts as a content of its own.
 
     `known` says of each item whether the network was trained on it: of those that are shared out
-    they train again, and judge only where there are too few others.
+    they train again, and judge only in a class that has no others.
 
     Raises InvalidError with code "unknown_split", "too_few_classes" or "too_few_images".
     """
@@ -166,7 +166,9 @@ def _assigned(
         by_class[group.labels[0]].append(group.key)
     for label, keys in by_class.items():
         drawn = sorted(keys, key=lambda key: (key in known, _lot(seed, key)))
-        counts = _counts(len(drawn), missing, must_train=label not in trained, shares=shares)
+        n_new = sum(key not in known for key in keys)
+        must_train = label not in trained
+        counts = _counts(len(drawn), missing, must_train=must_train, shares=shares, n_new=n_new)
         for side in STRICTEST:
             taken, drawn = drawn[: counts[side]], drawn[counts[side] :]
             sides |= dict.fromkeys(taken, side)
@@ -178,17 +180,26 @@ def _lot(seed: int, key: str) -> bytes:
 
 
 def _counts(
-    n: int, missing: Sequence[Side], *, must_train: bool, shares: Mapping[Side, float]
+    n: int,
+    missing: Sequence[Side],
+    *,
+    must_train: bool,
+    shares: Mapping[Side, float],
+    n_new: int,
 ) -> dict[Side, int]:
-    """How many of a class's `n` contents go to each side."""
+    """How many of a class's `n` contents go to each side; of `n_new` the network knows nothing."""
     counts: dict[Side, int] = {"train": 0, "validation": 0, "test": 0}
     whole = shares["train"] + sum(shares[side] for side in missing)
-    left = n - must_train
+    judged = sum(shares[side] for side in missing)
+    size = (
+        min(n, n_new * whole / judged) if n_new and judged else n
+    )  # that has as many to judge by
+    left = min(n - must_train, n_new or n)
     for side in missing:
         least = 1 if side == "test" else 0
-        counts[side] = min(left, max(least, round(n * shares[side] / whole)))
+        counts[side] = min(left, max(least, round(size * shares[side] / whole)))
         left -= counts[side]
-    counts["train"] = left + must_train
+    counts["train"] = n - sum(counts.values())
     return counts
 
 

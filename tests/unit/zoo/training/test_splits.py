@@ -42,7 +42,7 @@ def test_a_small_class_is_trained_and_tested_before_it_is_validated(
     assert counts_of(splits, labels, "cat") == expected
 
 
-def test_what_the_network_was_trained_on_trains_again_and_judges_only_for_want_of_others() -> None:
+def test_what_the_network_was_trained_on_judges_only_where_there_is_nothing_else() -> None:
     labels = ["cat", "dog"] * 50
     first = make_splits(labels, given=[None] * 100, seed=0)
     known = [place in first.train for place in range(100)]
@@ -56,8 +56,10 @@ def test_what_the_network_was_trained_on_trains_again_and_judges_only_for_want_o
     assert not {*more.test, *more.validation} & {*first.train}
     judged = {"train": 0.2, "validation": 0.3, "test": 0.5}
     scarce = make_splits(labels, given=[None] * 100, seed=1, known=known, shares=judged)
-    assert {*first.test, *first.validation} <= {*scarce.test}
-    assert len(scarce.test) == 50
+    assert {*scarce.test, *scarce.validation} == {*first.test, *first.validation}
+    assert (len(scarce.test), len(scarce.validation)) == (22, 14)
+    all_known = make_splits(labels, given=[None] * 100, seed=0, known=[True] * 100)
+    assert [*all_known.test] == [*first.test]
 
 
 def test_the_lot_depends_on_keys_and_seed_and_not_on_the_order_of_items() -> None:
