@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -156,19 +157,19 @@ class Predictor:
 
     def detail(self, backbone: BackboneRef) -> BackboneDetail:
         """Build the backbone, if it is not yet, and describe it."""
-        header, _ = self._ask(_framed("/detail", {"backbone": asdict(backbone)}))
+        header, _ = self._ask(_framed("/detail", {"backbone": _fields(backbone)}))
         return detail_from_json(header["detail"])
 
     def embed(
         self, backbone: BackboneRef, images: Sequence[bytes]
     ) -> list[FloatArray | ContentError]:
         """One float32 vector `(dim,)` for each picture, or why it could not be read."""
-        question = _framed("/embed", {"backbone": asdict(backbone)}, *images)
+        question = _framed("/embed", {"backbone": _fields(backbone)}, *images)
         return _vectors(*self._ask(question))
 
     def embed_texts(self, backbone: BackboneRef, texts: Sequence[str]) -> TextEmbeddings:
         """One vector for each text; raises `InvalidError` if the model takes no texts."""
-        request = {"backbone": asdict(backbone), "texts": list(texts)}
+        request = {"backbone": _fields(backbone), "texts": list(texts)}
         header, blobs = self._ask(_framed("/embed_texts", request))
         return TextEmbeddings(vectors=_vectors(header, blobs), tokens=int(header["tokens"]))
 
@@ -185,7 +186,7 @@ class Predictor:
         Without a head the backbone's native one is asked; `InvalidError` if it has none.
         """
         request = {
-            "backbone": asdict(backbone),
+            "backbone": _fields(backbone),
             "head": None if head is None else asdict(head),
             "top_k": top_k,
         }
@@ -197,7 +198,7 @@ class Predictor:
     ) -> list[list[Label] | ContentError]:
         """The same of texts; `InvalidError` if the model takes none."""
         request = {
-            "backbone": asdict(backbone),
+            "backbone": _fields(backbone),
             "head": None if head is None else asdict(head),
             "top_k": top_k,
             "texts": list(texts),
@@ -209,7 +210,7 @@ class Predictor:
         self, backbone: BackboneRef, images: Sequence[bytes], *, taps: Sequence[Tap]
     ) -> Features:
         """What layers give for each picture, all of one forward; nothing of it is copied."""
-        request = {"backbone": asdict(backbone), "taps": [asdict(tap) for tap in taps]}
+        request = {"backbone": _fields(backbone), "taps": [asdict(tap) for tap in taps]}
         header, blobs = self._ask(_framed("/features", request, *images))
         errors = [
             None if error is None else wire.content_error_from_json(error)
@@ -224,7 +225,7 @@ class Predictor:
     def warm(self, backbone: BackboneRef, *, head: HeadRef | None) -> None:
         """Load the backbone and the head, if they are not yet, so that the next call is quick."""
         request = {
-            "backbone": asdict(backbone),
+            "backbone": _fields(backbone),
             "head": None if head is None else asdict(head),
         }
         self._ask(_framed("/warm", request))
@@ -234,7 +235,7 @@ class Predictor:
 
         Raises `InvalidError` if no graph can hold it, `UnavailableError` while it is being made.
         """
-        request = {"backbone": asdict(backbone), "head": asdict(head), "name": name}
+        request = {"backbone": _fields(backbone), "head": asdict(head), "name": name}
         _, blobs = self._ask(_framed("/graph", request))
         return blobs[0]
 
@@ -283,6 +284,12 @@ class Predictor:
             f"the predictor does not answer: {reason}",
             code="predictor_unavailable",
         )
+
+
+@lru_cache(maxsize=64)
+def _fields(backbone: BackboneRef) -> Mapping[str, object]:
+    """What is told of a backbone with every question, made once."""
+    return asdict(backbone)
 
 
 def _framed(route: str, header: Mapping[str, object], *blobs: bytes) -> bytes:

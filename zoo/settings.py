@@ -11,6 +11,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -121,7 +122,7 @@ class Settings:
         # quoted: a `?` or `%41` in a folder's name would mean something in a URL
         return self.database_url or f"sqlite:///{quote(str(self.home / 'catalog.sqlite3'))}"
 
-    @property
+    @cached_property  # asked for with every request, as is the next
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address that is listened on."""
         if self.host == "localhost":
@@ -131,7 +132,7 @@ class Settings:
         except ValueError:
             return False
 
-    @property
+    @cached_property
     def allowed_host_names(self) -> frozenset[str]:
         """The host names in `allowed_hosts`, in small letters."""
         return _names(self.allowed_hosts.lower())

@@ -105,6 +105,11 @@ class Connection(TConn):  # type: ignore[misc]  # untyped, so Any
         super().init()
         self.parser.unreader = PatientUnreader(self.sock, crowd=self._crowd)
 
+    @property
+    def has_come(self) -> bool:
+        """Whether some of the next request was read already, with the end of the last one."""
+        return bool(self.parser.unreader.buf.getbuffer().nbytes)
+
     def close(self, graceful: bool = False) -> None:
         """Close it; gracefully by waiting a while for the caller to leave, if it still sends."""
         if self.sock.fileno() < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -53,8 +54,8 @@ def check_host() -> None:
     allowed = settings.allowed_host_names
     if not settings.is_loopback and not allowed:
         return
-    name = _host_name(f"//{request.host}")
-    if name not in LOOPBACK | {settings.host.lower()} | allowed:
+    name = _host_name(request.host)
+    if name not in LOOPBACK and name not in allowed and name != settings.host.lower():
         raise InvalidError(
             f"host {request.host!r} is not served here; use 127.0.0.1 or localhost",
             code="foreign_host",
@@ -90,8 +91,9 @@ def read_to_end(response: Response) -> Response:
     return response
 
 
-def _host_name(address: str) -> str:
+@lru_cache(maxsize=64)
+def _host_name(host: str) -> str:
     try:
-        return urlsplit(address).hostname or "" if "@" not in address else ""
+        return urlsplit(f"//{host}").hostname or "" if "@" not in host else ""
     except ValueError:
         return ""

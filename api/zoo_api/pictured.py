@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar, Union, get_args
 from zoo_api.codes import PICTURES, merge
 from zoo_api.contract import Described, JsonBody, Schema, Schemas
 from zoo_api.contract.schemas import BYTES
-from zoo_api.pictures import Pictures, body_form, read_pictures
+from zoo_api.pictures import Pictures, body_form, read_picture, read_pictures
 from zoo_api.reading import FirstFault, read_json
 
 OfJson = TypeVar("OfJson")
@@ -41,9 +41,11 @@ class PicturesBody:
     def read(self, kind: Any, _given: Any) -> object:
         """The JSON as its type, else what was `Sent`."""
         of_json, sent = get_args(kind)
-        if body_form() == "json":
+        form = body_form()
+        if form == "json":
             return read_json(of_json)
-        options, pictures = read_pictures(*get_args(sent))
+        read = read_picture if form == "raw" else read_pictures
+        options, pictures = read(*get_args(sent))
         return Sent(options=options, pictures=pictures)
 
     def describe(self, _name: str, kind: Any, schemas: Schemas) -> Described:

@@ -46,13 +46,16 @@ class Pictures:
     fields: Sequence[str]
 
 
+def read_picture(options: type[Options]) -> tuple[Options, Pictures]:
+    """The picture of a bare body, and the query parameters as `options`; others are refused."""
+    return read_query(options), Pictures(images=[_raw_body()], fields=["body"])
+
+
 def read_pictures(options: type[Options]) -> tuple[Options, Pictures]:
-    """The pictures of a multipart or bare body, and what stood beside them.
+    """The pictures of a multipart body, and what stood beside them.
 
     Form fields and query parameters are `options`; unknown ones are refused.
     """
-    if body_form() == "raw":
-        return read_query(options), Pictures(images=[_raw_body()], fields=["body"])
     limit = MAX_IMAGES * services().settings.max_image_bytes + FORM_OVERHEAD_BYTES
     request.max_content_length = min(limit, services().settings.max_request_bytes)
     _check_file_fields()
@@ -94,7 +97,10 @@ def check_bytes(content: bytes) -> ImageError | None:
 
 
 def _raw_body() -> bytes:
-    body = request.stream.read(services().settings.max_image_bytes + 1)
+    length, limit = request.content_length, services().settings.max_image_bytes
+    body = request.stream.read(limit + 1 if length is None else min(length, limit + 1))
+    if len(body) == length:
+        return body
     # Read to its end even if it is too long: a caller that still writes would see a broken pipe.
     while request.stream.read(DRAIN_BYTES):
         continue
