@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from zoo import errors
 from zoo.backbone import AnyPreprocessing, InputSizes, Preprocessing, TextPreprocessing
 from zoo.errors import (
@@ -31,7 +33,7 @@ Header = dict[str, Any]
 
 def encode(header: Mapping[str, object], *blobs: bytes | memoryview) -> bytes:
     """One frame: the length of the JSON part (4 bytes), the JSON, the blobs end to end."""
-    text = json.dumps({"header": header, "sizes": [len(blob) for blob in blobs]}).encode()
+    text = _written({"header": header, "sizes": [len(blob) for blob in blobs]})
     return b"".join([_LENGTH.pack(len(text)), text, *blobs])
 
 
@@ -41,7 +43,7 @@ def decode(body: bytes | bytearray) -> tuple[Header, list[memoryview]]:
     try:
         (length,) = _LENGTH.unpack(view[: _LENGTH.size])
         start = _LENGTH.size + length
-        frame = json.loads(bytes(view[_LENGTH.size : start]))
+        frame = _read(view[_LENGTH.size : start])
         header, sizes = dict(frame["header"]), [int(size) for size in frame["sizes"]]
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise InvalidError(
@@ -49,6 +51,21 @@ def decode(body: bytes | bytearray) -> tuple[Header, list[memoryview]]:
             code="invalid_frame",
         ) from error
     return header, _split(view[start:], sizes)
+
+
+def _written(frame: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(frame)
+    except TypeError:  # half a surrogate pair, of a file's name, or a number beyond 64 bits
+        return json.dumps(frame).encode()
+
+
+def _read(text: memoryview) -> Header:
+    try:
+        found: Header = orjson.loads(text)
+    except ValueError:
+        found = json.loads(bytes(text))
+    return found
 
 
 def _split(view: memoryview, sizes: list[int]) -> list[memoryview]:
