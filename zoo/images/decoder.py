@@ -130,8 +130,10 @@ class Decoder:
     def _exchange(self, head: bytes, content: bytes) -> bytes:
         deadline = time.monotonic() + self._timeout_s
         self._channel.settimeout(self._timeout_s)
-        self._channel.sendall(head)
-        self._channel.sendall(content)
+        sent = self._channel.sendmsg([head, content])  # at once: the child is woken for all of it
+        for part, before in ((head, 0), (content, len(head))):
+            if sent < before + len(part):
+                self._channel.sendall(memoryview(part)[max(0, sent - before) :])
         return _receive_message(self._channel, deadline=deadline)
 
     def _cause(self) -> str:

@@ -19,7 +19,7 @@ from zoo.images.sandbox import Decoded
 from zoo.inference.cuts import PAUSE_S
 from zoo.inference.engines import FloatArray, PixelArray
 from zoo.inference.exports import GRAPH
-from zoo.inference.faulting import naming_plugin
+from zoo.inference.faulting import running_plugin
 from zoo.inference.graphs import Graphs
 from zoo.inference.guarding import Act, Guard
 from zoo.inference.heads import HeadCache
@@ -229,7 +229,7 @@ class Answering:
         for start in range(0, len(pictures), size):
             batch = np.stack([one.pixels for one in pictures[start : start + size]])
             # What watches layers would also see the pictures of others.
-            with self._alone(model), naming_plugin(model.ref):
+            with self._alone(model), running_plugin(model.ref):
                 seen = model.taps.tap(batch, taps)
             for array, features in zip(arrays, seen, strict=True):
                 array[start : start + size] = features

@@ -17,11 +17,17 @@ STREAMS = (0, 1, 2)
 
 
 @contextmanager
+def running_plugin(ref: BackboneRef) -> Iterator[None]:
+    """As `naming_plugin`, where the plugin's own code runs, which may close what is not its."""
+    with naming_plugin(ref), keeping_streams():
+        yield
+
+
+@contextmanager
 def naming_plugin(ref: BackboneRef) -> Iterator[None]:
     """Raise `PluginError` for what a network raises, but for want of memory or of its GPU."""
     try:
-        with keeping_streams():
-            yield
+        yield
     except ZooError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's code: anything may come of it

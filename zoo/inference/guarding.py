@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
 
+import orjson
 import structlog
 
 from zoo.endings import oom_kills, was_killed
@@ -175,10 +176,9 @@ class Guard:
         """
         if self._file is None:
             return
-        at_work = [asdict(note) for note in self._at_work.values()]
-        deaths = {model: [*map(asdict, all_)] for model, all_ in self._deaths.items()}
-        found = {"at_work": at_work, "deaths": deaths, "oom_kills": self._oom_kills}
-        text = json.dumps(found).encode()
+        at_work = list(self._at_work.values())
+        found = {"at_work": at_work, "deaths": self._deaths, "oom_kills": self._oom_kills}
+        text = orjson.dumps(found)  # twice a forward
         text = text.ljust(self._size_bytes)  # in one write over all that was there
         self._size_bytes = len(text)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
@@ -14,7 +15,7 @@ import numpy as np
 from zoo.backbone import IMAGE
 from zoo.errors import ContentError, DamagedError
 from zoo.inference.engines import AheadEngine, EmbeddedTexts, FloatArray, Pending, begin
-from zoo.inference.faulting import faulty, naming_plugin
+from zoo.inference.faulting import faulty, naming_plugin, running_plugin
 from zoo.inference.models import LoadedModel
 from zoo.inference.reading import read_content
 
@@ -85,7 +86,7 @@ def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:
     if not pictures:
         return np.empty((0, model.detail.dim), np.float32)
     pixels = np.stack([picture.pixels for picture in pictures])
-    with naming_plugin(model.ref):
+    with _running(model):
         vectors = model.image_engine.embed(pixels)
     _check(model, vectors, n=len(pictures))
     return vectors
@@ -95,10 +96,15 @@ def embed_texts(model: LoadedModel, texts: list[str]) -> EmbeddedTexts:
     """Embeddings `(n, dim)` of texts; `PluginError` if any number is not finite."""
     if not texts:
         return EmbeddedTexts(vectors=np.empty((0, model.detail.dim), np.float32), tokens=0)
-    with naming_plugin(model.ref):
+    with _running(model):
         embedded = model.texts.embed(texts)
     _check(model, embedded.vectors, n=len(texts))
     return embedded
+
+
+def _running(model: LoadedModel) -> AbstractContextManager[None]:
+    # An exported graph is run without any of the plugin's code.
+    return running_plugin(model.ref) if model.is_built else naming_plugin(model.ref)
 
 
 def _check(model: LoadedModel, vectors: FloatArray, *, n: int) -> None:
@@ -128,7 +134,7 @@ class Forwarding(Generic[K]):
         """Have a batch forwarded; yields those that are done."""
         if pictures:
             pixels = [picture.pixels for _, picture in pictures]
-            with naming_plugin(self._model.ref):
+            with _running(self._model):
                 pending = begin(self._model.image_engine, pixels)
             self._flying.append((pictures, pending))
         while len(self._flying) > self._ahead:
@@ -141,7 +147,7 @@ class Forwarding(Generic[K]):
 
     def _land(self) -> Iterator[tuple[K, Embedded]]:
         pictures, pending = self._flying.popleft()
-        with naming_plugin(self._model.ref):
+        with _running(self._model):
             vectors = pending()
         _check(self._model, vectors, n=len(pictures))
         for (key, picture), vector in zip(pictures, vectors, strict=True):

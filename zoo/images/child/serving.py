@@ -18,7 +18,7 @@ import struct
 import sys
 import warnings
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import AvifImagePlugin, Image
 
@@ -81,16 +81,12 @@ def reply_to(
         return {"code": "decoder_out_of_memory", "detail": detail}
 
 
-def receive(channel: socket.socket, size: int) -> bytes:
+def receive(requests: BinaryIO, size: int) -> bytes:
     """Exactly `size` bytes; the process ends when the parent has."""
-    content = bytearray(size)
-    left = memoryview(content)
-    while left:
-        n = channel.recv_into(left)
-        if not n:
-            os._exit(0)
-        left = left[n:]
-    return bytes(content)
+    content = requests.read(size)
+    if len(content) < size:
+        os._exit(0)
+    return content
 
 
 def warm_up() -> None:
@@ -144,6 +140,7 @@ def main() -> None:
     arena_fd, arena_bytes, memory_bytes, max_pixels = map(int, sys.argv[1:5])
     limits = Limits(arena_bytes, memory_bytes, max_pixels, float(sys.argv[5]))
     channel = socket.socket(fileno=0)
+    requests = channel.makefile("rb")
     arena = mmap.mmap(arena_fd, arena_bytes)
     os.close(arena_fd)
     limit_decoders(limits)
@@ -151,10 +148,10 @@ def main() -> None:
     confine(limits)
     send(channel, {})
     while True:
-        length, size = struct.unpack("!II", receive(channel, 8))
+        length, size = struct.unpack("!II", receive(requests, 8))
         die_alone(limits)
-        request = json.loads(receive(channel, length))
-        content = receive(channel, size)
+        request = json.loads(receive(requests, length))
+        content = receive(requests, size)
         reply = reply_to(request, content, arena, limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
         send(channel, reply)
