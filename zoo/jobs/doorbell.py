@@ -48,10 +48,11 @@ def make_celery(settings: Settings, *, is_eager: bool = False) -> Celery:
 
 
 class Doorbell:
-    """Rings for shards."""
+    """Rings for shards. Not thread-safe: it has one owner."""
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
+        self._asking = celery.connection_for_read()  # connects on first use, and stays so
 
     def ring(self, shard_id: int, queue: str) -> None:
         """Wake a worker of a queue for a shard; `UnavailableError` if the broker is down."""
@@ -64,19 +65,19 @@ class Doorbell:
 
     def waiting(self, queue: str) -> int:
         """Messages of a queue that no worker has taken; `UnavailableError` if nobody answers."""
-        with self._celery.connection_for_read() as connection:
-            errors: tuple[type[BaseException], ...] = (
-                OSError,
-                OperationalError,
-                *connection.connection_errors,
-            )
-            try:
-                channel: Any = connection.default_channel  # the stubs know half of it
-                return int(channel.queue_declare(queue, passive=True).message_count)
-            except ChannelError:
-                return 0  # Redis keeps no empty queues
-            except errors as error:
-                raise _silent(error) from error
+        errors: tuple[type[BaseException], ...] = (
+            OSError,
+            OperationalError,
+            *self._asking.connection_errors,
+        )
+        try:
+            channel: Any = self._asking.default_channel  # the stubs know half of it
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
+            return 0  # Redis keeps no empty queues
+        except errors as error:
+            self._asking.close()  # the next question connects anew
+            raise _silent(error) from error
 
 
 def _silent(error: BaseException) -> UnavailableError:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from zoo.catalog import Catalog, Session, shards, wake_ups, workers
-from zoo.catalog.records import ShardRecord
+from zoo.catalog.records import ShardRecord, WorkerRecord
 from zoo.errors import UnavailableError
 from zoo.faults import Point, reach
 from zoo.jobs.ledger import give_back, settle
@@ -46,15 +46,21 @@ class Keeper:
         self._beats: dict[str, tuple[int, float]] = {}  # worker -> counter, when it last moved
         self._looked = clock()
         self._lease: tuple[tuple[str, int] | None, float] = (None, clock())
+        self._held: tuple[str, int] | None = None  # the lease as this one took it last
 
     def lead(self) -> bool:
         """Take or renew the lease; False while another keeper lives and its counter moves."""
+        if self._held is not None and self._take(self._held):
+            return True
         with self._catalog.read() as session:
             found = workers.read_lease(session, LEASE)
-        if not self._may_take(found):
-            return False
+        return self._may_take(found) and self._take(found)
+
+    def _take(self, seen: tuple[str, int] | None) -> bool:
         with self._catalog.write() as session:
-            return workers.take_lease(session, LEASE, holder=self._id, seen=found)
+            is_taken = workers.take_lease(session, LEASE, holder=self._id, seen=seen)
+        self._held = (self._id, seen[1] + 1 if seen else 0) if is_taken else None
+        return is_taken
 
     def _may_take(self, found: tuple[str, int] | None) -> bool:
         seen, since = self._lease
@@ -94,15 +100,17 @@ class Keeper:
         """Give back the claims of lost workers, ring again for what may be lost, end the rest."""
         if not self._is_broker_there():
             self.look_away()
-        lost = self._lost_workers()
-        with self._catalog.read() as session:
-            known = [worker.id for worker in workers.list_workers(session)]
+        before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)
+        with self._catalog.read() as session:  # one for all: the keeper asks every second
+            known = workers.list_workers(session)
+            lost = self._lost(known)
             claims = shards.claims_of(session, lost)
-            claims += shards.unowned_claims(session, known)
+            claims += shards.unowned_claims(session, [worker.id for worker in known])
             idle = shards.idle_jobs(session)
+            due = wake_ups.queues_to_announce(session, before=before)
         if lost or claims or idle:
             self._give_back(lost, claims, idle)
-        self._announce_again()
+        self._announce_again(due, before)
         self._catalog.shorten_log()
 
     def _give_back(self, lost: list[str], claims: list[ShardRecord], idle: list[str]) -> None:
@@ -127,10 +135,7 @@ class Keeper:
             return False
         return True
 
-    def _announce_again(self) -> None:
-        before = datetime.now(UTC) - timedelta(seconds=self._settings.wake_again_s)
-        with self._catalog.read() as session:
-            due = wake_ups.queues_to_announce(session, before=before)
+    def _announce_again(self, due: list[str], before: datetime) -> None:
         # While messages wait in a queue, what is queued behind them is late, not lost: ringing
         # for it every few seconds would bury the workers under messages for work done long ago.
         dry = [queue for queue in due if not self._waiting(queue)]
@@ -138,11 +143,9 @@ class Keeper:
             with self._catalog.write() as session:
                 wake_ups.announce_again(session, queue, before=before, limit=BATCH)
 
-    def _lost_workers(self) -> list[str]:
+    def _lost(self, rows: list[WorkerRecord]) -> list[str]:
         """Workers whose counter stood still for too long, by this process's own clock."""
         limit = self._settings.beat_lost_s
-        with self._catalog.read() as session:
-            rows = workers.list_workers(session)
         instant = self._clock()
         if instant - self._looked > self._settings.reconcile_every_s + limit / 2:
             # What held this process up, a writer that had the database to itself say, held up the
