@@ -88,6 +88,13 @@ def test_a_texts_preprocessing_comes_back_as_one():
     assert again(preprocessing) == preprocessing
 
 
+@pytest.mark.parametrize("value", ["\ud800", 1 << 70], ids=["half a character", "large"])
+def test_what_is_too_much_for_the_fast_way_crosses_all_the_same(value):
+    header, blobs = wire.decode(wire.encode({"value": value}, b"blob"))
+
+    assert (header, [bytes(blob) for blob in blobs]) == ({"value": value}, [b"blob"])
+
+
 def again(preprocessing):
     plain = json.loads(json.dumps(wire.preprocessing_to_json(preprocessing)))
     return wire.any_preprocessing_from_json(plain)

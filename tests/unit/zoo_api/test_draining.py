@@ -1,4 +1,3 @@
-import logging
 import os
 import resource
 import selectors
@@ -6,12 +5,17 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
 from zoo_api.connections import Connection
 from zoo_api.draining import DrainingWorker, Reloads
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: zoo\r\n\r\n"
+ASKED = 3
 
 
 @dataclass(kw_only=True)
@@ -25,6 +29,38 @@ class BusyWorker(DrainingWorker):
     """One whose threads answer at once, as far as it matters here."""
 
     def enqueue_req(self, conn: Connection) -> None:
+        conn.close()
+
+
+class CrowdedWorker(BusyWorker):
+    """One with more to answer than half of its threads."""
+
+    def crowd(self) -> float:
+        return 0.75
+
+
+class Asking:
+    """An application whose caller asks again as soon as it is answered, a few times."""
+
+    def __init__(self, caller: socket.socket) -> None:
+        self._caller = caller
+        self.n_answered = 0
+
+    def __call__(self, environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        self.n_answered += 1
+        if self.n_answered < ASKED:
+            self._caller.sendall(REQUEST)
+        return answer(environ, start_response)
+
+    @contextmanager
+    def on(self, worker: DrainingWorker) -> Iterator[Self]:
+        """Once a thread of the worker is done with the caller, whose connection goes on."""
+        mine, address = worker.sockets[0].accept()
+        conn = Connection(worker.cfg, mine, address, ("zoo", 80), crowd=worker.crowd)
+        worker.wsgi = self
+        self._caller.sendall(REQUEST)
+        assert worker.handle(conn) is True
+        yield self
         conn.close()
 
 
@@ -50,7 +86,7 @@ def server() -> Server:
 def working(
     kind: type[DrainingWorker], listener: socket.socket, server: Server
 ) -> Iterator[DrainingWorker]:
-    mine, log = listener.dup(), logging.getLogger("worker")
+    mine, log = listener.dup(), Logger(Config())
     made = kind(1, os.getppid(), [mine], server, 30, Config(), log)
     made.poller = selectors.DefaultSelector()
     made.set_accept_enabled(True)
@@ -108,6 +144,20 @@ def test_who_does_not_leave_is_waited_for_by_no_one_but_the_thread(
     assert mine.fileno() == -1
     conn.close(graceful=True)  # as the loop does then
     assert caller.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_who_asks_again_at_once_keeps_its_thread(
+    worker: DrainingWorker, caller: socket.socket
+) -> None:
+    with Asking(caller).on(worker) as asking:
+        assert asking.n_answered == ASKED
+
+
+def test_nobody_keeps_a_thread_where_many_are_to_be_answered(
+    listener: socket.socket, server: Server, caller: socket.socket
+) -> None:
+    with working(CrowdedWorker, listener, server) as worker, Asking(caller).on(worker) as asking:
+        assert asking.n_answered == 1
 
 
 def test_a_crowd_is_counted_until_it_is_answered(listener: socket.socket, server: Server) -> None:

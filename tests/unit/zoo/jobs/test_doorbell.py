@@ -1,6 +1,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,21 @@ def bell(settings: Settings) -> Iterator[Doorbell]:
 
 
 def test_rung_wake_ups_wait_in_their_queue(settings: Settings, bell: Doorbell) -> None:
-    server = subprocess.Popen(broker.broker_command(settings))
-    try:
-        _await_answer(settings.runtime_dir / broker.SOCKET)
+    with _serving(settings):
         assert bell.waiting("cpu") == 0
         for shard_id in (1, 2):
             bell.ring(shard_id, "cpu")
         assert (bell.waiting("cpu"), bell.waiting("gpu")) == (2, 0)
-    finally:
-        server.terminate()
-        server.wait()
+
+
+def test_a_broker_that_comes_back_is_asked_again(settings: Settings, bell: Doorbell) -> None:
+    with _serving(settings):
+        assert bell.waiting("cpu") == 0
+    with pytest.raises(UnavailableError):
+        bell.waiting("cpu")
+
+    with _serving(settings):
+        assert bell.waiting("cpu") == 0
 
 
 def test_a_broker_that_is_down_is_unavailable(bell: Doorbell) -> None:
@@ -44,6 +50,17 @@ def test_a_broker_that_is_down_is_unavailable(bell: Doorbell) -> None:
             attempt()
         assert caught.value.code == "broker_unavailable"
         assert caught.value.detail.startswith("the broker does not answer: Error 2 connecting to")
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[None]:
+    server = subprocess.Popen(broker.broker_command(settings))
+    try:
+        _await_answer(settings.runtime_dir / broker.SOCKET)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def _await_answer(path: Path) -> None:

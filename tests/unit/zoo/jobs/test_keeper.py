@@ -236,6 +236,18 @@ def test_a_second_keeper_waits_while_the_first_leads(
     assert keeper.lead()
 
 
+def test_a_keeper_leads_no_more_once_another_has_taken_the_lease(
+    catalog: Catalog, keeper: Keeper
+) -> None:
+    assert keeper.lead()
+    assert keeper.lead()
+    with catalog.write() as session:
+        mine = workers.read_lease(session, LEASE)
+        workers.take_lease(session, LEASE, holder="elsewhere/1/1.0", seen=mine)
+
+    assert not keeper.lead()
+
+
 def test_a_keeper_takes_over_at_once_from_a_dead_one_of_its_own_host(
     catalog: Catalog, keeper: Keeper
 ) -> None:
