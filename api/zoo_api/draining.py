@@ -23,7 +23,7 @@ PAUSE_S = 0.05
 """How long nobody is taken in then; those who wait would be noticed again at once."""
 STAYS_S = 0.05
 """How long a thread stays with a caller it has answered: many ask again at once. To hand a
-connection to the loop and back takes a tenth of all that the api does for a picture."""
+connection to the loop and back takes nearly a tenth of what the api does for a picture."""
 STAYING_CROWD = 0.5
 """The share of the threads beyond which none stays: who asks anew finds one that is free."""
 
