@@ -10,7 +10,7 @@ from flask import request
 from zoo_api.codes import BODY, FIELDS, FILES, merge
 from zoo_api.contract import Described, JsonBody, Schemas
 from zoo_api.contract.schemas import BYTES
-from zoo_api.reading import read_json, validated
+from zoo_api.reading import read_json, read_query, validated
 from zoo_api.uploads import RAW_TYPES, TABLES, Received, receive_delivery
 
 Options = TypeVar("Options")
@@ -20,7 +20,10 @@ OfFiles = TypeVar("OfFiles")
 
 @dataclass(frozen=True)
 class Incoming(Generic[Options]):
-    """Files that have yet to be taken in: gigabytes wait until the request was looked at."""
+    """Files that have yet to be taken in: gigabytes wait until the request was looked at.
+
+    No member of the `options` is required, as each may stand in the query or in the form.
+    """
 
     options: type[Options]
 
@@ -29,6 +32,7 @@ class Incoming(Generic[Options]):
 
         With manifests, tables by their names are read row by row; else they are files.
         """
+        read_query(self.options)  # refused before gigabytes are taken in for nothing
         received = receive_delivery(with_manifests=with_manifests)
         return validated(self.options, received.fields), received
 

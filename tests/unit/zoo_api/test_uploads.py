@@ -183,6 +183,22 @@ def test_a_body_that_cannot_be_read_makes_no_job_and_leaves_nothing(
     assert not (settings.home / "tmp").exists() or spooled(settings) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("?label=cat&label=dog", "label: given more than once"),
+        ("?lable=cat", "lable: unknown field"),
+    ],
+)
+def test_a_query_that_is_wrong_is_refused_before_the_files_are_taken_in(
+    client: FlaskClient, blobs: BlobStore, query: str, detail: str
+) -> None:
+    answer = client.post(f"{URL}{query}", data=b"pixels", content_type="image/jpeg")
+
+    assert (answer.status_code, answer.get_json()["detail"]) == (422, detail)
+    assert list(blobs.keys("packs/")) == []
+
+
 def test_form_fields_have_a_limit_of_their_own(client: FlaskClient) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="label"\r\n\r\n'
     body = head + b"x" * ((1 << 20) + 1) + b"\r\n--b--\r\n"
