@@ -59,6 +59,11 @@ def collection_names(session: Session) -> list[str]:
     return list(session.scalars(select(Collection.name).where(is_kept(Collection))))
 
 
+def generation_ids(session: Session) -> set[int]:
+    """The ids of all generations of all collections."""
+    return set(session.scalars(select(Generation.id)))
+
+
 def delete_collection(session: Session, name: str) -> bool:
     """Delete a collection with its items and generations; embeddings stay in the feature store.
 

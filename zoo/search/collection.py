@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from zoo.catalog import Catalog, items
+from zoo.catalog import Catalog, collections, items
 from zoo.catalog.records import CollectionRecord, ItemRecord
 from zoo.search.flat import FloatArray
 from zoo.search.loading import Loaded, Loader
@@ -102,7 +102,16 @@ class Searches:
         with slot.lock:
             if slot.loaded is None or slot.loaded.revision < collection.revision:
                 slot.loaded = self._loader.refreshed(collection, slot.loaded)
+                self._let_deleted_go()
             return slot.loaded
+
+    def _let_deleted_go(self) -> None:
+        """Hold no index of a collection that is gone: its files stay on disk as long."""
+        with self._catalog.read() as session:
+            there = collections.generation_ids(session)
+        with self._lock:
+            for key in [key for key in self._slots if key[0] not in there]:
+                del self._slots[key]
 
     def _slot(self, collection: CollectionRecord) -> _Slot:
         # SQLite gives the ids of deleted rows away again; the instant tells a namesake apart.

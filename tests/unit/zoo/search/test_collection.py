@@ -1,3 +1,4 @@
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,6 +100,31 @@ def test_a_namesake_of_a_deleted_collection_starts_empty(stock: Stock, searches:
         collections.delete_collection(session, "pets")
 
     assert ids(searches, stock.collection("pets"), query) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process has mapped")
+def test_the_files_of_a_deleted_collection_are_let_go_with_the_next_index(
+    stock: Stock, settings: Settings, tmp_path: Path
+) -> None:
+    def n_mapped() -> int:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return sum(str(settings.home) in line and "/indexes/" in line for line in lines)
+
+    stock.collection("pets")
+    first = stock.put("pets", axes("cat", "dog"))
+    writer = Searches(stock.catalog, stock.blobs)
+    noted = note_snapshot(stock, first, writer.write_snapshot(first, spool=tmp_path))
+    searches = Searches(stock.catalog, stock.blobs)
+    query = np.ones(4, np.float32)
+    assert len(ids(searches, noted, query)) == 2
+    assert n_mapped() > 0
+
+    with stock.catalog.write() as session:
+        collections.delete_collection(session, "pets")
+    stock.collection("plants")
+    assert ids(searches, stock.put("plants", axes("oak")), query) == ["oak"]
+
+    assert n_mapped() == 0
 
 
 @pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
