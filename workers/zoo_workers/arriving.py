@@ -26,7 +26,7 @@ from zoo.jobs.specs import SourceSpec, read_ingest
 from zoo.jobs.targets import check_targets
 from zoo.names import new_id
 from zoo.settings import Settings
-from zoo.training.splits import NAMES
+from zoo.training.splits import NAMES, read_split
 from zoo_workers.context import Context
 
 Found = TypeVar("Found")
@@ -111,9 +111,11 @@ def arrive(claim: Claim, name: str, sha256: str | None, attributes: Attributes) 
         attributes = replace(attributes, label=attributes.label or _top_folder(name))
         if attributes.label is None:
             return refused(name, "no_label", NO_LABEL)
-        if attributes.split not in (None, *NAMES):
+        side = None if attributes.split is None else read_split(attributes.split)
+        if side is None and attributes.split is not None:
             detail = f"the split {attributes.split!r} is none of {', '.join(NAMES)}"
             return refused(name, "invalid_manifest_row", detail)
+        attributes = replace(attributes, split=side)
     return Arrival(
         name=attributes.name or name,
         sha256=sha256,

@@ -12,7 +12,7 @@ from zoo.images.attributes import LONGEST_TEXT
 from zoo.jobs.intake import Arrival, Delivery, add_delivery
 from zoo.jobs.ledger import Claim, count_inputs, fail, fence, finish
 from zoo.jobs.specs import SourceSpec, read_ingest
-from zoo.training.splits import NAMES
+from zoo.training.splits import read_split
 from zoo_workers.context import Context
 
 ITEMS_A_WRITE = 2000
@@ -74,7 +74,7 @@ def _end_deleted(session: Session, claim: Claim, name: str) -> None:
 def _arrive(item: ItemRecord, label: str, source: SourceSpec) -> Arrival:
     """A labelled item as an example."""
     said = item.metadata.get("split")  # where it stands if the item came by a manifest
-    split = said if isinstance(said, str) and said in NAMES else None
+    split = read_split(said) if isinstance(said, str) else None
     return Arrival(
         name=item.name,
         sha256=item.sha256,

@@ -30,6 +30,12 @@ STRICTEST: tuple[Side, ...] = ("test", "validation", "train")
 """Where content given for several sides counts: where it can flatter no figure."""
 
 
+def read_split(said: str) -> str | None:
+    """One of `NAMES`, in capitals or with spaces around it too; None for anything else."""
+    name = said.strip().lower()
+    return name if name in NAMES else None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
     """Positions of the items on each side, rising; every item is on exactly one side."""

@@ -107,6 +107,20 @@ def test_a_manifest_names_label_split_and_id(place: Workplace, root: Path) -> No
     assert failed.error_detail == ("the split 'fourth' is none of train, validation, val, test")
 
 
+def test_a_split_in_capitals_is_that_split(place: Workplace, root: Path) -> None:
+    path = manifest(root, "cat/1.png,,tom,TEST", "dog/0.png,,rex, Train", "dog/2.png,,rex,Val")
+    assert counts(ingest(place, path)) == {"reused": 3}
+    with place.context.catalog.read() as session:
+        dataset = datasets.get_dataset(session, "pets")
+        assert dataset is not None
+        listed = datasets.list_examples(session, dataset.id, version=1)
+    assert {one.name: one.split for one in listed} == {
+        "cat/1.png": "test",
+        "dog/0.png": "train",
+        "dog/2.png": "val",
+    }
+
+
 def test_a_row_that_says_something_else_is_read_again(place: Workplace, root: Path) -> None:
     rows = ["cat/1.png,one,tom,", "dog/0.png,,rex,"]
     ingest(place, manifest(root, *rows))
