@@ -73,7 +73,7 @@ class Settings:
     worker_processes: int = 0  # batch children of one worker; 0: one a core
     api_threads: int = 32  # streams and waits may hold 24 of them
     shard_items: int = 256  # contents that a shard embeds at most; 1-2 s of them, once measured
-    forward_batch: int = 8  # images a forward; 4-8 is best on a CPU
+    forward_batch: int = 2  # images a forward; what more take no longer fits a core's cache
     device: DeviceChoice = DeviceChoice.AUTO
     gpu_shard_items: int = 4096  # as shard_items, where a GPU forwards
     gpu_batch: int = 256  # images a forward of a GPU; the last are padded to as many

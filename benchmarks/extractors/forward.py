@@ -1,6 +1,6 @@
 """ONNX Runtime alone, on pixels that are ready: what no pipeline that forwards so can exceed.
 
-A process a core with one thread, batches of 8, chunks from a shared counter, as in `composition`;
+A process a core with one thread, batches of 2, chunks from a shared counter, as in `composition`;
 but all pictures have been decoded before the clock starts.
 """
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 Read: TypeAlias = Callable[[], bytes]
 
+TEXTS = 8
 BATCHES_AHEAD = 2
 PICTURES_AHEAD = 48
 """How many are decoded ahead at least: while another process waits for the disk, its core decodes
@@ -70,7 +71,7 @@ def embed_contents(
                 texts.append((decoding.key, decoding.outcome))
             else:
                 pictures.append((decoding.key, decoding.outcome))
-            if len(texts) >= batch:
+            if len(texts) >= texts_for(batch):
                 yield from _forward_texts(model, texts)
                 texts = []
             if len(pictures) >= batch:
@@ -79,6 +80,11 @@ def embed_contents(
         yield from _forward_texts(model, texts)
         yield from forwarding.forward(pictures)
         yield from forwarding.rest()
+
+
+def texts_for(batch: int) -> int:
+    """How many texts are one forward where so many pictures are: few cost hardly more than one."""
+    return max(batch, min(4 * batch, TEXTS))
 
 
 def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:

@@ -20,7 +20,7 @@ class Placement:
     """Where one process forwards, and how."""
 
     device: str = CPU  # as torch names it; of several GPUs the first that the process may see
-    batch: int = 8  # pictures a forward
+    batch: int = 2  # pictures a forward
     decoders: int = 1  # sandboxes that decode for it at the same time
     is_compiled: bool = False  # for its GPU: a minute at the first start, for speed after it
     is_shared: bool = False  # many threads ask its GPU: what comes at once is forwarded together

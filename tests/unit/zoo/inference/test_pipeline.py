@@ -10,7 +10,7 @@ import pytest
 from zoo.errors import DamagedError, ImageError, PluginError
 from zoo.images.sandbox import Sandbox
 from zoo.inference.models import ModelCache
-from zoo.inference.pipeline import PICTURES_AHEAD, embed_contents
+from zoo.inference.pipeline import PICTURES_AHEAD, embed_contents, texts_for
 from zoo.inference.sandboxes import decode_limits
 from zoo.predictor import BackboneRef
 from zoo.settings import Settings
@@ -53,6 +53,11 @@ def model(give, tiny, tiny_ref, tmp_path):
 
 def grey(number: int):
     return number, lambda: bytes([number])
+
+
+@pytest.mark.parametrize(("batch", "texts"), [(1, 4), (2, 8), (4, 8), (8, 8), (256, 256)])
+def test_texts_are_forwarded_by_more_than_pictures(batch: int, texts: int) -> None:
+    assert texts_for(batch) == texts
 
 
 def test_each_content_gets_its_own_vector_whatever_the_batch(model):

@@ -34,7 +34,7 @@ def test_a_worker_for_gpus_alone_has_one(gpus):
 def test_a_worker_for_cores_leaves_the_gpus_alone(gpus, queue):
     gpus("0")
 
-    assert place_worker(SETTINGS, queue) == Placement(batch=8, decoders=1)
+    assert place_worker(SETTINGS, queue) == Placement(batch=2, decoders=1)
 
 
 def test_a_worker_for_gpus_where_there_is_none_says_so_and_works(gpus):
@@ -43,7 +43,7 @@ def test_a_worker_for_gpus_where_there_is_none_says_so_and_works(gpus):
     with structlog.testing.capture_logs() as logs:
         found = place_worker(SETTINGS, "gpu")
 
-    assert found == Placement(batch=8, decoders=1)
+    assert found == Placement(batch=2, decoders=1)
     assert [line["event"] for line in logs] == ["no_gpu"]
 
 
@@ -68,4 +68,4 @@ def test_the_predictor_answers_at_once_and_joins_what_comes_together(gpus):
         device="cuda", batch=256, decoders=6, is_shared=True
     )
     gpus()
-    assert place_predictor(SETTINGS) == Placement(batch=8, decoders=2)
+    assert place_predictor(SETTINGS) == Placement(batch=2, decoders=2)
