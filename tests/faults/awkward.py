@@ -73,7 +73,7 @@ def doubles(vectors: Tensor) -> Tensor:
 
 
 def crashes(vectors: Tensor) -> Tensor:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    signal.raise_signal(signal.SIGSEGV)  # in this thread, as by its own fault: at once
     return vectors
 
 

@@ -34,9 +34,8 @@ WHILE_S = 600
 REFUSED_S = 60
 """How long a model is refused after its last death, if that was not the only one. As long after
 any death models work one at a time, so that it is known who ends the process again."""
-TURN_S = 20.0
-"""How long one waits then for another's to end: what is built first loads torch, for which a busy
-machine takes longer than a forward, and who begins beside it can be blamed for nothing."""
+TURN_S = 5.0
+"""How long one waits then for another's to end."""
 SOON_S = 15
 """A process that had to end is started anew within this; one that was killed may come back later,
 and by then who was at work seems late who was not."""
