@@ -14,6 +14,14 @@ def queued_shards(catalog: Catalog) -> list[int]:
         return [shard_id for _, shard_id, _ in wake_ups.take_due(session, 100)]
 
 
+def announced(catalog: Catalog) -> list[int]:
+    """The shards that messages are sent for, as the keeper does."""
+    with catalog.write() as session:
+        waiting = wake_ups.take_due(session, 100)
+        wake_ups.clear(session, waiting)
+    return [shard_id for _, shard_id, _ in waiting]
+
+
 def take(catalog: Catalog, shard_id: int, worker_id: str = "w") -> Claim:
     """The claim that a message for a shard is good for."""
     claimed = claim(catalog, shard_id, worker_id=worker_id, pid=1)

@@ -1,39 +1,19 @@
 """Training the network itself: from a dataset to a version that is a backbone of its own."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterable
 
 import pytest
-import torch
-from torch import Tensor
 
 from tests.eager import EagerService, Json
-from tests.pictures import striped, zipped
+from tests.pictures import zipped
+from tests.stripes import FULL, files, spec_of
 from zoo.backbone import RANDOM_WEIGHTS, Backbone, Card, LoadRequest
 from zoo.catalog import models
 from zoo.errors import PluginError
-from zoo.faults import Point, times_reached
 from zoo.testing import tiny
 from zoo.testing.plugin import MakeZooService
-from zoo.testing.service import ZooService
-from zoo.training.networks import Network
-
-FULL = {"strategy": "full", "epochs": 6, "rate": 0.02, "augmentation": "none"}
-
-
-def files(n: int) -> dict[str, bytes]:
-    return {
-        f"{label}/{number}.png": striped(label, number)
-        for label in ("level", "upright")
-        for number in range(n)
-    }
-
-
-def spec_of(dataset: str, name: str, **more: object) -> Json:
-    spec = {"dataset": dataset, "model": tiny.MODEL, "name": name, **more}
-    return {"type": "fine_tune", "spec": spec}
 
 
 def submit(service: EagerService, dataset: str, name: str, **more: object) -> Json:
@@ -266,102 +246,6 @@ def test_what_cannot_be_built_with_random_weights_is_not_trained_from_scratch(
             "its publisher gave no code to make one; head_only, last_blocks, full, gradual can be "
             "had"
         )
-
-
-def weights_of(service: ZooService, version: int) -> tuple[str, str]:
-    """The checksums of a version's head and network."""
-    with service.context.catalog.read() as session:
-        record = models.get_version(session, "m", version)
-    assert record is not None
-    with service.context.blobs.open(record.weights_key or "") as file:
-        assert hashlib.sha256(file.read()).hexdigest() == record.weights_sha256
-    return record.sha256, record.weights_sha256 or ""
-
-
-def test_a_retry_goes_on_from_the_last_checkpoint(
-    make_zoo_service: MakeZooService, database_url: str
-) -> None:
-    service = make_zoo_service(
-        checkpoint_every_s=0,
-        attempts=1,
-        fault=f"{Point.TRAIN_STEPPED}:8:raise",
-        database_url=database_url,
-    )
-    service.client.put("/v1/datasets/d", json={})
-    service.add_labelled("d", files(25))
-    failed = service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))
-    kept = set(service.context.blobs.keys("checkpoints/"))
-    again = service.post_json(f"/v1/jobs/{failed['id']}/retry", {})
-
-    assert (failed["state"], len(kept)) == ("failed", 1)
-    assert (again["state"], again["result"]["version"]) == ("succeeded", "m:1")
-    assert times_reached(service.home, Point.TRAIN_STEPPED) == 8 + 12 - 7
-    report = service.get("/v1/models/m/versions/1/report")
-    assert [one["epoch"] for one in report["training"]["epochs"]] == [1, 2, 3, 4, 5, 6]
-    assert list(service.context.blobs.keys("checkpoints/")) == []
-
-
-def test_memory_that_runs_out_between_steps_has_the_next_attempt_take_less(
-    make_zoo_service: MakeZooService, monkeypatch: pytest.MonkeyPatch, database_url: str
-) -> None:
-    whole = Network.logits
-
-    def logits(network: Network, pixels: Tensor) -> Tensor:
-        if len(pixels) > 4 and not torch.is_grad_enabled():
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return whole(network, pixels)
-
-    monkeypatch.setattr(Network, "logits", logits)
-    service = make_zoo_service(checkpoint_every_s=0, database_url=database_url)
-    service.client.put("/v1/datasets/d", json={})
-    service.add_labelled("d", files(25))
-    asked = {**FULL, "epochs": 2, "flips": False}
-    job = service.post_json("/v1/jobs", spec_of("d", "m", **asked))
-
-    assert (job["state"], job["attempt"]) == ("succeeded", 2)
-    assert len(service.get(f"/v1/jobs/{job['id']}/metrics")["data"]) == 2
-
-
-PASSED = {Point.TRAIN_STEPPED: 12, Point.TRAIN_KEPT: 18, Point.TRAIN_TUNED: 1}
-"""How often a training of six epochs of two steps reaches a point, if it keeps every step."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("database_url", "point", "nth"),
-    [
-        ("sqlite", Point.TRAIN_STEPPED, 1),
-        ("sqlite", Point.TRAIN_STEPPED, 6),
-        ("sqlite", Point.TRAIN_KEPT, 1),
-        ("sqlite", Point.TRAIN_KEPT, 3),
-        ("sqlite", Point.TRAIN_KEPT, 17),
-        ("sqlite", Point.TRAIN_TUNED, 1),
-        ("postgres", Point.TRAIN_STEPPED, 6),
-        ("postgres", Point.TRAIN_KEPT, 3),
-        ("postgres", Point.TRAIN_TUNED, 1),
-    ],
-    indirect=["database_url"],
-)
-def test_training_that_failed_on_the_way_goes_on_and_gives_the_same_bits(
-    make_zoo_service: MakeZooService, database_url: str, point: Point, nth: int
-) -> None:
-    passed = PASSED[point]
-    service = make_zoo_service(
-        checkpoint_every_s=0,
-        fault=f"{point}:{passed + nth}:raise",
-        database_url=database_url,
-    )
-    service.client.put("/v1/datasets/d", json={})
-    service.client.post(
-        "/v1/datasets/d/items", data=zipped(files(25)), content_type="application/zip"
-    )
-    for version in (1, 2):
-        job = service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))
-        assert (job["state"], job["result"]["strategy_used"]) == ("succeeded", "full")
-        assert job["result"]["version"] == f"m:{version}"
-    assert times_reached(service.home, point) > 2 * passed
-    assert weights_of(service, 1) == weights_of(service, 2)
-    service.close()
 
 
 def test_random_weights_are_allowed_and_warned_of(service: EagerService, stripes: str) -> None:

@@ -21,11 +21,13 @@ from zoo.errors import (
 )
 from zoo.faults import Point, reach
 from zoo.inference.faulting import is_short
+from zoo.jobs.giving import give_way
 from zoo.jobs.ledger import Claim, claim, fail, fail_attempt, fence, postpone, reason_of
 from zoo.jobs.patience import Patience
 from zoo.storage.blobs import is_full, out_of_room
 from zoo_workers.context import Context
 from zoo_workers.shortage import shortage
+from zoo_workers.stopping import GivenWayError
 
 KINDS = {
     "scan": "zoo_workers.scan",
@@ -64,25 +66,33 @@ def run(context: Context, shard_id: int) -> None:
     if claimed is None:
         return
     with structlog.contextvars.bound_contextvars(**_names_of(claimed)):
-        context.watchdog.feed()
-        try:
-            reach(context.settings, Point.SHARD_CLAIMED)
-            _work(claimed.shard.kind)(context, claimed)
-            log.info("shard_done", kind=claimed.shard.kind)
-            reach(context.settings, Point.SHARD_DONE)
-        except ClaimLostError as error:
-            log.info("claim_lost", detail=error.detail)
-        except HOPELESS as error:
-            context.watchdog.rest()  # however long the database is away
-            _answer(context, claimed, partial(_end, context, claimed, error))
-        except Exception as error:
-            context.watchdog.rest()
-            shard = claimed.shard
-            log.exception("attempt_failed", attempt=shard.attempt + 1, waits=shard.waits)
-            _answer(context, claimed, partial(_count, context, claimed, error))
-            leave_lost_gpu(error)
-        finally:
-            context.watchdog.rest()
+        _attempt(context, claimed)
+
+
+def _attempt(context: Context, claimed: Claim) -> None:
+    context.watchdog.feed()
+    try:
+        reach(context.settings, Point.SHARD_CLAIMED)
+        _work(claimed.shard.kind)(context, claimed)
+        log.info("shard_done", kind=claimed.shard.kind)
+        reach(context.settings, Point.SHARD_DONE)
+    except ClaimLostError as error:
+        log.info("claim_lost", detail=error.detail)
+    except GivenWayError:
+        context.watchdog.rest()
+        log.info("gave_way")
+        _answer(context, claimed, partial(_give_way, context, claimed))
+    except HOPELESS as error:
+        context.watchdog.rest()  # however long the database is away
+        _answer(context, claimed, partial(_end, context, claimed, error))
+    except Exception as error:
+        context.watchdog.rest()
+        shard = claimed.shard
+        log.exception("attempt_failed", attempt=shard.attempt + 1, waits=shard.waits)
+        _answer(context, claimed, partial(_count, context, claimed, error))
+        leave_lost_gpu(error)
+    finally:
+        context.watchdog.rest()
 
 
 def _names_of(claimed: Claim) -> dict[str, str | int]:
@@ -125,6 +135,10 @@ def _end(context: Context, claimed: Claim, error: ZooError) -> None:
     with context.catalog.write() as session:
         fence(session, claimed)
         fail(session, claimed, code=error.code, detail=error.detail, result=None)
+
+
+def _give_way(context: Context, claimed: Claim) -> None:
+    give_way(context.catalog, claimed, pause_s=context.settings.checkpoint_every_s / 2)
 
 
 def _named(error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""What long work raises when its job is being cancelled, and how it finds that out."""
+"""What long work raises when it is to stop, for good or for a while, and how it finds that out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from zoo.jobs.ledger import Claim
 
 class CancelledWorkError(Exception):
     """The job was asked to stop; who runs the shard ends it."""
+
+
+class GivenWayError(Exception):
+    """Other jobs waited too long; what was come to is kept, and the shard goes on later."""
 
 
 def stop_if_cancelled(session: Session, claim: Claim) -> None:

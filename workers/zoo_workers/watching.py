@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.catalog.jobs import newest_events
 from zoo.faults import Point, reach
+from zoo.jobs.giving import is_in_the_way
 from zoo.jobs.ledger import Claim
 from zoo.training.states import write_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
 from zoo_workers.pacing import Pacing
-from zoo_workers.stopping import stop_if_cancelled
+from zoo_workers.stopping import GivenWayError, stop_if_cancelled
 
 if TYPE_CHECKING:
     from zoo.training.loop import Training
 
 LOOK_S = 1.0
 """How often to look whether the job is being cancelled."""
+TURNS = 2
+"""How many checkpoints a training comes to before it gives way to other jobs."""
 TELL_S = 2.0
 """How often to tell of steps; an epoch is always told of."""
 
@@ -33,7 +36,7 @@ class JobWatch:
         self._claim = claim
         self._kept = kept
         self._course = course
-        self._looked = self._told = self._began = time.monotonic()
+        self._looked = self._told = self._began = self._came = time.monotonic()
         self._pacing = Pacing(context.settings.checkpoint_every_s)
         # Steps that were done after this process's first: that reads pictures and warms up.
         self._n_before: int | None = None
@@ -49,7 +52,7 @@ class JobWatch:
             stop_if_cancelled(session, self._claim)
 
     def stepped(self, training: Training) -> None:
-        """After each step."""
+        """After each step; raises `GivenWayError` if it is other jobs' turn."""
         if self._n_before is None:
             self._begin(training)
             self._tell(training)
@@ -93,6 +96,18 @@ class JobWatch:
                 self._course.strategy, lambda path: write_state(path, state), events=events
             )
         self._told = time.monotonic()
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Let other jobs have this process, if they wait for it and what was done is kept.
+
+        Not before it has been of some use: to go on, the network and its pictures are loaded anew.
+        """
+        turn_s = TURNS * self._context.settings.checkpoint_every_s
+        if time.monotonic() - self._came < turn_s:
+            return
+        if is_in_the_way(self._context.catalog, self._claim):
+            raise GivenWayError
 
     def _step_json(self, training: Training) -> dict[str, Any]:
         at = training.position

@@ -8,6 +8,7 @@ shard or two of one that has come before with a million, and that one not for al
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -164,8 +165,12 @@ def requeue_shard(
     waits: int,
     last_error: str | None,
     delay_s: float = 0.0,
+    turn: int | None = None,
 ) -> bool:
-    """Put a claimed shard back, with a new wake-up after a delay; False if the claim was lost."""
+    """Put a claimed shard back, with a new wake-up after a delay; False if the claim was lost.
+
+    By itself it keeps its turn.
+    """
     freed = {
         "state": "queued",
         "worker_id": None,
@@ -175,11 +180,32 @@ def requeue_shard(
         "last_error": last_error,
         "announced_at": None,  # it was for an attempt that is over
     }
+    if turn is not None:
+        freed["turn"] = turn
     mine = {"shard": shard.id, "held": shard.token}
     if not changed(session, _CHANGE_CLAIMED, {**mine, **freed}):
         return False
     wake_ups.add_wake_up(session, shard.id, shard.queue, delay_s=delay_s)
     return True
+
+
+def is_held_up(session: Session, shard: ShardRecord, *, waited_s: float) -> bool:
+    """Whether other jobs have waited so long for processes that all do what this shard does.
+
+    While one of a queue's does something else, it goes on with what waits.
+    """
+    waiting = select(Shard.id).where(
+        Shard.state == "queued",
+        Shard.queue == shard.queue,
+        Shard.job_id != shard.job_id,
+        Shard.announced_at <= now() - timedelta(seconds=waited_s),
+    )
+    others = select(Shard.id).where(
+        Shard.state == "running", Shard.queue == shard.queue, Shard.kind != shard.kind
+    )
+    if session.scalar(others.limit(1)) is not None:
+        return False
+    return session.scalar(waiting.limit(1)) is not None
 
 
 def drop_queued(session: Session, job_id: str, *, state: str) -> None:

@@ -2,21 +2,13 @@
 
 from collections.abc import Callable
 
-from tests.turning import done, queued_shards, take
-from zoo.catalog import Catalog, shards, wake_ups
+from tests.turning import announced, done, queued_shards, take
+from zoo.catalog import Catalog, shards
 from zoo.catalog.records import JobRecord
 from zoo.jobs.ledger import claim, postpone
 from zoo.jobs.patience import Patience
 
 Submit = Callable[[int], JobRecord]
-
-
-def announced(catalog: Catalog) -> list[int]:
-    """The shards that messages are sent for."""
-    with catalog.write() as session:
-        waiting = wake_ups.take_due(session, 100)
-        wake_ups.clear(session, waiting)
-    return [shard_id for _, shard_id, _ in waiting]
 
 
 def postponed(catalog: Catalog, submit: Submit) -> int:

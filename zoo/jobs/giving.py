@@ -1,0 +1,39 @@
+"""Giving way: a shard that takes hours lets other jobs have its process now and then."""
+
+from __future__ import annotations
+
+from zoo.catalog import Catalog, Session, features, shards
+from zoo.jobs.ledger import Claim, fence, settle
+
+WAITED_S = 2.0
+"""How long a shard waits that no process takes: one that is free takes it within moments."""
+
+
+def is_in_the_way(catalog: Catalog, claimed: Claim) -> bool:
+    """Whether other jobs wait, and all processes of the queue do work of this shard's kind."""
+    with catalog.read() as session:
+        return shards.is_held_up(session, claimed.shard, waited_s=WAITED_S)
+
+
+def give_way(catalog: Catalog, claimed: Claim, *, pause_s: float) -> None:
+    """Put a claimed shard back; after a pause it has the turn after those that wait.
+
+    It counts no attempt. Raises `ClaimLostError` if the claim was lost.
+    """
+
+    def put_back(session: Session) -> None:
+        fence(session, claimed)
+        features.release_forwards(session, [claimed.shard.id])
+        shard = shards.get_shard(session, claimed.shard.id) or claimed.shard
+        shards.requeue_shard(
+            session,
+            shard,
+            attempt=shard.attempt,
+            waits=shard.waits,
+            last_error=None,
+            delay_s=pause_s,
+            turn=shards.next_turn(session, shard.job_id, shard.queue),
+        )
+        settle(session, shard.job_id)
+
+    catalog.transact(put_back)
