@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from typing import Literal, cast
 
+import numpy as np
 from flask import Blueprint
 from typing_extensions import TypedDict
 
@@ -99,5 +100,7 @@ def create_embeddings(
 
 def _encoded(vector: FloatArray, encoding: Encoding) -> list[float] | str:
     if encoding == "float":
-        return cast("list[float]", vector)  # written as one, without a Python object a number
+        # Written as one, without a Python object a number; in double digits, so that both
+        # encodings are the same numbers for who reads them as such.
+        return cast("list[float]", vector.astype(np.float64))
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()

@@ -18,8 +18,8 @@ OPTIONS = (
 class FastJson(DefaultJSONProvider):
     """The 1,280 numbers of a vector take it a twentieth of what the standard library takes.
 
-    A float32 is written with as few digits as tell it from all others. Fields stay in the order in
-    which they were put.
+    An array's number is written with as few digits as tell it from all others of its type. Fields
+    stay in the order in which they were put.
     """
 
     sort_keys = False
