@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,9 +33,9 @@ class JoiningEngine:
     def __init__(self, engine: Engine, *, most: int) -> None:
         self._engine = engine
         self._most = most
-        self._lock = threading.Lock()  # of what waits
+        self._changed = threading.Condition()  # what waits, and whether the engine is taken
         self._waiting: deque[_Asked] = deque()
-        self._forwarding = threading.Lock()
+        self._is_taken = False
 
     @property
     def name(self) -> str:
@@ -45,23 +45,44 @@ class JoiningEngine:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Nothing is forwarded meanwhile: for who does something else with the same network."""
-        with self._forwarding:
+        with self._turn(lambda: False):
             yield
 
     def embed(self, pixels: PixelArray) -> FloatArray:
         """Embeddings float32 `(n, dim)` of this thread's pixels; raises what forwarding raises."""
         asked = _Asked(pixels=pixels)
-        with self._lock:
+        with self._changed:
             self._waiting.append(asked)
         while not asked.answer.done():
-            with self._forwarding:  # by whoever of those who wait comes first
-                if not asked.answer.done():
+            with self._turn(asked.answer.done) as is_mine:  # whoever of those who wait comes first
+                if is_mine:
                     self._forward(self._take())
         return asked.answer.result()
 
+    @contextmanager
+    def _turn(self, is_answered: Callable[[], bool]) -> Iterator[bool]:
+        """The engine for this thread alone; False, and at once, for one that is answered.
+
+        It need not come before those who are not: they may forward next, for as long as they like.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: is_answered() or not self._is_taken)
+            is_mine = not is_answered()
+            self._is_taken |= is_mine
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        with self._changed:
+            self._is_taken = False
+            self._changed.notify_all()
+
     def _take(self) -> list[_Asked]:
         """Those who have waited longest, as many as make one batch."""
-        with self._lock:
+        with self._changed:
             taken = [self._waiting.popleft()]
             n = len(taken[0].pixels)
             while self._waiting and n + len(self._waiting[0].pixels) <= self._most:
