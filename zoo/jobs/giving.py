@@ -7,6 +7,8 @@ from zoo.jobs.ledger import Claim, fence, settle
 
 WAITED_S = 2.0
 """How long a shard waits that no process takes: one that is free takes it within moments."""
+LONGEST_PAUSE_S = 15.0
+"""How long the process is left to others at most: who has waited may need it for a moment only."""
 
 
 def is_in_the_way(catalog: Catalog, claimed: Claim) -> bool:
@@ -16,7 +18,7 @@ def is_in_the_way(catalog: Catalog, claimed: Claim) -> bool:
 
 
 def give_way(catalog: Catalog, claimed: Claim, *, pause_s: float) -> None:
-    """Put a claimed shard back; after a pause it has the turn after those that wait.
+    """Put a claimed shard back; after a pause, a bounded one, its turn is after those that wait.
 
     It counts no attempt. Raises `ClaimLostError` if the claim was lost.
     """
@@ -31,7 +33,7 @@ def give_way(catalog: Catalog, claimed: Claim, *, pause_s: float) -> None:
             attempt=shard.attempt,
             waits=shard.waits,
             last_error=None,
-            delay_s=pause_s,
+            delay_s=min(pause_s, LONGEST_PAUSE_S),
             turn=shards.next_turn(session, shard.job_id, shard.queue),
         )
         settle(session, shard.job_id)
