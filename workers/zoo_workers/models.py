@@ -11,6 +11,7 @@ from zoo.backbone import IMAGE, Preprocessing
 from zoo.catalog.records import Json
 from zoo.inference.engines import AheadEngine, PixelArray
 from zoo.inference.models import LoadedModel, ModelCache, preprocessing_of
+from zoo.inference.pipeline import larger_batch
 from zoo.predictor import detail_from_json, to_ref
 from zoo.registry.models import resolve_backbone
 from zoo_workers.context import Context
@@ -58,6 +59,10 @@ def _stacked(samples: SamplesOf, preprocessing: Preprocessing) -> PixelArray:
 
 
 def batch_for(context: Context, model: LoadedModel) -> int:
-    """Contents a forward: those of a GPU are more, where it takes the model."""
+    """Contents a forward: those of a GPU are more, where it takes the model.
+
+    In torch they are more than in a graph.
+    """
     is_on_core = model.engine is not None and not isinstance(model.engine, AheadEngine)
-    return context.settings.forward_batch if is_on_core else context.placement.batch
+    most = context.settings.forward_batch if is_on_core else context.placement.batch
+    return larger_batch(most) if model.is_built else most

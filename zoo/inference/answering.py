@@ -25,7 +25,7 @@ from zoo.inference.guarding import Act, Guard
 from zoo.inference.heads import HeadCache
 from zoo.inference.joining import JoiningEngine
 from zoo.inference.models import LoadedModel, ModelCache
-from zoo.inference.pipeline import embed_pictures, embed_texts, texts_for
+from zoo.inference.pipeline import embed_pictures, embed_texts, larger_batch
 from zoo.inference.placement import Placement
 from zoo.inference.sandboxes import SandboxPool
 from zoo.inference.tapping import TAP_BATCH
@@ -165,7 +165,7 @@ class Answering:
         """Vectors of the readable texts, for each text None or why it has none, and tokens."""
         texts, errors = _readable([str(text) for text in request["texts"]])
         parts = [embed_texts(model, [])]
-        for some in in_batches(texts, most=texts_for(self._batch)):
+        for some in in_batches(texts, most=larger_batch(self._batch)):
             with self._forwarding, self._guard.during(Act.FORWARD, model.ref):
                 parts.append(embed_texts(model, some))
         vectors = np.concatenate([part.vectors for part in parts])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 Read: TypeAlias = Callable[[], bytes]
 
-TEXTS = 8
+LARGER = 8
 BATCHES_AHEAD = 2
 PICTURES_AHEAD = 48
 """How many are decoded ahead at least: while another process waits for the disk, its core decodes
@@ -71,7 +71,7 @@ def embed_contents(
                 texts.append((decoding.key, decoding.outcome))
             else:
                 pictures.append((decoding.key, decoding.outcome))
-            if len(texts) >= texts_for(batch):
+            if len(texts) >= larger_batch(batch):
                 yield from _forward_texts(model, texts)
                 texts = []
             if len(pictures) >= batch:
@@ -82,9 +82,12 @@ def embed_contents(
         yield from forwarding.rest()
 
 
-def texts_for(batch: int) -> int:
-    """How many texts are one forward where so many pictures are: few cost hardly more than one."""
-    return max(batch, min(4 * batch, TEXTS))
+def larger_batch(batch: int) -> int:
+    """How many texts, or pictures in torch, are one forward where so many of a graph's are.
+
+    A few texts cost hardly more than one, and torch rounds otherwise for a picture that is alone.
+    """
+    return max(batch, min(4 * batch, LARGER))
 
 
 def embed_pictures(model: LoadedModel, pictures: list[Decoded]) -> FloatArray:

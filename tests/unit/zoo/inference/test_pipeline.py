@@ -10,7 +10,7 @@ import pytest
 from zoo.errors import DamagedError, ImageError, PluginError
 from zoo.images.sandbox import Sandbox
 from zoo.inference.models import ModelCache
-from zoo.inference.pipeline import PICTURES_AHEAD, embed_contents, texts_for
+from zoo.inference.pipeline import PICTURES_AHEAD, embed_contents, larger_batch
 from zoo.inference.sandboxes import decode_limits
 from zoo.predictor import BackboneRef
 from zoo.settings import Settings
@@ -57,7 +57,7 @@ def grey(number: int):
 
 @pytest.mark.parametrize(("batch", "texts"), [(1, 4), (2, 8), (4, 8), (8, 8), (256, 256)])
 def test_texts_are_forwarded_by_more_than_pictures(batch: int, texts: int) -> None:
-    assert texts_for(batch) == texts
+    assert larger_batch(batch) == texts
 
 
 def test_each_content_gets_its_own_vector_whatever_the_batch(model):
