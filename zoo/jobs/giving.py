@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoo.catalog import Catalog, Session, features, shards
-from zoo.jobs.ledger import Claim, fence, settle
+from zoo.jobs.ledger import Claim, fence, requeue_as_it_stands, settle
 
 WAITED_S = 2.0
 """How long a shard waits that no process takes: one that is free takes it within moments."""
@@ -25,14 +25,11 @@ def give_way(catalog: Catalog, claimed: Claim, *, pause_s: float) -> None:
 
     def put_back(session: Session) -> None:
         fence(session, claimed)
-        features.release_forwards(session, [claimed.shard.id])
-        shard = shards.get_shard(session, claimed.shard.id) or claimed.shard
-        shards.requeue_shard(
+        shard = claimed.shard
+        features.release_forwards(session, [shard.id])
+        requeue_as_it_stands(
             session,
             shard,
-            attempt=shard.attempt,
-            waits=shard.waits,
-            last_error=None,
             delay_s=min(pause_s, LONGEST_PAUSE_S),
             turn=shards.next_turn(session, shard.job_id, shard.queue),
         )

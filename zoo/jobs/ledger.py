@@ -277,7 +277,7 @@ def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     """Queue shards again whose node was lost; that is nobody's fault and counts no attempt."""
     for job_id in sorted({shard.job_id for shard in claims}):
         jobs.lock_job(session, job_id)
-    freed = [shard for shard in claims if _requeue_as_it_stands(session, shard)]
+    freed = [shard for shard in claims if requeue_as_it_stands(session, shard)]
     counts.note(session, "claims_lost", len(freed))
     features.release_forwards(session, [shard.id for shard in freed])
     for job_id in dict.fromkeys(shard.job_id for shard in freed):
@@ -285,11 +285,14 @@ def give_back(session: Session, claims: Sequence[ShardRecord]) -> int:
     return len(freed)
 
 
-def _requeue_as_it_stands(session: Session, shard: ShardRecord) -> bool:
+def requeue_as_it_stands(
+    session: Session, shard: ShardRecord, *, delay_s: float = 0.0, turn: int | None = None
+) -> bool:
     """Queue a claimed shard again; progress may have reset its counts since it was looked at."""
     now = shards.get_shard(session, shard.id) or shard
+    counted = {"attempt": now.attempt, "waits": now.waits}
     return shards.requeue_shard(
-        session, shard, attempt=now.attempt, waits=now.waits, last_error=None
+        session, shard, **counted, last_error=None, delay_s=delay_s, turn=turn
     )
 
 

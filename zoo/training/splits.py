@@ -197,9 +197,8 @@ def _counts(
     counts: dict[Side, int] = {"train": 0, "validation": 0, "test": 0}
     whole = shares["train"] + sum(shares[side] for side in missing)
     judged = sum(shares[side] for side in missing)
-    size = (
-        min(n, n_new * whole / judged) if n_new and judged else n
-    )  # that has as many to judge by
+    # Of a class that has as many to judge by.
+    size = min(n, n_new * whole / judged) if n_new and judged else n
     left = min(n - must_train, n_new or n)
     for side in missing:
         least = 1 if side == "test" else 0

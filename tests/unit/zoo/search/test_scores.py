@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 
-from zoo.search.flat import Metric
+from zoo.search.flat import FloatArray, Metric
 from zoo.search.index import ExactIndex
 from zoo.search.scores import exact_scores, normalised
+
+
+def ranked(vectors: FloatArray, query: FloatArray, metric: Metric) -> list[int]:
+    """All rows, best first, by their exact scores."""
+    stored, asked = (
+        (normalised(vectors), normalised(query)) if metric == "cosine" else (vectors, query)
+    )
+    scores = exact_scores(asked[0], stored, metric=metric)
+    return np.argsort(-scores, kind="stable").tolist()
 
 
 @pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
@@ -17,11 +26,7 @@ def test_float32_rounding_decides_no_rank(metric: Metric) -> None:
 
     [hits] = index.search(query, k=10)
 
-    stored, asked = (
-        (normalised(vectors), normalised(query)) if metric == "cosine" else (vectors, query)
-    )
-    scores = exact_scores(asked[0], stored, metric=metric)
-    assert [hit.pk for hit in hits] == np.argsort(-scores, kind="stable")[:10].tolist()
+    assert [hit.pk for hit in hits] == ranked(vectors, query, metric)[:10]
 
 
 @pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
@@ -35,11 +40,7 @@ def test_what_float32_cannot_hold_of_a_score_decides_no_rank(metric: Metric, sca
 
     [hits] = index.search(query, k=300)
 
-    stored, asked = (
-        (normalised(vectors), normalised(query)) if metric == "cosine" else (vectors, query)
-    )
-    scores = exact_scores(asked[0], stored, metric=metric)
-    assert [hit.pk for hit in hits] == np.argsort(-scores, kind="stable")[:300].tolist()
+    assert [hit.pk for hit in hits] == ranked(vectors, query, metric)[:300]
 
 
 def test_equal_vectors_score_equally_wherever_they_stand() -> None:
