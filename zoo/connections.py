@@ -115,12 +115,16 @@ class Connections:
 
 def send_message(connection: socket.socket, message: bytes) -> None:
     """Send a message; raises `OSError` if the other side has gone."""
-    length = _LENGTH.pack(len(message))
-    sent = connection.sendmsg([length, message])  # in one call, so that nobody is woken twice
-    if sent < len(length):
-        connection.sendall(length[sent:])
-    if sent < len(length) + len(message):
-        connection.sendall(memoryview(message)[max(0, sent - len(length)) :])
+    send_together(connection, _LENGTH.pack(len(message)), message)
+
+
+def send_together(connection: socket.socket, *parts: bytes) -> None:
+    """Send parts in one call, so that nobody is woken twice; raises `OSError` as above."""
+    sent = connection.sendmsg(parts)
+    for part in parts:
+        if sent < len(part):
+            connection.sendall(memoryview(part)[max(0, sent) :])
+        sent -= len(part)
 
 
 def receive_message(connection: socket.socket) -> bytearray:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from zoo.connections import send_together
 from zoo.errors import ImageError, UnavailableError
 from zoo.images.replies import MAX_REPLY_BYTES, Reply, parse_object, parse_reply
 
@@ -130,10 +131,7 @@ class Decoder:
     def _exchange(self, head: bytes, content: bytes) -> bytes:
         deadline = time.monotonic() + self._timeout_s
         self._channel.settimeout(self._timeout_s)
-        sent = self._channel.sendmsg([head, content])  # at once: the child is woken for all of it
-        for part, before in ((head, 0), (content, len(head))):
-            if sent < before + len(part):
-                self._channel.sendall(memoryview(part)[max(0, sent - before) :])
+        send_together(self._channel, head, content)
         return _receive_message(self._channel, deadline=deadline)
 
     def _cause(self) -> str:
