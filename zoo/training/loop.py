@@ -25,6 +25,7 @@ from zoo.training.recalibration import recalibrate
 from zoo.training.recipes import STEP, Places, Recipe, batches, generator, steps_an_epoch
 from zoo.training.states import TrainingState
 from zoo.training.stepping import IsShort, Stepping
+from zoo.training.striding import pick_places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ class Training:
         self._blocks = Blocks(network.tower, network.blocks)
         self.frozen = self._blocks.frozen(recipe.n_trained, bn=recipe.bn)
         """The names, in the tower's state dict, of what must stay as it is."""
+        pick_places(network.tower)
         self._optimizing = Optimizing(self._blocks, network.linear, recipe)
         self._stepping = Stepping(
             network, self._class_weights(), most=recipe.batch_size, is_short=is_short
