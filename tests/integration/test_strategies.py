@@ -166,6 +166,15 @@ def test_a_network_that_does_no_better_leaves_the_head_and_says_so(
     assert result["verdict"].startswith("full does not beat the head alone on the validation side")
 
 
+def test_statistics_that_were_to_move_and_had_single_pictures_are_told_of(
+    service: EagerService, stripes: str
+) -> None:
+    single = {"bn": "train", "batch_size": 1, "epochs": 1}
+    job = submit(service, stripes, service.fresh("single"), **{**FULL, **single})
+    assert job["state"] == "succeeded", job["error"]
+    assert "the batch statistics of full stayed as they were" in " ".join(job["warnings"])
+
+
 def test_without_a_picture_to_judge_by_no_network_is_trained(
     service: EagerService, stripes: str
 ) -> None:

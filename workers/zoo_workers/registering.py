@@ -291,9 +291,22 @@ def strategy_warnings(trials: Trials, *, is_random: bool) -> list[str]:
             "one with pre-trained weights, or train it by the strategy scratch"
         )
     said += trials.left_out
+    said += [_stuck_statistics(one) for one in trials.tried if _is_stuck(one)]
     if len(trials.tried) < 2:
         return said
     note = transfer_note(trials.candidates, scratch=SCRATCH)
     said += [note[1]] if note and note[0] else []
     is_head = trials.asked != "compare" and trials.chosen.plan.strategy == HEAD_ONLY
     return [*said, *([_against_head(trials)] if is_head else [])]
+
+
+def _is_stuck(trial: Trial) -> bool:
+    return trial.tuned is not None and trial.tuned.story.has_stuck_statistics
+
+
+def _stuck_statistics(trial: Trial) -> str:
+    return (
+        f"the batch statistics of {trial.plan.strategy} stayed as they were, as pictures were "
+        "forwarded one at a time and a single one has none; choose a larger batch_size, and where "
+        "memory is short for it, a smaller model"
+    )

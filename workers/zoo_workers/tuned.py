@@ -41,6 +41,7 @@ class Story:
     has_flips: bool
     batch_size: int  # pictures at once, in the end
     recipe: Mapping[str, Any] = field(default_factory=dict)  # every choice that was made
+    has_stuck_statistics: bool = False  # that were to move, but had single pictures only
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -157,6 +157,7 @@ def _story(training: Training) -> Story:
         has_flips=training.recipe.has_flips,
         batch_size=training.micro_batch,
         recipe=asdict(training.recipe),
+        has_stuck_statistics=training.has_stuck_statistics,
     )
 
 

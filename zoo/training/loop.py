@@ -17,10 +17,12 @@ from torch import Tensor
 from zoo.errors import InvalidError
 from zoo.training.batches import make_batch
 from zoo.training.freezing import Blocks
-from zoo.training.judging import AT_ONCE, Judgement, judge
+from zoo.training.judging import AT_ONCE as JUDGED_AT_ONCE
+from zoo.training.judging import Judgement, judge
 from zoo.training.losses import weights_of
 from zoo.training.networks import Material, Network
 from zoo.training.optimizing import Optimizing
+from zoo.training.recalibration import AT_ONCE as RECALIBRATED_AT_ONCE
 from zoo.training.recalibration import recalibrate
 from zoo.training.recipes import STEP, Places, Recipe, batches, generator, steps_an_epoch
 from zoo.training.states import TrainingState
@@ -144,10 +146,19 @@ class Training:
             self._run_epoch(watch)
         self._put(self.best.tensors)
         if self.recipe.bn == "recalibrate":
-            layers = self._blocks.normalising(self.recipe.n_trained)
-            recalibrate(self._network, layers, self._material, recipe=self.recipe, look=watch.look)
+            self._recalibrate(watch)
         self._network.forward.eval()
         self._network.tower.requires_grad_(False)
+
+    def _recalibrate(self, watch: Watch) -> None:
+        recalibrate(
+            self._network,
+            self._blocks.normalising(self.recipe.n_trained),
+            self._material,
+            recipe=self.recipe,
+            look=watch.look,
+            at_once=self._at_once(RECALIBRATED_AT_ONCE),
+        )
 
     def state(self) -> TrainingState:
         """All that a later process goes on from."""
@@ -193,9 +204,15 @@ class Training:
         return self._stepping.most
 
     @property
-    def _judged_at_once(self) -> int:
+    def has_stuck_statistics(self) -> bool:
+        """Whether batch statistics were to move and never did, as one picture has none."""
+        is_asked = self.recipe.bn == "train" and self.micro_batch == 1
+        return is_asked and bool(self._blocks.normalising(self.recipe.n_trained))
+
+    def _at_once(self, most: int) -> int:
+        """Fewer than these where memory was short for a batch."""
         is_cut = self.micro_batch < self.recipe.batch_size
-        return min(AT_ONCE, self.micro_batch) if is_cut else AT_ONCE
+        return min(most, self.micro_batch) if is_cut else most
 
     def limit(self, micro_batch: int) -> None:
         """Forward no more pictures at once than these."""
@@ -217,7 +234,7 @@ class Training:
             material.validation,
             material.validation_targets,
             look=watch.look,
-            at_once=self._judged_at_once,
+            at_once=self._at_once(JUDGED_AT_ONCE),
         )
         if found.loss is not None and not math.isfinite(found.loss):
             raise _diverged(epoch, found.loss, self.recipe)
@@ -235,13 +252,17 @@ class Training:
             step=at.step,
             to=self._network.input_size,
         )
-        self._blocks.set_modes(
-            recipe.trained_in(at.epoch),
-            has_moving_statistics=recipe.bn == "train" and len(batch) > 1,  # one has none
-        )
+
+        def ready(n_pictures: int) -> None:
+            watch.look()
+            self._blocks.set_modes(
+                recipe.trained_in(at.epoch),
+                has_moving_statistics=recipe.bn == "train" and n_pictures > 1,  # one has none
+            )
+
         seed = int(generator(recipe.seed, STEP, at.epoch, at.step).integers(2**62))
         loss, n_right = self._stepping.backward(
-            batch, seed=seed, clear=self._optimizing.clear, look=watch.look
+            batch, seed=seed, clear=self._optimizing.clear, ready=ready
         )
         if not math.isfinite(loss):
             raise _diverged(at.epoch, loss, recipe)

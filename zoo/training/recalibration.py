@@ -13,6 +13,8 @@ from zoo.training.networks import Material, Network
 from zoo.training.recipes import Recipe, batches
 
 AT_ONCE = 32
+LEAST_AT_ONCE = 2
+"""One picture has no statistics."""
 
 
 @torch.no_grad()
@@ -23,8 +25,11 @@ def recalibrate(
     *,
     recipe: Recipe,
     look: Callable[[], None],
+    at_once: int = AT_ONCE,
 ) -> None:
     """Give the layers the mean statistics of all pictures that were trained on.
+
+    At most `at_once` are forwarded together, or two where it is less.
 
     Izmailov et al., Averaging weights leads to wider optima and better generalization, UAI 2018,
     section 3.2. The order and the variants are those of an epoch that never was.
@@ -34,11 +39,11 @@ def recalibrate(
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum, layer.training = None, True  # None: each batch counts the same
-    once = replace(recipe, batch_size=min(AT_ONCE, len(material.targets)), mixup=0.0)
+    once = replace(recipe, batch_size=max(at_once, LEAST_AT_ONCE), mixup=0.0)
     epoch = recipe.epochs
     for step, places in enumerate(batches(len(material.targets), recipe=once, epoch=epoch)):
         look()
-        if len(places) > 1 or step == 0:
+        if len(places) >= LEAST_AT_ONCE:
             batch = make_batch(
                 material, places, recipe=once, epoch=epoch, step=step, to=network.input_size
             )

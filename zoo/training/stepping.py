@@ -30,30 +30,31 @@ class Stepping:
         self._is_short = is_short
 
     def backward(
-        self, batch: Batch, *, seed: int, clear: Callable[[], None], look: Callable[[], None]
+        self, batch: Batch, *, seed: int, clear: Callable[[], None], ready: Callable[[int], None]
     ) -> tuple[float, int]:
         """Leave the gradients of a batch's loss; returns the loss and how many were right.
 
-        What a network draws at random depends on `seed`. Calls `look` before each part.
+        What a network draws at random depends on `seed`. Calls `ready` before each part with the
+        number of pictures in it.
         """
         while True:
             clear()
             try:
-                return self._parts(batch, seed, look)
+                return self._parts(batch, seed, ready)
             except Exception as error:
                 if self.most == 1 or not self._is_short(error):
                     raise
                 self.most = max(1, min(self.most, len(batch)) // 2)
 
-    def _parts(self, batch: Batch, seed: int, look: Callable[[], None]) -> tuple[float, int]:
+    def _parts(self, batch: Batch, seed: int, ready: Callable[[int], None]) -> tuple[float, int]:
         device = self._network.device
         weight = total_weight(batch.wanted, self._class_weights)
         summed, n_right = 0.0, 0
         with torch.random.fork_rng(devices=[] if device == CPU else [device]):
             torch.manual_seed(seed)
             for start in range(0, len(batch), self.most):
-                look()
-                part = slice(start, start + self.most)
+                part = slice(start, min(start + self.most, len(batch)))
+                ready(part.stop - start)
                 logits = self._network.logits(batch.mixed(part))
                 loss = summed_loss(logits, batch.wanted[part], self._class_weights) / weight
                 torch.autograd.backward(loss)

@@ -119,10 +119,47 @@ def test_a_batch_that_memory_is_short_for_is_cut_and_the_gradients_stay(tmp_path
         torch.testing.assert_close(whole[name], cut[name], rtol=2e-3, atol=2e-4)
 
 
-def test_a_batch_of_one_picture_is_safe_with_moving_statistics(tmp_path: Path) -> None:
-    recipe = replace(RECIPE, bn="train", batch_size=5, epochs=1)  # 21 leave one over
+def make_pooled_network() -> Network:
+    """One that normalises numbers instead of maps: of a single picture there is one of each."""
     network = make_network()
-    make_training(tmp_path, recipe, network=network).run(Onlooker())
+    network.tower.add_module("norm", torch.nn.BatchNorm1d(8).eval())
+    return replace(network, blocks=(*BLOCKS, "norm"))
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "most", "n_moved"),
+    [(1, 1, 0), (5, 5, 4), (32, 4, 5), (8, 1, 0)],
+    ids=["batches of one", "last batch of one", "last part of one", "parts of one"],
+)
+def test_the_statistics_of_a_single_picture_never_count(
+    tmp_path: Path, batch_size: int, most: int, n_moved: int
+) -> None:
+    network = make_pooled_network()  # of 21 pictures
+    recipe = replace(RECIPE, n_trained=4, bn="train", batch_size=batch_size, epochs=1)
+    training = make_training(tmp_path, recipe, network=network)
+    training.limit(most)
+    training.run(Onlooker())
+    weights = weights_of(network)
+    assert all(torch.isfinite(one).all() for one in weights.values())
+    counted = {int(one) for name, one in weights.items() if name.endswith("num_batches_tracked")}
+    assert counted == {n_moved}
+    assert training.has_stuck_statistics == (n_moved == 0)
+
+
+def test_statistics_are_taken_anew_of_no_fewer_than_two_pictures(tmp_path: Path) -> None:
+    network = make_pooled_network()
+    recipe = replace(RECIPE, n_trained=4, bn="recalibrate", batch_size=8, epochs=1)
+    training = make_training(tmp_path, recipe, network=network)
+    training.limit(1)
+    forward, sizes = network.logits, []
+
+    def logits(pixels: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(pixels))
+        return forward(pixels)
+
+    object.__setattr__(network, "logits", logits)
+    training.run(Onlooker())
+    assert sizes == [1] * (21 + 8) + [2] * 10  # the last of 21 has no other
     assert all(torch.isfinite(one).all() for one in weights_of(network).values())
 
 
