@@ -1,8 +1,5 @@
 """Near-duplicates: contents whose embeddings say that they show the same, found without copies.
 
-Cosines are taken after the mean of all embeddings was subtracted: what all pictures of a dataset
-share (a white ground, one camera) would bring different ones near to each other.
-
 What jobs ask for by themselves, 0.9, was measured on EfficientNet-Lite0 features. Of 150
 photographs, 1,500 CIFAR-10 pictures and 500 digits the nearest pairs of different ones had 0.49,
 0.73 and (one of 124,750) 0.92. Of copies of the photographs that were saved again as JPEG,
@@ -18,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoo.training.likeness import Likeness
 
 FloatArray = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -135,12 +134,12 @@ class _Grouping:
 
 
 class _Nearness:
-    """Centred cosines between contents, a tile at a time."""
+    """How alike contents are, a tile at a time."""
 
     def __init__(self, features: FloatArray, places: Places) -> None:
         self._features = features
         self._places = places
-        self._mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._likeness = Likeness.of(features)
         self._sketch = self._sketched() if len(places) > PROJECTED_FROM else None
         self._whole_pairs = WHOLE_PAIRS
         self.unlooked = 0
@@ -186,10 +185,7 @@ class _Nearness:
         return self._units(members) if self._sketch is None else self._sketch[members]
 
     def _units(self, members: Places) -> FloatArray:
-        centred = self._features[self._places[members]] - self._mean
-        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-        units: FloatArray = centred / np.where(lengths > 0, lengths, 1)
-        return units
+        return self._likeness.units(self._features[self._places[members]])
 
     def _sketched(self) -> FloatArray:
         """The coordinates in which contents differ most, and the length of all the others.
