@@ -57,8 +57,8 @@ class Likeness:
             taken = centred @ self.axes.T * self.surplus
             np.subtract(centred, taken @ self.axes, out=centred)
         lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-        units: FloatArray = centred / np.where(lengths > 0, lengths, 1)
-        return units
+        np.divide(centred, np.where(lengths > 0, lengths, 1), out=centred)
+        return centred
 
 
 def _too_wide(centred: FloatArray) -> tuple[FloatArray, FloatArray]:
