@@ -34,6 +34,11 @@ class PostgresServer:
         secret = f":{quote(password)}" if password else ""
         return f"postgresql://{user}{secret}@/{database}?host={quote(str(self.folder))}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that accepts connections."""
+        return int((self.folder / "postmaster.pid").read_text().split()[0])
+
     def migrated(self) -> str:
         """The URL of a new database with this release's schema."""
         return self.create(template=TEMPLATE)

@@ -30,10 +30,10 @@ PRIMARY_CODE = 0xFF
 """What of SQLite's codes says that it is busy; the rest why, as with recovery after a crash."""
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 CHECKPOINT_TIMEOUT_MS = 2000  # others may have to wait for as long
-CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; each address of a host has it to itself
+CONNECT_TIMEOUT_S = 2  # the least that libpq keeps to; `patient` keeps to less
 STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 10
-PING_TIMEOUT_S = 1  # of a connection that lay idle: it has nothing to do but to answer
+PING_TIMEOUT_S = 0.4  # of a connection that lay idle: it has nothing to do but to answer
 IDLE_IN_TRANSACTION_S = 30  # a process that was stopped in one gives its row locks up after this
 
 SQLITE_PRAGMAS = (

@@ -6,14 +6,22 @@ Imported where PostgreSQL is used, as its driver is an extra's.
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar
+from collections.abc import Generator
+from typing import Any, Self, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, PQGenConn
+from psycopg.conninfo import conninfo_to_dict
 
+Asked = TypeVar("Asked")
 Result = TypeVar("Result")
 
 POLL_S = 0.1
+CONNECT_MARGIN_S = 0.75
+"""So much sooner than its `connect_timeout` a silent server is given up.
+
+libpq takes no timeout under two seconds, within which whoever asked for a connection has to know.
+"""
 PATIENCE_S = 35.0
 """A little more than a statement may take: whoever is still silent then is no longer at work."""
 
@@ -30,24 +38,47 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
         self, gen: PQGen[Result], interval: float = POLL_S, timeout: float | None = None
     ) -> Result:
         """What the driver asks for, unless it takes too long: `OperationalError` then."""
-        return super().wait(self._bounded(gen), interval, timeout)
+        return super().wait(self._given_up(gen), interval, timeout)
 
-    def _bounded(self, steps: PQGen[Result]) -> PQGen[Result]:
-        deadline = time.monotonic() + self.patience_s
+    def _given_up(self, steps: PQGen[Result]) -> PQGen[Result]:
         try:
-            asked = next(steps)
-            while True:
-                answer = yield asked
-                # The driver is told of every interval that passes without a word.
-                if not answer and time.monotonic() > deadline:
-                    self.pgconn.finish()
-                    raise psycopg.OperationalError(
-                        f"the server has not answered for {self.patience_s:g} s"
-                    )
-                asked = steps.send(answer)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+            result: Result = yield from bounded(steps, patience_s=self.patience_s)
+        except SilentError:
+            self.pgconn.finish()
+            raise
+        return result
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        # The driver's own, which rounds every timeout up to two seconds; a driver without this
+        # step would still keep to those.
+        patience_s = float(conninfo_to_dict(conninfo).get("connect_timeout") or 0)
+        connecting = super()._connect_gen(conninfo)
+        if patience_s <= CONNECT_MARGIN_S:
+            return (yield from connecting)
+        return (yield from bounded(connecting, patience_s=patience_s - CONNECT_MARGIN_S))
+
+
+class SilentError(psycopg.OperationalError):
+    """The server has not answered for too long."""
+
+
+def bounded(
+    steps: Generator[Asked, int, Result], *, patience_s: float
+) -> Generator[Asked, int, Result]:
+    """The driver's steps, unless they take longer than that: `SilentError` then."""
+    deadline = time.monotonic() + patience_s
+    try:
+        asked = next(steps)
+        while True:
+            answer = yield asked
+            # The driver is told of every interval that passes without a word.
+            if not answer and time.monotonic() > deadline:
+                raise SilentError(f"the server has not answered for {patience_s:g} s")
+            asked = steps.send(answer)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
 
 
 def connect(*arguments: Any, **named: Any) -> PatientConnection:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from tests.databases import PostgresServer
 from zoo.catalog import Catalog, open_catalog
-from zoo.catalog.patient import PatientConnection
+from zoo.catalog.engines import CONNECT_TIMEOUT_S
+from zoo.catalog.patient import PatientConnection, SilentError, connect
 
 pytestmark = pytest.mark.slow
 
@@ -80,3 +81,15 @@ def test_errors_of_the_server_stay_what_they_are(catalog: Catalog) -> None:
     with pytest.raises(ProgrammingError) as caught, catalog.read() as session:
         session.execute(text("SELECT no_such_function()"))
     assert isinstance(caught.value.orig, psycopg.errors.UndefinedFunction)
+
+
+def test_a_server_that_stands_still_is_given_up_within_the_time_to_connect(
+    postgres: PostgresServer,
+) -> None:
+    url, server = postgres.migrated(), postgres.pid
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with pytest.raises(SilentError, match=r"has not answered for 1\.25 s"):
+            connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+    finally:
+        os.kill(server, signal.SIGCONT)
