@@ -30,6 +30,9 @@ POLL_S = 0.1
 SLOWEST_POLL_S = 1.0
 MOST = 100_000
 TOO_BUSY = 429
+PASSING = (TOO_BUSY, 502, 503, 504)
+AWAY_S = 60.0
+"""How long a service may be away while a job is waited for: it may be starting again."""
 
 
 class Client:
@@ -189,7 +192,10 @@ class Client:
         return tuple(map(answers.read_failed_input, rows))
 
     def wait(self, job: Job, *, on_progress: Callable[[Job], None] | None = None) -> Job:
-        """Poll a job until it has ended, well or not; `on_progress` sees each state of it."""
+        """Poll a job until it has ended, well or not; `on_progress` sees each state of it.
+
+        A service that is away meanwhile is waited for, a minute at most.
+        """
         pause_s = POLL_S
         while True:
             if on_progress:
@@ -198,7 +204,18 @@ class Client:
                 return job
             time.sleep(pause_s)
             pause_s = min(SLOWEST_POLL_S, pause_s * 1.2)
-            job = self.job(job.id)
+            job = self._job_once_there(job.id)
+
+    def _job_once_there(self, job_id: str) -> Job:
+        deadline = time.monotonic() + AWAY_S
+        while True:
+            try:
+                return self.job(job_id)
+            except (ClientError, UnavailableError) as error:
+                is_passing = not isinstance(error, ClientError) or error.status in PASSING
+                if not is_passing or time.monotonic() > deadline:
+                    raise
+                time.sleep(SLOWEST_POLL_S)
 
     def _send(self, path: str, uploads: Sequence[Upload]) -> Job:
         """One multipart request; while the service has too much queued, wait as it asks."""

@@ -187,6 +187,25 @@ def test_waiting_tells_every_state_and_gives_the_last(service: ScriptedService) 
     assert (ended.count("embedded"), ended.count("reused"), ended.count("failed")) == (2, 1, 0)
 
 
+def test_a_job_is_waited_for_while_its_service_is_away(service: ScriptedService) -> None:
+    service.will_answer(job_body())
+    service.will_refuse(503, code="database_unavailable", detail="it does not answer")
+    service.will_answer(job_body("succeeded"))
+
+    with Client(service.url) as client:
+        ended = client.wait(client.job("job_1"))
+
+    assert ended.state == "succeeded"
+
+
+def test_waiting_for_a_job_that_is_gone_ends_at_once(service: ScriptedService) -> None:
+    service.will_answer(job_body())
+    service.will_refuse(404, code="job_not_found", detail="there is no job job_1")
+
+    with Client(service.url) as client, pytest.raises(ClientError, match="there is no job job_1"):
+        client.wait(client.job("job_1"))
+
+
 def test_a_failed_job_says_why(service: ScriptedService) -> None:
     error = {"code": "no_item_succeeded", "detail": "none of the 2 files given could be used"}
     service.will_answer(job_body("failed", error=error))
