@@ -1,13 +1,15 @@
 """Training the network itself: from a dataset to a version that is a backbone of its own."""
 
+import io
 import threading
 import time
 from collections.abc import Iterable
 
 import pytest
+from PIL import Image
 
 from tests.eager import EagerService, Json
-from tests.pictures import zipped
+from tests.pictures import encode, striped, zipped
 from tests.stripes import FULL, files, spec_of
 from zoo.backbone import RANDOM_WEIGHTS, Backbone, Card, LoadRequest
 from zoo.catalog import models
@@ -90,6 +92,40 @@ def test_a_network_that_knows_test_pictures_of_its_own_training_is_told_of(
     assert warning.endswith(
         "validation examples, which flatters the figures; give what it was trained on the split "
         "train, or take the dataset version, seed, splits and near_duplicates of its lineage"
+    )
+
+
+def brighter(png: bytes) -> bytes:
+    """A picture saved again, one step brighter."""
+    with Image.open(io.BytesIO(png)) as image:
+        return encode(image.point(lambda level: min(255, level + 1)), "PNG")
+
+
+def test_copies_of_what_a_network_was_trained_on_judge_only_where_given_and_that_is_told(
+    service: EagerService, tuned: Json
+) -> None:
+    parent = tuned["result"]["version"]
+    copies = {f"copies/{path}": brighter(png) for path, png in files(40).items()}
+    new = {
+        f"new/{path}": striped(path.split("/")[0], 100 + at) for at, path in enumerate(files(9))
+    }
+    given = [path for path in copies if path[-5] in "024"]
+    rows = [f"{path},{path.split('/')[1]},test" for path in given]
+    rows += [f"{path},{path.split('/')[1]}," for path in {**new, **copies} if path not in given]
+    dataset = service.dataset()
+    table = "\n".join(["path,label,split", *rows]).encode()
+    service.client.post(
+        f"/v1/datasets/{dataset}/items",
+        data=zipped({**new, **copies, "labels.csv": table}),
+        content_type="application/zip",
+    )
+    job = submit(service, dataset, service.fresh("copies"), model=parent)
+    [warning] = [one for one in job["warnings"] if " was trained on near-duplicates " in one]
+    assert warning.startswith(f"{parent} was trained on near-duplicates of ")
+    assert f" of the {len(given)} test examples and of 0 of the " in warning
+    assert warning.endswith(
+        "validation examples, which flatters the figures; give them the split train, or set "
+        "near_duplicates to 1 if they are none"
     )
 
 

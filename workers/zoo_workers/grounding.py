@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from zoo.catalog import Session, datasets, features
 from zoo.catalog.records import DatasetVersionRecord, Example
 from zoo.errors import InvalidError, NotFoundError
@@ -16,7 +18,7 @@ from zoo.training.duplicates import NearDuplicates, find_near_duplicates
 from zoo.training.samples import Sample
 from zoo_workers.context import Context
 from zoo_workers.kept import Kept
-from zoo_workers.knowing import known_to
+from zoo_workers.knowing import Examined, Knowledge, find_knowledge
 from zoo_workers.lost import without_lost
 from zoo_workers.registering import ground_digest
 from zoo_workers.trials import Ground
@@ -31,6 +33,7 @@ class Prepared:
     examples: Sequence[Example]  # those that could be embedded
     n_unembedded: int
     near: NearDuplicates
+    knowledge: Sequence[Knowledge]  # of the ground's examples, by networks tuned here
 
 
 def prepare(context: Context, claim: Claim, kept: Kept) -> Prepared:
@@ -47,9 +50,15 @@ def prepare(context: Context, claim: Claim, kept: Kept) -> Prepared:
         sha256s=[one.sha256 for one in examples],
     )
     near = _near_duplicates(context, spec, examples, vectors)
-    ground = _ground(context, claim, spec, examples, kept, vectors=vectors, keys=near.keys)
+    knowledge = _knowledge(context, claim, spec, examples, vectors)
+    arranged = _arranged(spec, examples, near.keys, known=_known(knowledge, len(examples)))
     return Prepared(
-        ground=ground, version=version, examples=examples, n_unembedded=n_unembedded, near=near
+        ground=_ground(context, claim, spec, examples, kept, vectors=vectors, arranged=arranged),
+        version=version,
+        examples=examples,
+        n_unembedded=n_unembedded,
+        near=near,
+        knowledge=[one.ordered(arranged.order) for one in knowledge],
     )
 
 
@@ -61,10 +70,8 @@ def _ground(
     kept: Kept,
     *,
     vectors: FloatArray,
-    keys: Sequence[str],
+    arranged: Arranged,
 ) -> Ground:
-    known = known_to(context, claim.job.work["backbone"], [one.sha256 for one in examples])
-    arranged = _arranged(spec, examples, keys, known=known)
     sha256s = [examples[place].sha256 for place in arranged.order]
     kept.begin(ground_digest(sha256s, arranged))
     arranged = without_lost(arranged, examples, kept.lost)
@@ -138,6 +145,31 @@ def _near_duplicates(
             labels=[one.label for one in examples],
             above=spec.near_duplicates,
         )
+
+
+def _knowledge(
+    context: Context,
+    claim: Claim,
+    spec: FineTuneSpec,
+    examples: Sequence[Example],
+    vectors: FloatArray,
+) -> list[Knowledge]:
+    examined = Examined(
+        sha256s=[one.sha256 for one in examples],
+        vectors=vectors,
+        space_id=str(claim.job.work["space_id"]),
+        above=spec.near_duplicates,
+    )
+    with context.watchdog.resting():
+        return find_knowledge(context, str(claim.job.work["backbone"]), examined)
+
+
+def _known(knowledge: Sequence[Knowledge], n: int) -> list[bool]:
+    """Of each of `n` examples whether a network was trained on it, or on one like it."""
+    known = np.zeros(n, np.bool_)
+    for one in knowledge:
+        known |= one.same | one.alike
+    return known.tolist()
 
 
 def _sample(example: Example) -> Sample:

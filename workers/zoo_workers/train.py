@@ -92,7 +92,7 @@ def _warnings(prepared: Prepared, trials: Trials, *, unfamiliarity: float | None
         *lost_warnings(examples, ground.kept.lost),
         *_dataset_warnings(context, claim, prepared.version),
         *_leak_warnings(examples, prepared.near),
-        *knowledge_warnings(ground),
+        *knowledge_warnings(prepared.knowledge, ground.arranged.splits),
         *of_head(
             trials.chosen.fitted,
             unfamiliarity=unfamiliarity,

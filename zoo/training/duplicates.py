@@ -84,6 +84,19 @@ def find_near_duplicates(
     )
 
 
+def find_alike(features: FloatArray, others: FloatArray, *, above: float) -> Marks:
+    """For each of `features` (n, dim) whether it is nearly the same as one of `others` (m, dim).
+
+    With an `above` of 1 none is. Takes as much memory again as both.
+    """
+    n = len(features)
+    if above >= 1 or not n or not len(others):
+        return np.zeros(n, np.bool_)
+    places = np.arange(n + len(others))
+    near = _Nearness(np.concatenate([features, others]), places)
+    return near.touched(places[:n], places[n:], above)
+
+
 def _disagreeing(
     groups: Sequence[str], keys: Sequence[str], labels: Sequence[str]
 ) -> tuple[int, ...]:
@@ -158,24 +171,45 @@ class _Nearness:
             groups[root].append(place)
         yield from (members[group] for group in groups.values() if len(group) > 1)
 
-    def _open_pairs(self, ones: Places, others: Places, apart: Marks, above: float) -> Places:
+    def touched(self, ones: Places, others: Places, above: float) -> Marks:
+        """For each of some contents whether one of the others is alike."""
+        found = np.zeros(len(ones), np.bool_)
+        for row in range(0, len(ones), TILE):
+            rows = slice(row, row + TILE)
+            for column in range(0, len(others), TILE):
+                columns = slice(column, column + TILE)
+                wanted = np.repeat(~found[rows, None], len(others[columns]), axis=1)
+                pairs = self._open_pairs(ones[rows], others[columns], wanted, above)
+                left, right = ones[row + pairs[:, 0]], others[column + pairs[:, 1]]
+                for start in range(0, len(pairs), PAIRS_AT_ONCE):
+                    part = slice(start, start + PAIRS_AT_ONCE)
+                    alike = self._are_alike(left[part], right[part], above)
+                    found[row + pairs[part, 0][alike]] = True
+        return found
+
+    def _are_alike(self, ones: Places, others: Places, above: float) -> Marks:
+        cosines = np.einsum("nd,nd->n", self._units(ones), self._units(others))
+        alike: Marks = cosines >= above
+        return alike
+
+    def _open_pairs(self, ones: Places, others: Places, asked: Marks, above: float) -> Places:
         """Places (n, 2) in a tile of the pairs that may be alike: each is looked at by itself."""
         scores = self._bound(ones) @ self._bound(others).T
-        found = (scores > above - MARGIN) & apart
+        found = (scores > above - MARGIN) & asked
         if self._sketch is None or np.count_nonzero(found) <= found.size // WORTH:
             return np.argwhere(found)
         self._whole_pairs -= found.size
         if self._whole_pairs >= 0:
             whole = self._units(ones) @ self._units(others).T
-            return np.argwhere((whole > above - MARGIN) & apart)
+            return np.argwhere((whole > above - MARGIN) & asked)
         open_pairs = np.argwhere(found)
         self.unlooked += max(0, len(open_pairs) - PAIRS_AT_ONCE)
         return open_pairs[np.argsort(-scores[found], kind="stable")[:PAIRS_AT_ONCE]]
 
     def _unite(self, roots: Places, members: Places, pairs: Places, above: float) -> None:
         pairs = pairs[roots[pairs[:, 0]] != roots[pairs[:, 1]]]
-        one, other = self._units(members[pairs[:, 0]]), self._units(members[pairs[:, 1]])
-        for left, right in pairs[np.einsum("nd,nd->n", one, other) >= above]:
+        alike = self._are_alike(members[pairs[:, 0]], members[pairs[:, 1]], above)
+        for left, right in pairs[alike]:
             low, high = sorted((roots[left], roots[right]))
             if low != high:
                 roots[roots == high] = low

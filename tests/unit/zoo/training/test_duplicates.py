@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from zoo.training import duplicates
-from zoo.training.duplicates import find_near_duplicates
+from zoo.training.duplicates import find_alike, find_near_duplicates
 
 
 def scattered(n: int, *, dim: int = 64, seed: int = 0) -> NDArray[np.float32]:
@@ -111,3 +111,22 @@ def test_the_quick_look_at_a_few_coordinates_loses_nothing(
     request.getfixturevalue("small_tiles")
     assert find_near_duplicates(features, keys=keys(n), labels=["a"] * n, above=0.9) == exact
     assert exact.groups == 43
+
+
+def test_what_is_like_one_of_others_is_found_and_nothing_else() -> None:
+    features, others = scattered(40), scattered(90, seed=3)
+    others[7] = features[5] + 0.01
+    others[80] = features[31] - 0.01
+    found = find_alike(features, others, above=0.9)
+    assert np.flatnonzero(found).tolist() == [5, 31]
+    assert not find_alike(features, others, above=1).any()
+    assert find_alike(features[:0], others, above=0.9).shape == (0,)
+    assert not find_alike(features, np.empty((0, 0), np.float32), above=0.9).any()
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_what_is_like_one_of_others_is_found_in_tiles_too() -> None:
+    others = scattered(300, dim=128)
+    features = np.concatenate([others[::7] + 0.01, scattered(60, dim=128, seed=3)])
+    found = find_alike(features, others, above=0.9)
+    assert np.flatnonzero(found).tolist() == list(range(43))
