@@ -123,7 +123,7 @@ def test_a_version_is_registered_with_its_figures_and_where_it_comes_from(
     assert report is not None
     assert report["metrics"] == version.metrics
     assert report["warnings"] == place.job(job).warnings
-    assert report["warnings"][0].startswith("with 7 test examples the accuracy may be anything")
+    assert report["warnings"][0].startswith("with 10 test examples the accuracy may be anything")
     assert report["calibration"]["temperature"] == result["temperature"]
     assert version.lineage["dataset_version"] == 1
     assert version.lineage["job_id"] == job.id
