@@ -33,9 +33,11 @@ def default_home() -> Path:
 
 
 class EngineChoice(StrEnum):
-    """What forwards: whatever is fastest here, or torch as it is."""
+    """What forwards: whatever is fastest here, an engine for exports, or torch as it is."""
 
     AUTO = "auto"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
     EAGER = "eager"
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib
-import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +19,8 @@ from zoo import wire
 from zoo.catalog.records import Json
 from zoo.errors import DamagedError, ZooError
 from zoo.inference.cuts import MOST, PAUSE_S, Cuts
-from zoo.inference.engines import Engine, PixelArray
+from zoo.inference.engines import PixelArray
+from zoo.inference.runtimes import ONNXRUNTIME, OPENVINO, version_of
 from zoo.isolation import Ended, run_module
 from zoo.predictor import (
     BackboneDetail,
@@ -57,6 +55,10 @@ class Export:
     head_sha256: str = ""  # of the native head, where there is one
     reason: str = ""  # why it was refused
     cosine: float = 0.0  # to torch, of the worst picture it was verified on
+    engine: str = ONNXRUNTIME  # the fastest that forwards it here
+    # Pictures per CPU-second, of every engine that gives the same, where there is a choice.
+    rates: Mapping[str, float] = field(default_factory=dict)
+    refused: str = ""  # why OpenVINO cannot be had, though it is installed
     is_final: bool = True  # False: it was cut off, is not kept, and will be tried again
 
     @property
@@ -225,30 +227,33 @@ def write_export(export: Export) -> None:
     """Leave what came of it, and clear the request away."""
     fields = {**asdict(export), "detail": detail_to_json(export.detail)}
     del fields["folder"], fields["is_final"]
-    fields["runtime"] = runtime_version()
+    fields["runtime"], fields["rival"] = version_of(ONNXRUNTIME), version_of(OPENVINO)
     text = json.dumps({**fields, _CHECKSUM: _checksum(fields)})
-    (export.folder / _ABOUT).write_text(text)
+    new = export.folder / f"{_ABOUT}.new"
+    new.write_text(text)
+    new.replace(export.folder / _ABOUT)  # it is written twice, and may be cut off in between
     for name in (_REQUEST, _SAMPLES):
         (export.folder / name).unlink(missing_ok=True)
-
-
-@cache
-def runtime_version() -> str:
-    """The engine that exports are made for and verified with."""
-    try:
-        return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
 
 
 def _read(folder: Path) -> Export:
     fields = json.loads((folder / _ABOUT).read_text())
     if fields.pop(_CHECKSUM) != _checksum(fields):
         raise ValueError("its checksum does not hold")
-    if fields.pop("runtime") != runtime_version():
+    runtime, rival = fields.pop("runtime"), fields.pop("rival", "")
+    if runtime != version_of(ONNXRUNTIME) or not _is_weighed(rival):
         raise FileNotFoundError(folder / _ABOUT)
     detail = detail_from_json(fields.pop("detail"))
     return Export(folder=folder, detail=detail, **fields)
+
+
+def _is_weighed(rival: str) -> bool:
+    """Whether the version of OpenVINO that is installed here has been compared.
+
+    Where none is, that of another machine's process on this home does not matter: the two would
+    make it anew in turn for ever.
+    """
+    return version_of(OPENVINO) in ("", rival)
 
 
 def _checksum(fields: Json) -> str:
@@ -264,20 +269,12 @@ def _check_space(export: Export, space_id: str) -> None:
 
 def _report(ref: BackboneRef, made: Export) -> None:
     if made.is_ready:
-        _log.info("exported", model=ref.name, cosine=made.cosine)
+        engine, rates = made.engine, dict(made.rates)
+        _log.info("exported", model=ref.name, cosine=made.cosine, engine=engine, rates=rates)
     else:
         _log.warning("not_exported", model=ref.name, reason=made.reason)
-
-
-def open_engine(export: Export) -> Engine:
-    """The engine for an export that is ready; raises `DamagedError` if it cannot be loaded."""
-    try:
-        engine: Engine = importlib.import_module("zoo.inference.engines.onnx").OnnxEngine(
-            export.folder / GRAPH
-        )
-    except Exception as error:  # whatever the runtime raises for a graph that it cannot run
-        raise DamagedError(f"the export {export.folder} cannot be loaded: {error}") from error
-    return engine
+    if made.refused:
+        _log.warning("engine_refused", model=ref.name, engine=OPENVINO, reason=made.refused)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from zoo.predictor import BackboneRef
 SAID = ("allocate memory", "bad_alloc", "bad allocation", "out of memory")
 """What torch and ONNX Runtime say, in errors of no class of their own."""
 LONGEST_SAID = 300
+_LONGEST_LINE = 200
 STREAMS = (0, 1, 2)
 
 
@@ -72,3 +73,8 @@ def faulty(ref: BackboneRef, what: str) -> PluginError:
 def is_short(error: BaseException) -> bool:
     """Whether an error says that memory ran out."""
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in SAID)
+
+
+def first_line(error: Exception) -> str:
+    """What it says first; libraries go on for pages."""
+    return (str(error).strip().splitlines() or [""])[0][:_LONGEST_LINE]

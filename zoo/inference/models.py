@@ -18,7 +18,8 @@ import structlog
 from zoo.backbone import IMAGE, TEXT, Preprocessing
 from zoo.errors import DamagedError, InvalidError, UnavailableError
 from zoo.inference.engines import Engine, TapEngine, TextEngine
-from zoo.inference.exports import HEAD, Export, Exports, Samples, open_engine
+from zoo.inference.exports import HEAD, Export, Exports, Samples
+from zoo.inference.opening import open_engine
 from zoo.inference.placement import Placement
 from zoo.predictor import BackboneDetail, BackboneRef
 from zoo.settings import EngineChoice, Settings
@@ -277,11 +278,23 @@ class ModelCache:
         if export is None or not export.is_ready:
             return None
         try:
-            return _opened(ref, export)
+            return self._opened(ref, export)
         except DamagedError as error:
             _log.warning("export_damaged", model=ref.name, detail=error.detail)
             self._exports.discard(export)
             return None
+
+    def _opened(self, ref: BackboneRef, export: Export) -> LoadedModel:
+        export.check()
+        batch = self._placement.graph_batch
+        return LoadedModel(
+            ref=ref,
+            detail=export.detail,
+            preprocessing=preprocessing_of(export.detail),
+            engine=open_engine(export, wanted=self._settings.engine, batch=batch),
+            text_engine=None,
+            native_head=read_head(export.folder / HEAD) if export.head_sha256 else None,
+        )
 
 
 def _building() -> ModuleType:
@@ -294,18 +307,6 @@ def _building() -> ModuleType:
             code="predictor_incomplete",
             retry_after_s=60,
         ) from error
-
-
-def _opened(ref: BackboneRef, export: Export) -> LoadedModel:
-    export.check()
-    return LoadedModel(
-        ref=ref,
-        detail=export.detail,
-        preprocessing=preprocessing_of(export.detail),
-        engine=open_engine(export),
-        text_engine=None,
-        native_head=read_head(export.folder / HEAD) if export.head_sha256 else None,
-    )
 
 
 def preprocessing_of(detail: BackboneDetail) -> Preprocessing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from zoo.devices import cuda_devices
+from zoo.inference.runtimes import GRAPH_BATCH
 from zoo.settings import GPU_QUEUE, EngineChoice, Settings
 
 CPU, CUDA = "cpu", "cuda"
@@ -24,11 +25,17 @@ class Placement:
     decoders: int = 1  # sandboxes that decode for it at the same time
     is_compiled: bool = False  # for its GPU: a minute at the first start, for speed after it
     is_shared: bool = False  # many threads ask its GPU: what comes at once is forwarded together
+    is_online: bool = False  # most pictures come alone
 
     @property
     def is_gpu(self) -> bool:
         """Whether it is a GPU."""
         return self.device != CPU
+
+    @property
+    def graph_batch(self) -> int:
+        """Pictures that a graph is compiled for, where its engine wants to know."""
+        return 1 if self.is_online else min(self.batch, GRAPH_BATCH)
 
 
 def place_worker(settings: Settings, queue: str) -> Placement:
@@ -55,7 +62,9 @@ def place_predictor(settings: Settings) -> Placement:
     Raises `StartError` if the settings ask for a GPU that is not there.
     """
     if not cuda_devices(settings):
-        return Placement(batch=settings.forward_batch, decoders=_PREDICTOR_DECODERS)
+        return Placement(
+            batch=settings.forward_batch, decoders=_PREDICTOR_DECODERS, is_online=True
+        )
     return Placement(
         device=CUDA,
         batch=settings.gpu_batch,

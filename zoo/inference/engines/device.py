@@ -16,6 +16,7 @@ from zoo.inference.engines.eager import EagerEngine
 from zoo.inference.engines.eager_texts import EagerTextEngine
 from zoo.inference.engines.lanes import BatchShape, Forward
 from zoo.inference.engines.prepared import Prepared
+from zoo.inference.faulting import first_line
 from zoo.inference.loading import PROBE, LoadedBackbone
 from zoo.inference.placement import CPU, CUDA, Placement
 
@@ -60,7 +61,7 @@ def open_on_device(
                 engine = _open(loaded, placement, name=name, backend=backend)
                 cosine = agreement(engine, pixels, expected=expected)
         except Exception as error:  # noqa: BLE001  # a stranger's network meets a compiler
-            _refuse(loaded, name, f"{type(error).__name__}: {_first_line(error)}")
+            _refuse(loaded, name, f"{type(error).__name__}: {first_line(error)}")
             continue
         if cosine >= least:
             engine.busy_s = 0.0
@@ -84,7 +85,7 @@ def open_texts_on_device(
         moved = EagerTextEngine(tower, device=placement.device)
         cosine = worst(moved.embed([PROBE]).vectors, expected)
     except Exception as error:  # noqa: BLE001  # a stranger's network meets a device
-        _refuse(loaded, "texts", f"{type(error).__name__}: {_first_line(error)}")
+        _refuse(loaded, "texts", f"{type(error).__name__}: {first_line(error)}")
     else:
         if cosine >= LEAST_OF[loaded.detail.space.precision]:
             return moved
@@ -118,7 +119,3 @@ def _compute_exactly() -> None:
 
 def _refuse(loaded: LoadedBackbone, engine: str, reason: str) -> None:
     _log.warning("engine_refused", model=loaded.ref.name, engine=engine, reason=reason)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]

@@ -70,6 +70,7 @@ def test_lite0s_graph_gives_torchs_numbers_on_photographs(lite0, photograph, tmp
 
     assert made.reason == ""
     assert made.cosine > LEAST_COSINE
+    assert set(made.rates) == {"onnxruntime", "openvino"}
     made.check()
     expected = EagerEngine(loaded).embed(np.stack(pictures))
     found = OnnxEngine(tmp_path / "graph.onnx").embed(np.stack(pictures))

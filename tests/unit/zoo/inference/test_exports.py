@@ -7,7 +7,9 @@ import pytest
 from tests.exported import some_pixels
 from zoo.errors import DamagedError, PluginError
 from zoo.inference import exports as exports_module
-from zoo.inference.exports import Export, Exports, open_engine
+from zoo.inference.exports import Export, Exports, write_export
+from zoo.inference.opening import open_engine
+from zoo.inference.runtimes import ONNXRUNTIME, OPENVINO, version_of
 from zoo.predictor import BackboneRef
 
 
@@ -33,7 +35,7 @@ def test_an_export_holds_all_that_forwarding_needs(made, exports, known):
     ]
     assert exports.find(known.space.space_id) == made
     assert not exports.is_empty
-    assert open_engine(made).embed(some_pixels()).shape == (2, 1280)
+    assert open_engine(made, batch=2).embed(some_pixels()).shape == (2, 1280)
 
 
 def test_two_who_need_the_same_export_make_it_once(exported_home, made):
@@ -44,10 +46,49 @@ def test_two_who_need_the_same_export_make_it_once(exported_home, made):
     assert list((exported_home / "tmp").iterdir()) == []
 
 
-def test_another_version_of_the_runtime_exports_anew(made, exports, monkeypatch):
-    monkeypatch.setattr(exports_module, "runtime_version", lambda: "onnxruntime 99")
+@pytest.fixture
+def installed(monkeypatch):
+    """Has these versions be installed; those that are not named stay as they are."""
+
+    def install(**versions: str) -> None:
+        found = {name: version_of(name) for name in (ONNXRUNTIME, OPENVINO)}
+        monkeypatch.setattr(exports_module, "version_of", {**found, **versions}.__getitem__)
+
+    return install
+
+
+def test_the_record_says_which_engine_is_the_faster_and_by_how_much(made):
+    assert set(made.rates) == {ONNXRUNTIME, OPENVINO}
+    assert min(made.rates.values()) > 0
+    assert made.refused == ""
+    assert made.rates[made.engine] >= min(made.rates.values())
+
+
+@pytest.mark.parametrize("runtime", [ONNXRUNTIME, OPENVINO])
+def test_another_version_of_a_runtime_exports_anew(made, exports, installed, runtime):
+    installed(**{runtime: "99"})
 
     assert exports.find(made.folder.name) is None
+
+
+def test_who_lacks_openvino_takes_the_export_of_those_who_have_it(made, exports, installed):
+    installed(openvino="")
+
+    assert exports.find(made.folder.name) == made
+
+
+def test_an_export_that_was_made_without_openvino_is_made_anew_where_it_is(
+    made, tmp_path, installed
+):
+    own = copy_of(made, tmp_path / "engines" / made.folder.name)
+    of_own = Exports(tmp_path, timeout_s=1)
+    installed(openvino="")
+    write_export(own)
+    assert of_own.find(own.folder.name) == own
+
+    installed()
+
+    assert of_own.find(own.folder.name) is None
 
 
 def copy_of(export: Export, folder: Path) -> Export:
@@ -131,11 +172,11 @@ def test_a_graph_that_cannot_be_loaded_is_damaged(made, tmp_path):
     (own.folder / "graph.onnx").write_bytes(b"no graph")
 
     with pytest.raises(DamagedError, match="cannot be loaded"):
-        open_engine(own)
+        open_engine(own, batch=2)
 
 
 def test_the_record_is_plain_json(made):
     fields = json.loads((made.folder / "export.json").read_text())
 
-    assert fields["runtime"].startswith("onnxruntime ")
+    assert (fields["runtime"], fields["rival"]) == (version_of(ONNXRUNTIME), version_of(OPENVINO))
     assert fields["reason"] == ""

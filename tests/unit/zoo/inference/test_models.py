@@ -17,6 +17,9 @@ from zoo.predictor import BackboneRef, detail_at
 from zoo.settings import EngineChoice, Settings
 from zoo.testing import tiny_texts
 
+EXPORTED = ("onnxruntime", "openvino")
+"""What an export may run on."""
+
 
 @pytest.fixture
 def models(tmp_path) -> ModelCache:
@@ -111,13 +114,34 @@ def test_a_model_whose_space_is_exported_gives_what_torch_gives(exported_home, k
 
     model, other = exported.get(ref), built.get(ref)
 
-    assert (model.engine.name, other.engine.name) == ("onnxruntime", "eager")
+    assert model.engine.name in EXPORTED
+    assert other.engine.name == "eager"
     assert model.detail == other.detail == known
     assert model.preprocessing == other.preprocessing == preprocessing_of(known)
     assert model.native_head.labels == other.native_head.labels
     np.testing.assert_array_equal(model.native_head.matrix, other.native_head.matrix)
     np.testing.assert_allclose(
         model.engine.embed(some_pixels()), other.engine.embed(some_pixels()), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("is_online", [False, True])
+@pytest.mark.parametrize("wanted", [EngineChoice.ONNXRUNTIME, EngineChoice.OPENVINO])
+def test_the_engine_that_is_asked_for_gives_what_the_other_gives(
+    exported_home, known, lite0, wanted, is_online
+):
+    settings = Settings(home=exported_home, engine=wanted)
+    models = ModelCache(settings, Placement(is_online=is_online))
+    ref = replace(lite0, space_id=known.space.space_id)
+    other = ModelCache(Settings(home=exported_home)).get(ref)
+
+    model = models.get(ref)
+
+    assert model.engine_name == wanted
+    np.testing.assert_allclose(
+        model.image_engine.embed(some_pixels()),
+        other.image_engine.embed(some_pixels()),
+        atol=1e-3,
     )
 
 
@@ -131,7 +155,7 @@ from zoo.inference.placement import Placement
 from zoo.predictor import BackboneRef, detail_at
 from zoo.settings import Settings
 model = ModelCache(Settings(home=Path({str(exported_home)!r}))).get(BackboneRef(**{ref!r}))
-sys.exit("torch" in sys.modules or model.engine.name != "onnxruntime")
+sys.exit("torch" in sys.modules or model.engine.name not in {EXPORTED!r})
 """
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -160,7 +184,7 @@ def test_a_built_model_gives_way_to_its_export(home_of_its_own, lite0, known):
     models.export(ref, known, samples=some_pixels)
 
     assert models.is_exported(known)
-    assert models.get(ref).engine.name == "onnxruntime"
+    assert models.get(ref).engine.name in EXPORTED
 
 
 def test_a_model_whose_layers_are_asked_for_is_built_beside_its_export(
@@ -172,7 +196,8 @@ def test_a_model_whose_layers_are_asked_for_is_built_beside_its_export(
 
     built = models.get_built(ref)
 
-    assert (exported.engine_name, built.engine_name) == ("onnxruntime", "eager")
+    assert exported.engine_name in EXPORTED
+    assert built.engine_name == "eager"
     assert exported.tap_engine is None
     assert built.taps is built.engine
     assert models.get_built(ref) is built

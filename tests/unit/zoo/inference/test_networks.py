@@ -205,5 +205,6 @@ def test_a_tuned_lite0_forwards_without_torch_once_it_is_exported(lite0, tmp_pat
     models.export(ref, detail, samples=lambda: pixels)
 
     exported = models.get(ref)
-    assert (exported.is_built, exported.engine_name) == (False, "onnxruntime")
+    assert not exported.is_built
+    assert exported.engine_name != "eager"
     np.testing.assert_allclose(exported.image_engine.embed(pixels), built, atol=1e-3)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_one_that_asks_for_a_gpu_outright_does_not_start_without():
     assert place_worker(asked, "cpu") == Placement()
 
 
+@pytest.mark.parametrize(("forward_batch", "graph_batch"), [(1, 1), (2, 2), (8, 2)])
+def test_graphs_are_compiled_for_pairs_in_a_worker_and_for_one_in_the_predictor(
+    gpus, forward_batch, graph_batch
+):
+    gpus()
+    settings = replace(SETTINGS, forward_batch=forward_batch)
+
+    assert place_worker(settings, "cpu").graph_batch == graph_batch
+    assert place_predictor(settings).graph_batch == 1
+
+
 def test_nothing_is_compiled_where_torch_is_wanted_as_it_is(gpus):
     gpus("0")
     eager = Settings(home=Path("/srv/zoo"), engine=EngineChoice.EAGER)
@@ -68,4 +80,4 @@ def test_the_predictor_answers_at_once_and_joins_what_comes_together(gpus):
         device="cuda", batch=256, decoders=6, is_shared=True
     )
     gpus()
-    assert place_predictor(SETTINGS) == Placement(batch=2, decoders=2)
+    assert place_predictor(SETTINGS) == Placement(batch=2, decoders=2, is_online=True)

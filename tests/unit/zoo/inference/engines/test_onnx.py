@@ -2,35 +2,16 @@ import subprocess
 import sys
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
 
+from tests.graphs import sums
 from zoo.inference.engines.onnx import OnnxEngine
 
 
 @pytest.fixture
 def graph(tmp_path):
-    """A graph that gives the sum of each channel of its pixels."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
-        helper.make_node("ReduceSum", ["numbers", "axes"], ["embeddings"], keepdims=0),
-    ]
-    shape = ["n", 2, 4, 3]
-    model = helper.make_model(
-        helper.make_graph(
-            nodes,
-            "sums",
-            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape)],
-            [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", 3])],
-        ),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=10,
-    )
-    onnx.save(model, tmp_path / "graph.onnx")
-    return tmp_path / "graph.onnx"
+    return sums(tmp_path)
 
 
 @pytest.mark.parametrize("n", [0, 1, 5])
