@@ -52,7 +52,7 @@ CONTESTANTS = (
         name=FOLDER, module="service_folder", title="**FeatureZoo**, reading the folder itself"
     ),
     Contestant(name=COMPOSITION, module="composition", title="hand-tuned composition"),
-    Contestant(name=FORWARD, module="forward", title="bare forward, ONNX Runtime"),
+    Contestant(name=FORWARD, module="forward", title="bare forward"),
     Contestant(name="dataloader", module="loader", title="DataLoader, torch"),
     Contestant(name="dataloader-8", module="loader", title="DataLoader, batches of 8", batch=8),
     Contestant(
@@ -91,6 +91,7 @@ class Stage:
             names=self.pictures.names,
             network=str(self.model.network),
             graph=str(self.model.graph),
+            engine=self.model.engine,
             preprocessing=self.model.preprocessing,
             transform=self.model.transform,
             vectors=str(self.root / f"{contestant.name}-{number}.npy"),

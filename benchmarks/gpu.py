@@ -242,6 +242,7 @@ def service_rate(name: str, stage: Stage) -> float:
         names=stage.pictures.names,
         network="",
         graph="",
+        engine="",
         preprocessing={},
         transform={},
         vectors=str(stage.root / "vectors.npy"),

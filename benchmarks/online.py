@@ -114,6 +114,7 @@ def set_up(asked: argparse.Namespace, root: Path) -> Task:
         names=pictures.names,
         network=str(model.network),
         graph=str(model.graph),
+        engine=model.engine,
         preprocessing=model.preprocessing,
         transform=model.transform,
         vectors=str(root / "vectors.npy"),

@@ -37,6 +37,7 @@ class Model:
     name: str  # in full, with its weights tag
     network: Path
     graph: Path
+    engine: str  # that forwards the graph fastest here
     preprocessing: Mapping[str, Any]
     transform: Mapping[str, Any]
 
@@ -58,6 +59,7 @@ def prepare(name: str, pictures: Pictures, *, folder: Path) -> Model:
         name=ref.name,
         network=network,
         graph=made.folder / GRAPH,
+        engine=made.engine,
         preprocessing=asdict(loaded.image_tower.preprocessing),
         transform=timm_transform(ref),
     )

@@ -36,7 +36,8 @@ class Task:
     folder: str  # of the pictures, flat
     names: tuple[str, ...]  # of the files, in the order in which vectors are handed in
     network: str  # the image tower, a torch module in a file
-    graph: str  # the same network for ONNX Runtime: uint8 pixels in, normalising included
+    graph: str  # the same network as an ONNX graph: uint8 pixels in, normalising included
+    engine: str  # that forwards the graph fastest here: onnxruntime or openvino
     preprocessing: Mapping[str, Any]  # the fields of `zoo.backbone.Preprocessing`
     transform: Mapping[str, Any]  # the same as arguments of timm's `create_transform`
     vectors: str  # where the embeddings go: float32 (n, dim) as .npy

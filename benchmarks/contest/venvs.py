@@ -15,6 +15,8 @@ from pathlib import Path
 
 SAME = ("torch", "torchvision", "timm", "pillow", "numpy", "psutil", "onnxruntime")
 """What every contestant uses in the version that is installed here."""
+GRAPHS = "openvino>=2025.4; platform_machine == 'x86_64' or sys_platform == 'darwin'"
+"""What those need who forward our graph; ONNX Runtime is the same for all."""
 STAMP = "benchmark.stamp"
 
 
@@ -60,10 +62,10 @@ RECIPES = {
             ),
         ),
         Recipe(name="img2vec-pytorch", requirements=("img2vec-pytorch>=1",)),
-        Recipe(name="litserve", requirements=("litserve>=0.2", "python-multipart")),
-        Recipe(name="bentoml", requirements=("bentoml>=1.4",)),
+        Recipe(name="litserve", requirements=("litserve>=0.2", "python-multipart", GRAPHS)),
+        Recipe(name="bentoml", requirements=("bentoml>=1.4", GRAPHS)),
         Recipe(name="fastai", requirements=("fastai>=2.8",)),
-        Recipe(name="ray", requirements=("ray[serve]>=2.50",)),
+        Recipe(name="ray", requirements=("ray[serve]>=2.50", GRAPHS)),
     )
 }
 

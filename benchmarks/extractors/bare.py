@@ -8,20 +8,20 @@ import numpy as np
 
 from benchmarks.contest.task import Stopwatch, hand_in, read_task
 from benchmarks.extractors.pixels import decoded
-from zoo.inference.engines.onnx import OnnxEngine
+from zoo.inference.runtimes import open_graph
 
 
 def main() -> None:
     """Embed the task's pictures."""
     task = read_task()
-    engine = OnnxEngine(Path(task.graph))
+    engine = open_graph(task.engine, Path(task.graph), batch=1)
     engine.embed(np.zeros((1, *task.preprocessing["input_size"], 3), np.uint8))
     with Stopwatch() as watch:
         vectors = [
             engine.embed(decoded(path.read_bytes(), dict(task.preprocessing))[None])
             for path in task.paths
         ]
-    hand_in(task, np.concatenate(vectors), watch, packages=("onnxruntime", "pillow"))
+    hand_in(task, np.concatenate(vectors), watch, packages=(task.engine, "pillow"))
 
 
 if __name__ == "__main__":

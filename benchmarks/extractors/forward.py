@@ -1,4 +1,4 @@
-"""ONNX Runtime alone, on pixels that are ready: what no pipeline that forwards so can exceed.
+"""The engine alone, on pixels that are ready: what no pipeline that forwards so can exceed.
 
 A process a core with one thread, batches of 2, chunks from a shared counter, as in `composition`;
 but all pictures have been decoded before the clock starts.
@@ -21,7 +21,7 @@ from benchmarks.extractors.composition import (
     open_output,
 )
 from benchmarks.extractors.pixels import decoded
-from zoo.inference.engines.onnx import OnnxEngine
+from zoo.inference.runtimes import open_graph
 
 Pixels = NDArray[np.uint8]
 
@@ -43,12 +43,12 @@ def main() -> None:
         shared.gate.wait()  # all is forwarded
     for worker in workers:
         worker.join()
-    hand_in(task, open_output(task), watch, packages=("onnxruntime",), batch=BATCH)
+    hand_in(task, open_output(task), watch, packages=(task.engine,), batch=BATCH)
 
 
 def work(task: Task, shared: Shared) -> None:
     """One process: decode chunks until there are none, then forward them."""
-    engine = OnnxEngine(Path(task.graph))
+    engine = open_graph(task.engine, Path(task.graph), batch=BATCH)
     pixels: Pixels = np.memmap(pixels_path(task), np.uint8, mode="r+", shape=shape_of(task))
     engine.embed(np.zeros((BATCH, *pixels.shape[1:]), np.uint8))
     output = open_output(task)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from benchmarks.contest.task import Task
 from benchmarks.extractors.pixels import decoded
-from zoo.inference.engines.onnx import OnnxEngine
+from zoo.inference.runtimes import open_graph
 
 
 class Embedder:
     """A graph with its preprocessing, on one thread."""
 
     def __init__(self, task: Task) -> None:
-        self._engine = OnnxEngine(Path(task.graph))
+        self._engine = open_graph(task.engine, Path(task.graph), batch=1)
         self._preprocessing = dict(task.preprocessing)
 
     def embed(self, content: bytes) -> list[float]:

@@ -97,7 +97,7 @@ def test_extraction_compares_the_service_with_the_composition(photographs: Path)
         "**FeatureZoo**, the service end to end",
         "**FeatureZoo**, reading the folder itself",
         "hand-tuned composition",
-        "bare forward, ONNX Runtime",
+        "bare forward",
     )
     for title in titles:
         [row] = [row for row in rows if row.startswith(f"| {title} | ")]
