@@ -110,8 +110,8 @@ class Tower:
     """The way of pictures into the output space: a head-free network.
 
     `module` maps a float32 tensor `(n, 3, height, width)`, preprocessed, to `(n, dim)`.
-    Parameters that lie in no block (a class token, position embeddings) count as part of the
-    first block.
+    Parameters that lie in no block count as part of the one that is defined before them (a norm
+    behind the last), or else of the first (a class token, position embeddings).
     """
 
     module: nn.Module

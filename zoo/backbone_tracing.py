@@ -89,15 +89,22 @@ def find_layers(seen: Trace, network: nn.Module) -> tuple[str, ...]:
 def find_blocks(seen: Trace, network: nn.Module, *, stages: Sequence[str]) -> tuple[str, ...]:
     """Submodules in forward order that share no parameter: what contains a stage is opened.
 
-    What never ran as a module of its own stands where it is defined.
+    What never ran as a module of its own stands where it is defined. What only scales and shifts,
+    such as the norm behind the last stage, is no block: it goes with the one before it.
     """
-    blocks = tuple(_open("", network, stages=stages))
+    opened = tuple(_open("", network, stages=stages))
+    blocks = tuple(name for name in opened if has_weights(network.get_submodule(name))) or opened
     position = -1
     order = {}
     for name in blocks:
         position = _first_call(seen, name, default=position)
         order[name] = position
     return tuple(sorted(blocks, key=order.__getitem__))
+
+
+def has_weights(module: nn.Module) -> bool:
+    """Whether it mixes numbers; a norm only scales and shifts each of them."""
+    return any(parameter.ndim > 1 for parameter in module.parameters())
 
 
 def _first_call(seen: Trace, name: str, *, default: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo.backbone_tracing import Trace
+from zoo.backbone_tracing import Trace, has_weights
 
 _FEWEST = 4
 
@@ -12,7 +12,8 @@ _FEWEST = 4
 def find_blocks(seen: Trace, network: nn.Module) -> tuple[str, ...]:
     """Submodules in forward order that share no parameter; containers are opened until four.
 
-    A ResNet's layers stay whole, the one long `features` of a VGG falls into its convolutions.
+    A ResNet's layers stay whole, the one long `features` of a VGG falls into its convolutions. A
+    norm is no block: it goes with the one before it.
     """
     blocks = _with_parameters([name for name, _ in network.named_children()], network)
     while len(blocks) < _FEWEST:
@@ -22,6 +23,7 @@ def find_blocks(seen: Trace, network: nn.Module) -> tuple[str, ...]:
         if opened == blocks:
             break
         blocks = opened
+    blocks = [name for name in blocks if has_weights(network.get_submodule(name))] or blocks
     order = {name: _first_call(seen, name) for name in blocks}
     return tuple(sorted(blocks, key=order.__getitem__))
 

@@ -14,20 +14,37 @@ from zoo.training.recipes import BatchNorm
 
 
 class Blocks:
-    """A network cut into its blocks; what lies in none belongs to the first."""
+    """A network cut into its blocks.
+
+    What lies in none belongs to the block that is defined before it, or else to the first.
+    """
 
     def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
         self.module = module
         self.names = tuple(names)
+        self._places = self._found_places()
 
     def place_of(self, path: str) -> int:
         """The place of the block that a parameter, buffer or submodule belongs to."""
+        if path in self._places:
+            return self._places[path]
+        return self._places[path.rpartition(".")[0]]
+
+    def _found_places(self) -> dict[str, int]:
+        place = 0
+        places = {}
+        for path, _ in self.module.named_modules(remove_duplicate=False):
+            place = self._place_inside(path, default=place)
+            places[path] = place
+        return places
+
+    def _place_inside(self, path: str, *, default: int) -> int:
         inside = [
             place
             for place, name in enumerate(self.names)
             if path == name or path.startswith(f"{name}.")
         ]
-        return max(inside, key=lambda place: len(self.names[place]), default=0)
+        return max(inside, key=lambda place: len(self.names[place]), default=default)
 
     def depth_of(self, path: str) -> int:
         """How many blocks there are between it and the end."""

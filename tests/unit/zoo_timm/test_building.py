@@ -60,14 +60,22 @@ def test_an_untrained_network_keeps_the_contract(architecture):
 
 
 @pytest.mark.parametrize("architecture", KINDS)
-def test_blocks_are_disjoint_and_cover_all_but_bare_parameters(architecture):
+def test_blocks_are_disjoint_and_cover_all_but_norms_and_bare_parameters(architecture):
     tower = load(architecture).towers["image"]
     blocks = dict.fromkeys(tower.blocks)
 
     assert len(blocks) == len(tower.blocks) >= 2
-    for name, _ in tower.module.named_parameters():
+    for name, parameter in tower.module.named_parameters():
         holders = [block for block in blocks if name.startswith(f"{block}.")]
-        assert len(holders) == 1 or "." not in name, name
+        assert len(holders) == 1 or "." not in name or parameter.ndim == 1, name
+
+
+@pytest.mark.parametrize(
+    ("architecture", "last"),
+    [("test_vit", "blocks.5"), ("starnet_s050", "stages.3"), ("levit_128s", "stages.2")],
+)
+def test_the_last_block_is_one_that_can_learn_and_no_norm(architecture, last):
+    assert load(architecture).towers["image"].blocks[-1] == last
 
 
 def test_the_same_seed_gives_the_same_network_and_leaves_torchs_own_alone():
@@ -90,7 +98,7 @@ def test_a_network_can_be_sent_to_another_process():
 def test_blocks_stand_in_forward_order_and_layers_have_their_maps():
     tower = load("resnet18").towers["image"]
 
-    assert tower.blocks == ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
+    assert tower.blocks == ("conv1", "layer1", "layer2", "layer3", "layer4")
     assert {"layer1.0.conv1", "layer4", "global_pool"} <= set(tower.layers)
 
 
