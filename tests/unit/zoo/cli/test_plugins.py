@@ -103,26 +103,28 @@ def test_each_broken_promise_is_a_line_and_the_command_ends_with_1(tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("code", "sentence", "timeout"),
     [
-        ("raise ValueError('boom')", "could not be imported: ValueError: boom"),
+        ("raise ValueError('boom')", "could not be imported: ValueError: boom", "300"),
         (
             "def crash(request):\n    import os; os.abort()\nplugin.load = crash",
             "ended the process that examined it (signal SIGABRT)",
+            "300",
         ),
         (
             "def hang(request):\n    import time; time.sleep(1000)\nplugin.load = hang",
             "took more than 8 s to be examined",
+            "8",
         ),
     ],
     ids=["raises", "crashes", "hangs"],
 )
 def test_a_plugin_that_takes_its_process_down_is_a_sentence_too(
-    tmp_path: Path, code: str, sentence: str
+    tmp_path: Path, code: str, sentence: str, timeout: str
 ) -> None:
     with installing(tmp_path) as install:
         install("wild", f"\n{code}")
-        ended = zoo("check", "wild", "--timeout", "8")
+        ended = zoo("check", "wild", "--timeout", timeout)
     assert ended.stdout.startswith(f"broken: plugin 'wild' {sentence}")
     assert ended.exit_code == 1
 
