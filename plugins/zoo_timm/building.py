@@ -126,8 +126,18 @@ def _watch(network: nn.Module, input_size: tuple[int, int]) -> Trace:
 
 
 def _stages(network: nn.Module) -> tuple[str, ...]:
-    """Where timm takes its feature maps from."""
+    """Where timm takes its feature maps from, if it says so by names that there are."""
     known = {name for name, _ in network.named_modules()}
     listed = getattr(network, "feature_info", None) or ()
     names = (str(stage["module"]) for stage in listed)
-    return tuple(name for name in names if name in known)
+    return tuple(name for name in names if name in known) or _largest_parts(network)
+
+
+def _largest_parts(network: nn.Module) -> tuple[str, ...]:
+    """What the largest part consists of: of MViTv2 and Twins it is all but the first layer."""
+    name, largest = max(network.named_children(), key=lambda child: _size(child[1]))
+    return tuple(f"{name}.{part}" for part, _ in largest.named_children())
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

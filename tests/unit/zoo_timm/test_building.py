@@ -72,7 +72,7 @@ def test_blocks_are_disjoint_and_cover_all_but_norms_and_bare_parameters(archite
 
 @pytest.mark.parametrize(
     ("architecture", "last"),
-    [("test_vit", "blocks.5"), ("starnet_s050", "stages.3"), ("levit_128s", "stages.2")],
+    [("test_vit", "blocks.5"), ("starnet_s050", "stages.3"), ("mvitv2_tiny", "stages.3")],
 )
 def test_the_last_block_is_one_that_can_learn_and_no_norm(architecture, last):
     assert load(architecture).towers["image"].blocks[-1] == last
