@@ -24,8 +24,8 @@ from zoo.inference.runtimes import (
 Clock = Callable[[], float]
 WORTH = 1.05
 """How much faster the other engine must be to be taken; two measurements differ by less."""
-_ROUNDS = 5
-_ROUND_S = 0.1
+_ROUNDS = 7
+_ROUND_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
