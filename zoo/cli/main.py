@@ -7,6 +7,7 @@ import typer
 
 import zoo
 from zoo.cli import (
+    bench,
     datasets,
     keys,
     offline,
@@ -21,7 +22,19 @@ from zoo.cli import (
 from zoo.cli.demo import command as demo
 from zoo.errors import StartError, ZooError
 
-COMMANDS = (demo, processes, remote, sources, datasets, tuning, plugins, upkeep, offline, keys)
+COMMANDS = (
+    demo,
+    processes,
+    remote,
+    sources,
+    datasets,
+    tuning,
+    plugins,
+    upkeep,
+    offline,
+    bench,
+    keys,
+)
 """Modules that each have `register(app)`; the order is the one of `zoo --help`."""
 
 REFUSED = 1

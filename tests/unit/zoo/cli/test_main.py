@@ -41,6 +41,7 @@ def test_help_names_every_command() -> None:
         "migrate",
         "fsck",
         "doctor",
+        "bench",
         "gc",
         "backup",
         "restore",
