@@ -11,8 +11,7 @@ from zoo.inference.engines import Engine
 
 ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
 GRAPH_BATCH = 2
-"""Pictures that a graph is compiled for where its engine wants to know; more no longer fit a
-core's cache."""
+"""Pictures that are forwarded at a time; more no longer fit a core's cache."""
 
 
 @cache
@@ -25,7 +24,7 @@ def version_of(runtime: str) -> str:
 
 
 def open_graph(runtime: str, graph: Path, *, batch: int) -> Engine:
-    """The engine for a graph, that forwards `batch` pictures at a time if it must be told.
+    """The engine for a graph, that forwards `batch` pictures at a time, or a multiple.
 
     Raises `ImportError` where the library cannot be loaded, else whatever it raises for a graph
     that it cannot run.
@@ -35,5 +34,6 @@ def open_graph(runtime: str, graph: Path, *, batch: int) -> Engine:
         module = importlib.import_module("zoo.inference.engines.openvino")
         compiled: Engine = module.OpenVinoEngine(graph, batch=batch)
         return compiled
-    opened: Engine = importlib.import_module("zoo.inference.engines.onnx").OnnxEngine(graph)
+    module = importlib.import_module("zoo.inference.engines.onnx")
+    opened: Engine = module.OnnxEngine(graph, batch=batch)
     return opened

@@ -5,7 +5,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tests.graphs import sums
+from tests.graphs import sociable, sums
 from zoo.inference.engines.onnx import OnnxEngine
 
 
@@ -30,6 +30,19 @@ def test_pixels_in_any_order_of_memory_are_taken(graph):
     vectors = OnnxEngine(graph).embed(pixels)
 
     np.testing.assert_array_equal(vectors, pixels.astype(np.float32).sum((1, 2)))
+
+
+def test_a_picture_without_a_neighbour_is_forwarded_in_a_pair_too(tmp_path):
+    pixels = np.arange(72, dtype=np.uint8).reshape(3, 2, 4, 3)
+    engine = OnnxEngine(sociable(tmp_path), batch=2)
+
+    alone, three = engine.embed(pixels[2:]), engine.embed(pixels)
+
+    beside_black = engine.embed(np.stack([pixels[2], np.zeros_like(pixels[2])]))
+    np.testing.assert_array_equal(alone, beside_black[:1])
+    np.testing.assert_array_equal(
+        three, engine.embed(np.concatenate([pixels, np.zeros_like(pixels[:1])]))[:3]
+    )
 
 
 def test_one_thread_forwards(graph):
