@@ -25,7 +25,7 @@ Write = Callable[[Path], None]
 log = structlog.get_logger()
 
 
-WITH_ALL = ("checkpoint", "network_", "vectors_", "tuned_", "diverged_")
+WITH_ALL = ("checkpoint", "network_", "vectors_", "tuned_", "diverged_", "found_")
 """How the names of what training came to begin."""
 
 
@@ -104,20 +104,34 @@ class Kept:
         self._record([])
 
     def _parts(self, strategy: str) -> list[str]:
-        return sorted(one for one in self._arguments if one.startswith(f"vectors_{strategy}_"))
+        return self._named_like(f"vectors_{strategy}_")
+
+    def _named_like(self, beginning: str) -> list[str]:
+        return sorted(one for one in self._arguments if one.startswith(beginning))
+
+    def found(self, strategy: str, name: str) -> Path | None:
+        """A result that fitting a strategy's head came to, by its name; None if it has not."""
+        found = self._arguments.get(f"found_{strategy}_{name}")
+        return self._sound(found) if found else None
+
+    def keep_found(self, strategy: str, name: str, write: Write) -> None:
+        """Keep a result that fitting a strategy's head came to."""
+        self._arguments[f"found_{strategy}_{name}"] = _named(self.store("checkpoints", write))
+        self._record([])
 
     def keep_network(self, strategy: str, network: StoredFile) -> None:
         """Name a trained network, which embedding all examples may need for hours.
 
         Only the first is progress: an attempt that comes as far as one before gets no further.
-        Embeddings of another one, as of steps that were done again with smaller batches, go.
+        What came of another one, as of steps that were done again with smaller batches, goes.
         """
         before = self._arguments.get(f"network_{strategy}")
         self._arguments[f"network_{strategy}"] = _named(network)
         if before is None:
             return self._record([])
         is_other = before["sha256"] != network.sha256
-        self._forget(self._parts(strategy) if is_other else ())
+        found = self._named_like(f"found_{strategy}_")
+        self._forget([*self._parts(strategy), *found] if is_other else ())
         return self._drop(before["key"])
 
     def keep_tuned(self, strategy: str, stored: StoredFile) -> None:

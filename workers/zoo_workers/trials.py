@@ -35,6 +35,7 @@ from zoo.training.suspects import add_suspects
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
+from zoo_workers.solving import Solving
 from zoo_workers.stopping import stop_if_cancelled
 from zoo_workers.tuned import Tuned, read_tuned
 
@@ -142,6 +143,7 @@ def _head_only(ground: Ground, *, is_alone: bool) -> Trial:
             l2=ground.spec.l2,
             # A tuned network may have been trained on the train side, which flatters it there.
             asked=ground.arranged.splits.validation if is_tuned else None,
+            once=_solving(ground, HEAD_ONLY),
         )
         cost = Cost(
             cpu_s=time.process_time() - began + _embedding_s(ground),
@@ -161,7 +163,12 @@ def _on_validation(ground: Ground, fitted: HeadOnlyResult, *, is_tuned: bool) ->
         return fitted.held_out
     arranged, seed = ground.arranged, ground.spec.seed
     side = arranged.splits.validation
-    return held_out_on(side, ground.features, arranged, seed=seed, l2=fitted.l2)
+    once = _solving(ground, "on_validation")
+    return held_out_on(side, ground.features, arranged, seed=seed, l2=fitted.l2, once=once)
+
+
+def _solving(ground: Ground, strategy: str) -> Solving:
+    return Solving(ground.context, ground.claim, ground.kept, strategy=strategy)
 
 
 def _embedding_s(ground: Ground) -> float:
@@ -202,6 +209,7 @@ def _tuned(ground: Ground, plan: StrategyPlan, *, l2: float) -> Trial:
             l2=ground.spec.l2,
             # What the network was trained on it knows too well to calibrate by.
             asked=arranged.splits.validation,
+            once=_solving(ground, plan.strategy),
         )
         cost = Cost(
             cpu_s=tuned.story.cpu_s + time.process_time() - began,

@@ -102,6 +102,7 @@ def tune(
     with kept.spool() as folder:
         trained = _trained(work, folder)  # another network is loaded now: this leaves none
     kept.keep_network(course.strategy, trained.network)  # at once: what nothing names is garbage
+    watch.trained()
     tuned = _embedded(work, trained)
     stored = kept.store("checkpoints", lambda path: write_tuned(path, tuned))
     reach(context.settings, Point.TRAIN_TUNED)
@@ -281,6 +282,7 @@ def _vectors(work: Work, model: LoadedModel) -> NDArray[np.float32]:
             with pacing.writing():
                 kept.keep_vectors(course.strategy, partial(write_vectors, vectors=vectors[rows]))
             n_kept = n_done
+            work.watch.kept_vectors()
     return vectors
 
 

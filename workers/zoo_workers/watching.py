@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.catalog.jobs import newest_events
 from zoo.faults import Point, reach
-from zoo.jobs.giving import is_in_the_way
 from zoo.jobs.ledger import Claim
 from zoo.training.states import write_state
 from zoo_workers.context import Context
 from zoo_workers.courses import Course
 from zoo_workers.kept import Kept
 from zoo_workers.pacing import Pacing
-from zoo_workers.stopping import GivenWayError, stop_if_cancelled
+from zoo_workers.stopping import stop_if_cancelled
+from zoo_workers.turns import Turn
 
 if TYPE_CHECKING:
     from zoo.training.loop import Training
 
 LOOK_S = 1.0
 """How often to look whether the job is being cancelled."""
-TURNS = 2
-"""How many checkpoints a training comes to before it gives way to other jobs."""
 TELL_S = 2.0
 """How often to tell of steps; an epoch is always told of."""
 
@@ -37,6 +35,7 @@ class JobWatch:
         self._kept = kept
         self._course = course
         self._looked = self._told = self._began = self._came = time.monotonic()
+        self._turn = Turn(context, claim)
         self._pacing = Pacing(context.settings.checkpoint_every_s)
         # Steps that were done after this process's first: that reads pictures and warms up.
         self._n_before: int | None = None
@@ -75,6 +74,19 @@ class JobWatch:
             self._kept.tell(events)
         self.look()
 
+    def trained(self) -> None:
+        """Training is over, and embedding begins.
+
+        A process that did no step has found its way back here alone, which helps nobody: its turn
+        is as long again at least.
+        """
+        back_s = time.monotonic() - self._came if self._n_before is None else 0.0
+        self._turn = Turn(self._context, self._claim, least_s=back_s)
+
+    def kept_vectors(self) -> None:
+        """Some more embeddings are kept; raises `GivenWayError` if it is other jobs' turn."""
+        self._turn.end()
+
     def _begin(self, training: Training) -> None:
         self._n_before, self._began = training.n_done, time.monotonic()
         if self._n_before < 2:
@@ -96,18 +108,7 @@ class JobWatch:
                 self._course.strategy, lambda path: write_state(path, state), events=events
             )
         self._told = time.monotonic()
-        self._give_way()
-
-    def _give_way(self) -> None:
-        """Let other jobs have this process, if they wait for it and what was done is kept.
-
-        Not before it has been of some use: to go on, the network and its pictures are loaded anew.
-        """
-        turn_s = TURNS * self._context.settings.checkpoint_every_s
-        if time.monotonic() - self._came < turn_s:
-            return
-        if is_in_the_way(self._context.catalog, self._claim):
-            raise GivenWayError
+        self._turn.end()
 
     def _step_json(self, training: Training) -> dict[str, Any]:
         at = training.position

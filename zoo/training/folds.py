@@ -6,11 +6,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.training.fitting import sketch_head
+from zoo.training.once import Arrays, Once, anew
 
 N_FOLDS = 5
 
@@ -34,10 +36,11 @@ def hold_out(
     l2: float,
     seed: int,
     always: NDArray[np.bool_] | None = None,
+    once: Once = anew,
 ) -> HeldOut:
     """Cross-validated logits: each fold's from a head fitted to all others with the same `l2`.
 
-    Those of `always` (n,) are fitted to every time, and never asked.
+    Those of `always` (n,) are fitted to every time, and never asked. Each fold is asked `once`.
     Images of one key share a fold. One whose label no other fold has is left out: a head that
     never saw the label can say nothing of it.
     """
@@ -51,10 +54,26 @@ def hold_out(
         if asked.any():
             # From zero: a head that saw the fold is no place to begin, as where the penalty is
             # weak the search would end where it began.
-            head = sketch_head(features[~inside], targets[~inside], labels=labels, l2=l2)
-            logits[asked] = head.logits(features[asked])
+            fit = partial(
+                _judged, features, targets, inside=inside, asked=asked, labels=labels, l2=l2
+            )
+            logits[asked] = once(f"fold_{fold}", fit)["logits"]
             is_asked |= asked
     return HeldOut(places=np.flatnonzero(is_asked), logits=logits[is_asked])
+
+
+def _judged(
+    features: NDArray[np.floating],
+    targets: Targets,
+    *,
+    inside: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    labels: Sequence[str],
+    l2: float,
+) -> Arrays:
+    """Logits for those asked, of a head that is fitted to all that are not inside the fold."""
+    head = sketch_head(features[~inside], targets[~inside], labels=labels, l2=l2)
+    return {"logits": head.logits(features[asked])}
 
 
 def deal_folds(targets: Targets, *, keys: Sequence[str], seed: int) -> NDArray[np.int64]:

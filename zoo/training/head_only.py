@@ -16,6 +16,7 @@ from zoo.training.evaluation import Evaluation, evaluate
 from zoo.training.fitting import choose_l2, fit_head
 from zoo.training.folds import HeldOut, hold_out
 from zoo.training.heads import Head
+from zoo.training.once import Arrays, Once, anew
 from zoo.training.samples import Sample
 from zoo.training.suspects import Suspect, find_suspects
 
@@ -95,20 +96,21 @@ def fit_arranged(
     seed: int,
     l2: float | None = None,
     asked: Places | None = None,
+    once: Once = anew,
 ) -> HeadOnlyResult:
     """The same for examples that are arranged already, `features` (n, dim) in their order.
 
     `asked` are the places whose held-out logits calibrate the head, by default all that it is
     fitted to. They must be none that the features themselves were fitted to.
     """
-    strength = choose_strength(features, arranged, l2=l2)
+    strength = choose_strength(features, arranged, l2=l2, once=once)
     seen, targets = arranged.seen, arranged.targets
     asked = seen if asked is None else asked
-    held_out = held_out_on(asked, features, arranged, seed=seed, l2=strength)
+    held_out = held_out_on(asked, features, arranged, seed=seed, l2=strength, once=once)
     calibration = fit_temperature(
         held_out.logits, targets[held_out.places], method="cross_validation"
     )
-    fitted = fit_head(features[seen], targets[seen], labels=arranged.classes, l2=strength)
+    fitted = _fitted(features, arranged, l2=strength, once=once)
     head = fitted.tempered(calibration.temperature)
     predicted = head.logits(features[seen]).argmax(axis=1)
     splits = arranged.splits
@@ -132,22 +134,48 @@ def fit_arranged(
     )
 
 
-def choose_strength(features: Features, arranged: Arranged, *, l2: float | None) -> float:
+def _fitted(features: Features, arranged: Arranged, *, l2: float, once: Once) -> Head:
+    def fit() -> Arrays:
+        seen = arranged.seen
+        head = fit_head(features[seen], arranged.targets[seen], labels=arranged.classes, l2=l2)
+        return {"matrix": head.matrix, "bias": head.bias}
+
+    found = once("head", fit)
+    matrix, bias = (found[name].astype(np.float32, copy=False) for name in ("matrix", "bias"))
+    return Head(matrix=matrix, bias=bias, labels=arranged.classes)
+
+
+def choose_strength(
+    features: Features, arranged: Arranged, *, l2: float | None, once: Once = anew
+) -> float:
     """`l2` if it is given, else what does best on the validation side."""
     if l2 is not None and not 0 < l2 < np.inf:
         raise InvalidError(f"l2 must be a positive number, not {l2}", field="l2")
     splits, targets = arranged.splits, arranged.targets
-    return l2 or choose_l2(
-        features[splits.train],
-        targets[splits.train],
-        features[splits.validation],
-        targets[splits.validation],
-        n_classes=len(arranged.classes),
-    )
+    if l2:
+        return l2
+
+    def choose() -> Arrays:
+        chosen = choose_l2(
+            features[splits.train],
+            targets[splits.train],
+            features[splits.validation],
+            targets[splits.validation],
+            n_classes=len(arranged.classes),
+        )
+        return {"l2": np.array(chosen)}
+
+    return float(once("strength", choose)["l2"])
 
 
 def held_out_on(
-    asked: Places, features: Features, arranged: Arranged, *, seed: int, l2: float
+    asked: Places,
+    features: Features,
+    arranged: Arranged,
+    *,
+    seed: int,
+    l2: float,
+    once: Once = anew,
 ) -> HeldOut:
     """Logits for places that no head of theirs was fitted to, as places among all examples.
 
@@ -163,6 +191,7 @@ def held_out_on(
         l2=l2,
         seed=seed,
         always=~np.isin(seen, asked),
+        once=once,
     )
     return HeldOut(places=seen[found.places], logits=found.logits)
 
