@@ -28,6 +28,7 @@ from benchmarks.contest.pictures import NoPicturesError, Pictures, gather, pack
 from benchmarks.contest.running import ContestantError, Finish, run
 from benchmarks.contest.task import Task
 from benchmarks.contest.venvs import RivalUnavailableError, ensure
+from zoo.inference.runtimes import ONNXRUNTIME
 
 SERVICE, COMPOSITION, NAIVE = "service", "composition", "naive"
 FOLDER, FORWARD = "service-folder", "forward"
@@ -43,6 +44,7 @@ class Contestant:
     title: str
     rival: str = ""  # its recipe; empty: it runs in this environment
     batch: int = 32  # pictures a forward, as their documentation has it
+    engine: str = ""  # that forwards a graph; empty: the service's
 
 
 CONTESTANTS = (
@@ -52,6 +54,12 @@ CONTESTANTS = (
         name=FOLDER, module="service_folder", title="**FeatureZoo**, reading the folder itself"
     ),
     Contestant(name=COMPOSITION, module="composition", title="hand-tuned composition"),
+    Contestant(
+        name="composition-onnxruntime",
+        module="composition",
+        title="the same with ONNX Runtime",
+        engine=ONNXRUNTIME,
+    ),
     Contestant(name=FORWARD, module="forward", title="bare forward"),
     Contestant(name="dataloader", module="loader", title="DataLoader, torch"),
     Contestant(name="dataloader-8", module="loader", title="DataLoader, batches of 8", batch=8),
@@ -91,7 +99,7 @@ class Stage:
             names=self.pictures.names,
             network=str(self.model.network),
             graph=str(self.model.graph),
-            engine=self.model.engine,
+            engine=contestant.engine or self.model.engine,
             preprocessing=self.model.preprocessing,
             transform=self.model.transform,
             vectors=str(self.root / f"{contestant.name}-{number}.npy"),

@@ -33,6 +33,7 @@ from benchmarks.contest.running import ContestantError, environment, run
 from benchmarks.contest.service import ServiceError, alone, free_port, serving
 from benchmarks.contest.task import Task, family, write_task
 from benchmarks.contest.venvs import RivalUnavailableError, ensure, installed
+from zoo.inference.runtimes import ONNXRUNTIME, OPENVINO
 
 CLIENTS = (1, 8, 32)
 SERVICE = "service"
@@ -100,6 +101,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
     parser.add_argument("--only", nargs="+", choices=[one.name for one in SERVERS])
     parser.add_argument("--venvs", type=Path, default=Path(".zoo/benchmarks"))
+    parser.add_argument(
+        "--engine",
+        choices=(ONNXRUNTIME, OPENVINO),
+        help="that the floor and the rivals forward with; by default the service's",
+    )
     return parser.parse_args(arguments)
 
 
@@ -114,7 +120,7 @@ def set_up(asked: argparse.Namespace, root: Path) -> Task:
         names=pictures.names,
         network=str(model.network),
         graph=str(model.graph),
-        engine=model.engine,
+        engine=asked.engine or model.engine,
         preprocessing=model.preprocessing,
         transform=model.transform,
         vectors=str(root / "vectors.npy"),
