@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,9 +38,10 @@ class Pictures:
 def gather(folder: Path, *, sizes: Sequence[int], into: Path) -> tuple[Pictures, ...]:
     """Sets of the folder's pictures and, where they do not suffice, of altered copies of them.
 
-    No two sets share a content. Raises `NoPicturesError` if no picture of the folder can be read.
+    No content comes twice, though the folder may hold such copies already. Raises
+    `NoPicturesError` if no picture of the folder can be read.
     """
-    contents = enumerate(_contents(folder))
+    contents = enumerate(_distinct(_contents(folder)))
     return tuple(
         _write(islice(contents, size), into / f"{number}") for number, size in enumerate(sizes)
     )
@@ -98,6 +100,15 @@ def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
         turn += 1
         for path in originals:
             yield ".jpg", altered(path.read_bytes(), turn=turn)
+
+
+def _distinct(contents: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    seen: set[bytes] = set()
+    for suffix, content in contents:
+        digest = hashlib.sha256(content).digest()
+        if digest not in seen:
+            seen.add(digest)
+            yield suffix, content
 
 
 def _is_readable(path: Path) -> bool:

@@ -29,6 +29,14 @@ def test_a_folder_with_too_few_pictures_is_filled_up_with_copies_of_other_conten
     assert pictures.names == tuple(sorted(pictures.names))
 
 
+def test_what_is_made_of_a_set_that_was_made_is_of_other_content_too(folder: Path, tmp_path: Path):
+    (made,) = gather(folder, sizes=(9,), into=tmp_path / "made")
+
+    pictures, others = gather(made.folder, sizes=(9, 9), into=tmp_path / "again")
+
+    assert len({path.read_bytes() for path in (*pictures.paths, *others.paths)}) == 18
+
+
 def test_a_folder_with_enough_pictures_is_taken_as_it_is(folder: Path, tmp_path: Path):
     (pictures,) = gather(folder, sizes=(2,), into=tmp_path / "made")
 
