@@ -254,7 +254,7 @@ def _tar_member(
     file = archive.extractfile(member) if member.isreg() else None
     if file is None:
         return _failed(member.name, "not_a_file", "the member is a link or a special file")
-    return Member(name=member.name, content=file.read(max_bytes))
+    return Member(name=member.name, content=file.read(member.size))
 
 
 def _refuse(name: str, *, size: int, max_bytes: int) -> FailedMember | None:

@@ -60,7 +60,8 @@ class LocalFolder:
         """The first bytes of a file that has not changed since it was found."""
         with self.open(file.path) as opened:
             with _readable():
-                content = opened.read(limit)
+                # No more than it has: room for all that is asked for is taken at once.
+                content = opened.read(min(limit, file.size_bytes))
             if _found(file.path, os.fstat(opened.fileno())) == file:
                 return content
         raise lost("file_changed", "the file changed while it was read; try again")
