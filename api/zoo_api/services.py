@@ -43,7 +43,7 @@ def make_services(
     settings: Settings, *, after_commit: Callable[[], None] = lambda: None
 ) -> Services:
     """The services of one process; everything connects on first use."""
-    catalog = open_catalog(settings.resolved_database_url)
+    catalog = open_catalog(settings.resolved_database_url, is_hasty=True)  # callers wait
     blobs = open_blobs(settings)
     return Services(
         settings=settings,

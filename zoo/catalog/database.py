@@ -137,9 +137,12 @@ class Catalog:
             return work(session)
 
 
-def open_catalog(url: str) -> Catalog:
-    """The catalog at a database URL; connects on first use, so opening before a fork is fine."""
-    return Catalog(make_engine(url, is_pooled=True))
+def open_catalog(url: str, *, is_hasty: bool = False) -> Catalog:
+    """The catalog at a database URL; connects on first use, so opening before a fork is fine.
+
+    One that is hasty gives a PostgreSQL that does not answer up within two seconds.
+    """
+    return Catalog(make_engine(url, is_pooled=True, is_hasty=is_hasty))
 
 
 def open_unpooled(url: str) -> Catalog:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -50,7 +51,7 @@ POSTGRESQL = "postgresql+psycopg"
 SPELLINGS = ("postgres", "postgresql", POSTGRESQL)
 
 
-def make_engine(url: str, *, is_pooled: bool) -> Engine:
+def make_engine(url: str, *, is_pooled: bool, is_hasty: bool = False) -> Engine:
     """An engine that connects on first use; `StartError` if no driver serves this URL."""
     parsed = parse_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -72,7 +73,7 @@ def make_engine(url: str, *, is_pooled: bool) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        event.listen(engine, "do_connect", _connect_postgresql)
+        event.listen(engine, "do_connect", partial(_connect_postgresql, is_hasty=is_hasty))
         event.listen(engine, "checkin", _hurry)
         event.listen(engine, "checkout", _be_patient)
     return engine
@@ -155,9 +156,12 @@ def _connect_postgresql(
     _record: ConnectionPoolEntry,
     arguments: Sequence[Any],
     named: dict[str, Any],
+    *,
+    is_hasty: bool,
 ) -> DBAPIConnection:
     # By name, as the driver is an extra's: the engine has found it by now.
-    connected: DBAPIConnection = import_module("zoo.catalog.patient").connect(*arguments, **named)
+    connect = import_module("zoo.catalog.patient").connect
+    connected: DBAPIConnection = connect(*arguments, is_hasty=is_hasty, **named)
     return connected
 
 

@@ -17,11 +17,6 @@ Asked = TypeVar("Asked")
 Result = TypeVar("Result")
 
 POLL_S = 0.1
-CONNECT_MARGIN_S = 0.75
-"""So much sooner than its `connect_timeout` a silent server is given up.
-
-libpq takes no timeout under two seconds, within which whoever asked for a connection has to know.
-"""
 PATIENCE_S = 35.0
 """A little more than a statement may take: whoever is still silent then is no longer at work."""
 
@@ -48,15 +43,23 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
             raise
         return result
 
+
+class HastyConnection(PatientConnection):
+    """One for who is waited for: a silent server is given up sooner than its `connect_timeout`.
+
+    libpq takes no timeout under two seconds, and within those a caller has to be answered.
+    """
+
+    margin_s = 0.75
+
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        # The driver's own, which rounds every timeout up to two seconds; a driver without this
-        # step would still keep to those.
-        patience_s = float(conninfo_to_dict(conninfo).get("connect_timeout") or 0)
+        # The driver's own; one without this step would still keep to the two seconds.
+        patience_s = float(conninfo_to_dict(conninfo).get("connect_timeout") or 0) - cls.margin_s
         connecting = super()._connect_gen(conninfo)
-        if patience_s <= CONNECT_MARGIN_S:
+        if patience_s <= 0:
             return (yield from connecting)
-        return (yield from bounded(connecting, patience_s=patience_s - CONNECT_MARGIN_S))
+        return (yield from bounded(connecting, patience_s=patience_s))
 
 
 class SilentError(psycopg.OperationalError):
@@ -81,6 +84,7 @@ def bounded(
         return result
 
 
-def connect(*arguments: Any, **named: Any) -> PatientConnection:
+def connect(*arguments: Any, is_hasty: bool, **named: Any) -> PatientConnection:
     """What the driver's own `connect` would give, but patient."""
-    return PatientConnection.connect(*arguments, **named)
+    kind = HastyConnection if is_hasty else PatientConnection
+    return kind.connect(*arguments, **named)

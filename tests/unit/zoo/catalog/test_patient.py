@@ -90,6 +90,6 @@ def test_a_server_that_stands_still_is_given_up_within_the_time_to_connect(
     os.kill(server, signal.SIGSTOP)
     try:
         with pytest.raises(SilentError, match=r"has not answered for 1\.25 s"):
-            connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+            connect(url, is_hasty=True, connect_timeout=CONNECT_TIMEOUT_S)
     finally:
         os.kill(server, signal.SIGCONT)
