@@ -8,24 +8,25 @@ from onnx import NodeProto, TensorProto, helper
 
 def sums(folder: Path) -> Path:
     """Gives the sum of each channel of its pixels `(n, 2, 4, 3)`."""
-    return _write(
-        folder,
-        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
-        helper.make_node("ReduceSum", ["numbers", "axes"], ["embeddings"], keepdims=0),
-    )
+    return _write(folder, *_summing("embeddings"))
 
 
 def sociable(folder: Path) -> Path:
     """As `sums`, but it adds the mean of what the pictures beside one another give."""
     return _write(
         folder,
-        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
-        helper.make_node("ReduceSum", ["numbers", "axes"], ["sums"], keepdims=0),
+        *_summing("sums"),
         helper.make_node("Constant", [], ["first"], value_ints=[0]),
         helper.make_node("ReduceMean", ["sums", "first"], ["mean"], keepdims=1),
         helper.make_node("Add", ["sums", "mean"], ["embeddings"]),
+    )
+
+
+def _summing(output: str) -> tuple[NodeProto, ...]:
+    return (
+        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
+        helper.make_node("ReduceSum", ["numbers", "axes"], [output], keepdims=0),
     )
 
 

@@ -92,8 +92,7 @@ def find_blocks(seen: Trace, network: nn.Module, *, stages: Sequence[str]) -> tu
     What never ran as a module of its own stands where it is defined. What only scales and shifts,
     such as the norm behind the last stage, is no block: it goes with the one before it.
     """
-    opened = tuple(_open("", network, stages=stages))
-    blocks = tuple(name for name in opened if has_weights(network.get_submodule(name))) or opened
+    blocks = without_norms(tuple(_open("", network, stages=stages)), network)
     position = -1
     order = {}
     for name in blocks:
@@ -102,7 +101,12 @@ def find_blocks(seen: Trace, network: nn.Module, *, stages: Sequence[str]) -> tu
     return tuple(sorted(blocks, key=order.__getitem__))
 
 
-def has_weights(module: nn.Module) -> bool:
+def without_norms(names: Sequence[str], network: nn.Module) -> tuple[str, ...]:
+    """The submodules that do more than scale and shift; all of them, if none does."""
+    return tuple(name for name in names if _mixes(network.get_submodule(name))) or tuple(names)
+
+
+def _mixes(module: nn.Module) -> bool:
     """Whether it mixes numbers; a norm only scales and shifts each of them."""
     return any(parameter.ndim > 1 for parameter in module.parameters())
 

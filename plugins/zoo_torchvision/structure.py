@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo.backbone_tracing import Trace, has_weights
+from zoo.backbone_tracing import Trace, without_norms
 
 _FEWEST = 4
 
@@ -23,9 +23,8 @@ def find_blocks(seen: Trace, network: nn.Module) -> tuple[str, ...]:
         if opened == blocks:
             break
         blocks = opened
-    blocks = [name for name in blocks if has_weights(network.get_submodule(name))] or blocks
-    order = {name: _first_call(seen, name) for name in blocks}
-    return tuple(sorted(blocks, key=order.__getitem__))
+    order = {name: _first_call(seen, name) for name in without_norms(blocks, network)}
+    return tuple(sorted(order, key=order.__getitem__))
 
 
 def _with_parameters(names: list[str], network: nn.Module) -> list[str]:

@@ -125,13 +125,14 @@ def times_claimed(service: ZooService, kind: str) -> list[int]:
         return list(session.scalars(of_kind))
 
 
-def leave_waiting(service: ZooService, spec: Json) -> None:
-    """Ask for a job that was rung for, and that nobody comes for."""
+def leave_waiting(service: ZooService, spec: Json, *, for_s: float = 60.0) -> Json:
+    """Ask for a job that is announced, and that nobody comes for, for so long."""
     with service.held():
-        service.post_json("/v1/jobs", spec)
+        job = service.post_json("/v1/jobs", spec)
     with service.context.catalog.write() as session:
-        session.execute(update(Outbox).values(due_at=now() + timedelta(minutes=1)))
+        session.execute(update(Outbox).values(due_at=now() + timedelta(seconds=for_s)))
         session.execute(update(Shard).where(Shard.state == "queued").values(announced_at=now()))
+    return job
 
 
 def go_on(service: ZooService, job_id: str) -> Json:
@@ -176,11 +177,7 @@ def test_training_gives_way_to_who_waits_and_comes_to_the_same_bits(
     service.client.put("/v1/datasets/d", json={})
     service.add_labelled("d", files(25))
     service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))
-    with service.held():
-        waiting = service.post_json("/v1/jobs", spec_of("d", "other"))
-    with service.context.catalog.write() as session:  # announced, and nobody comes for a while
-        session.execute(update(Outbox).values(due_at=now() + timedelta(seconds=1)))
-        session.execute(update(Shard).where(Shard.state == "queued").values(announced_at=now()))
+    waiting = leave_waiting(service, spec_of("d", "other"), for_s=1.0)
     monkeypatch.setattr(giving, "WAITED_S", 0.0)
 
     job = service.post_json("/v1/jobs", spec_of("d", "m", **FULL, patience=99))

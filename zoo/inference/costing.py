@@ -167,10 +167,9 @@ def _forward_ms(
     batch = settings.forward_batch
     engine = built.image_engine
     rates = measure({engine.name: engine}, pixels[: larger_batch(batch)], clock=time.process_time)
-    if not taken.is_built:
-        export = Exports(settings.home, timeout_s=0).find(built.detail.space.space_id)
-        names = (export and list(export.rates)) or [taken.engine_name]
-        graph = settings.home / "engines" / built.detail.space.space_id / GRAPH
+    export = Exports(settings.home, timeout_s=0).find(built.detail.space.space_id)
+    if export is not None and not taken.is_built:
+        names, graph = list(export.rates) or [taken.engine_name], export.folder / GRAPH
         graphs = {one: open_graph(one, graph, batch=min(batch, GRAPH_BATCH)) for one in names}
         rates |= measure(graphs, pixels[:batch], clock=time.process_time)
     return {one: round(1000 / rate, 2) for one, rate in rates.items()}
